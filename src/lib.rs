@@ -1,0 +1,9 @@
+//! Scripted TCP servers on stock nginx: a `tcp {}` block that runs one Lua
+//! coroutine per connection on nginx's event loop.
+//!
+//! A layer calls only those below it: `api` and `tcp`, then `socket`, then
+//! `lua`, then `nginx`. See docs/design.md.
+
+pub mod module;
+pub mod nginx;
+pub mod tcp;

@@ -1,0 +1,1 @@
+//! Safe types over `ngx_*`: all that touches nginx's memory lives here.

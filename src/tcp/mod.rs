@@ -1,0 +1,1 @@
+//! The `tcp {}` subsystem: directives, listening, the life of a session.
