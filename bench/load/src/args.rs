@@ -1,0 +1,170 @@
+//! The command line: what to do, against whom, and the bounds of the run.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+
+use crate::Result;
+
+pub const USAGE: &str = "\
+usage: tcp-load MODE ADDRESS:PORT [options]
+
+modes
+  echo        what is sent comes back; kept connections
+  line        the same with lines: each message ends in a line feed
+  sleep       ten decimal digits K are sent; the server sleeps K times 1 ms,
+              then sends them back. An operation is one wake-up
+  connect     connect, send a request, read the answer up to the end, close
+  idle        open connections, one echo on each, measure, one echo, close
+  bulk-down   \"BYTES\\n\" is sent; that many bytes \"0123456789abcdef...\" come
+  bulk-echo   BYTES go through an echo on one connection, both ways at once
+
+options
+  --clients N     connections at a time (50)
+  --size B        bytes of a message, of a line with its line feed (10)
+  --depth D       messages outstanding on a connection (1)
+  --sliding       refill with every answer; else when all of a batch are back
+  --count N       operations at most; bytes for bulk (1000000; 1 GiB)
+  --seconds S     time at most (10)
+  --warmup N      unmeasured messages of each connection before (20)
+  --wakes K       for sleep: wake-ups a message (100)
+  --expect TEXT   for connect: nothing is sent, this is what comes
+  --pid PID       server process whose CPU and memory to measure; repeatable
+  --json          one JSON object instead of text
+  --label TEXT    copied into the JSON object
+";
+
+/// What the run does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Echo,
+    Line,
+    Sleep,
+    Connect,
+    Idle,
+    BulkDown,
+    BulkEcho,
+}
+
+/// When a connection may send its next messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// All of the batch have been answered: a whole batch follows in one write.
+    Batch,
+    /// Any was answered: as many follow. A server that prefers one connection
+    /// shows in the tail of the latencies.
+    Sliding,
+}
+
+pub struct Options {
+    pub mode: Mode,
+    pub target: SocketAddr,
+    pub clients: usize,
+    pub size: usize,
+    pub depth: usize,
+    pub window: Window,
+    pub count: u64,
+    pub time: Duration,
+    pub warmup: u64,
+    pub wakes: u64,
+    pub expect: Option<String>,
+    pub pids: Vec<u32>,
+    pub json: bool,
+    pub label: String,
+}
+
+impl Mode {
+    const NAMES: [(&'static str, Mode); 7] = [
+        ("echo", Mode::Echo),
+        ("line", Mode::Line),
+        ("sleep", Mode::Sleep),
+        ("connect", Mode::Connect),
+        ("idle", Mode::Idle),
+        ("bulk-down", Mode::BulkDown),
+        ("bulk-echo", Mode::BulkEcho),
+    ];
+
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
+    }
+
+    fn parse(text: &str) -> Result<Mode> {
+        Self::NAMES
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, mode)| *mode)
+            .ok_or_else(|| format!("unknown mode \"{text}\"\n{USAGE}").into())
+    }
+}
+
+impl Options {
+    pub fn from_env() -> Result<Options> {
+        let mut parser = lexopt::Parser::from_env();
+        let mut places = Vec::new();
+        let mut count = None;
+        let mut options = Options {
+            mode: Mode::Echo,
+            target: SocketAddr::from(([127, 0, 0, 1], 0)),
+            clients: 50,
+            size: 10,
+            depth: 1,
+            window: Window::Batch,
+            count: 0,
+            time: Duration::from_secs(10),
+            warmup: 20,
+            wakes: 100,
+            expect: None,
+            pids: Vec::new(),
+            json: false,
+            label: String::new(),
+        };
+
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Long("clients") => options.clients = parser.value()?.parse()?,
+                Long("size") => options.size = parser.value()?.parse()?,
+                Long("depth") => options.depth = parser.value()?.parse()?,
+                Long("sliding") => options.window = Window::Sliding,
+                Long("count") => count = Some(parser.value()?.parse()?),
+                Long("seconds") => {
+                    options.time = Duration::try_from_secs_f64(parser.value()?.parse()?)?;
+                }
+                Long("warmup") => options.warmup = parser.value()?.parse()?,
+                Long("wakes") => options.wakes = parser.value()?.parse()?,
+                Long("expect") => options.expect = Some(parser.value()?.string()?),
+                Long("pid") => options.pids.push(parser.value()?.parse()?),
+                Long("json") => options.json = true,
+                Long("label") => options.label = parser.value()?.string()?,
+                Short('h') | Long("help") => return Err(USAGE.into()),
+                Value(value) => places.push(value.string()?),
+                _ => return Err(arg.unexpected().into()),
+            }
+        }
+
+        let [mode, target] = places.as_slice() else {
+            return Err(format!("MODE and ADDRESS:PORT are needed\n{USAGE}").into());
+        };
+        options.mode = Mode::parse(mode)?;
+        options.target = target.parse()?;
+        options.count = count.unwrap_or(match options.mode {
+            Mode::BulkDown | Mode::BulkEcho => 1 << 30,
+            _ => 1_000_000,
+        });
+        options.check()?;
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<()> {
+        if !self.target.ip().is_loopback() {
+            return Err("only loopback addresses are loaded".into());
+        }
+        if self.clients == 0 || self.size < 2 || self.depth == 0 || self.wakes == 0 {
+            return Err("--clients, --depth and --wakes start at 1, --size at 2".into());
+        }
+        if self.mode == Mode::Sleep && self.size != 10 {
+            return Err("a sleep request is 10 bytes".into());
+        }
+        Ok(())
+    }
+}

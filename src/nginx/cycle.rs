@@ -1,0 +1,64 @@
+//! What a process knows of itself: its role, number and whether it is leaving.
+
+use std::ffi::c_int;
+
+use ngx::ffi::{
+    NGX_CONF_UNSET, ngx_core_conf_t, ngx_core_module, ngx_cycle, ngx_exiting, ngx_pid,
+    ngx_process, ngx_quit, ngx_terminate, ngx_worker,
+};
+
+/// Whether this worker has been asked to leave, gracefully or at once.
+pub fn exiting() -> bool {
+    // SAFETY: words that signal handlers and this thread write; any value read
+    // is one that was stored.
+    unsafe { ngx_exiting != 0 || ngx_quit != 0 || ngx_terminate != 0 }
+}
+
+/// The process id.
+pub fn pid() -> i32 {
+    // SAFETY: set once when the process starts.
+    unsafe { ngx_pid }
+}
+
+/// The number of this worker, from 0; None outside of workers.
+pub fn worker_id() -> Option<usize> {
+    // NGX_PROCESS_SINGLE is 0, NGX_PROCESS_WORKER is 3 (ngx_process_cycle.h).
+    // SAFETY: set once when the process starts.
+    unsafe { matches!(ngx_process, 0 | 3).then(|| ngx_worker as usize) }
+}
+
+/// Whether a master with workers runs, rather than a single process.
+pub fn is_single() -> bool {
+    // SAFETY: as above.
+    unsafe { ngx_process == 0 as _ }
+}
+
+/// `worker_processes` of the running configuration.
+pub fn worker_count() -> usize {
+    // SAFETY: ngx_cycle is set before any module runs, and the core module's
+    // configuration lives as long as the cycle.
+    unsafe {
+        let cycle = ngx_cycle as *const ngx::ffi::ngx_cycle_t;
+        if cycle.is_null() || (*cycle).conf_ctx.is_null() {
+            return 1;
+        }
+        let index = ngx_core_module.index;
+        let ccf = *(*cycle).conf_ctx.add(index) as *const ngx_core_conf_t;
+        if ccf.is_null() || (*ccf).worker_processes == NGX_CONF_UNSET as isize {
+            return 1;
+        }
+        if (*ccf).master == 0 { 1 } else { (*ccf).worker_processes as usize }
+    }
+}
+
+/// nginx's prefix (`nginx -p`), with a slash at its end.
+pub fn prefix() -> Vec<u8> {
+    // SAFETY: as in worker_count(); the prefix is made with the cycle.
+    unsafe {
+        let cycle = ngx_cycle as *const ngx::ffi::ngx_cycle_t;
+        if cycle.is_null() { Vec::new() } else { (*cycle).prefix.as_bytes().to_vec() }
+    }
+}
+
+/// Exit status for errors of ours that nginx shall report at start.
+pub const ERROR: c_int = -1;

@@ -1,0 +1,32 @@
+//! nginx's cached clock.
+
+use ngx::ffi::{ngx_cached_time, ngx_current_msec, ngx_time_update};
+
+use super::Msec;
+
+/// Seconds since the epoch and milliseconds of that second.
+pub fn now() -> (i64, u32) {
+    // SAFETY: ngx_cached_time points into nginx's static ring of time slots;
+    // signal handlers switch the pointer but never free or tear a slot in use.
+    let t = unsafe { &*ngx_cached_time };
+    (t.sec, t.msec as u32)
+}
+
+/// The offset of local time from UTC, in minutes.
+pub fn gmtoff_minutes() -> i64 {
+    // SAFETY: as in now().
+    unsafe { (*ngx_cached_time).gmtoff as i64 }
+}
+
+/// The monotonic clock that timers use.
+#[inline]
+pub fn current_msec() -> Msec {
+    // SAFETY: a word-sized static that only this thread writes.
+    unsafe { ngx_current_msec }
+}
+
+/// Reads the system's clock into the cache.
+pub fn update() {
+    // SAFETY: callable at any time from the event loop's thread.
+    unsafe { ngx_time_update() }
+}

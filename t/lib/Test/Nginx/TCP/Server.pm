@@ -1,0 +1,272 @@
+package Test::Nginx::TCP::Server;
+
+# One nginx below one prefix: configuration test, start, signals, reload,
+# stop.  What the processes do is read off error.log (the command line adds one
+# at level info), so each wait ends with a fact and not with a sleep.  Called by
+# Test::Nginx::TCP::Block and by the steps; calls Process to fork and exec.
+
+use strict;
+use warnings;
+
+use Test::Nginx::TCP::Log;
+use Test::Nginx::TCP::Options qw(opt seconds wait_until);
+use Test::Nginx::TCP::Process;
+use Test::Nginx::TCP::Shim qw(shim_path);
+use Test::Nginx::TCP::Valgrind qw(valgrind_command valgrind_problems);
+
+
+# dir is the prefix; conf/nginx.conf stands in it.
+sub new {
+    my ($class, $dir) = @_;
+    return bless {
+        dir  => $dir,
+        log  => Test::Nginx::TCP::Log->new("$dir/logs/error.log"),
+        conf => {},
+    }, $class;
+}
+
+sub dir { return $_[0]{dir} }
+sub log { return $_[0]{log} }
+
+# The Conf that a start or reload makes real.
+sub set_conf {
+    my ($self, $conf) = @_;
+    $self->{conf} = $conf;
+}
+
+
+# nginx -t; returns its exit status and what it wrote to stderr.
+sub test_conf {
+    my ($self) = @_;
+    return $self->_run_to_end($self->_nginx('-t'));
+}
+
+
+# Starts nginx where it is expected to give up; returns its exit status, undef
+# if it goes on to run, and what it wrote to stderr.
+sub start_to_fail {
+    my ($self) = @_;
+    return $self->_run_to_end($self->_nginx());
+}
+
+
+sub start {
+    my ($self) = @_;
+
+    $self->{since} = $self->{read_up_to} = $self->{log}->size;
+    $self->{states} = {};
+    my $env = opt('slow') ? { LD_PRELOAD => shim_path() } : {};
+    my @command = $self->_nginx();
+    unshift @command, valgrind_command($self->{dir}) if opt('valgrind');
+
+    $self->{process} = Test::Nginx::TCP::Process->start(
+        command => \@command, output => "$self->{dir}/logs/stderr.log",
+        env     => $env);
+
+    my $up = wait_until(seconds(opt('timeout')), sub {
+        return 'dead' if !$self->{process}->is_running;
+        return 'up'   if $self->_is_started;
+    });
+    if (!defined $up || $up eq 'dead') {
+        $self->kill;
+        die "nginx did not start:\n", $self->stderr;
+    }
+    $self->barrier;
+}
+
+
+sub is_running {
+    my ($self) = @_;
+    return $self->{process} && $self->{process}->is_running;
+}
+
+
+sub signal {
+    my ($self, $name) = @_;
+    CORE::kill($name, $self->{process}->pid)
+        or die "cannot send SIG$name to nginx: $!\n";
+}
+
+
+# SIGHUP, then waits until the new workers serve and none of the old ones
+# accepts; these may still be there with their clients.
+sub reload {
+    my ($self) = @_;
+
+    my %old  = map { $_ => 1 } $self->workers;
+    my $mark = $self->{log}->size;
+    $self->signal('HUP');
+
+    my $end = wait_until(seconds(opt('timeout')), sub {
+        return 'dead' if !$self->is_running;
+        return 'refused'
+            if grep { / \[emerg\] / } $self->{log}->lines($mark);
+        return 'done' if $self->{conf}->single_process
+                         && $self->{log}->text($mark) =~ /reconfiguring/;
+        my @now = $self->workers;
+        return 'done'
+            if @now >= $self->{conf}->workers && !grep { $old{$_} } @now;
+    });
+    die "reload: " . ($end ? $end : "no new workers in time") . "\n"
+        if !$end || $end ne 'done';
+    $self->barrier;
+}
+
+
+# Waits until the workers that were told to shut down are gone; false if one
+# stays.
+sub wait_old_workers {
+    my ($self) = @_;
+    return wait_until(seconds(opt('timeout')), sub {
+        return !grep { $_ eq 'quitting' } values %{ $self->_states };
+    });
+}
+
+
+# Pids of the workers that accept connections.
+sub workers {
+    my ($self) = @_;
+    return $self->{process}->pid if $self->{conf}->single_process;
+    my $states = $self->_states;
+    return sort grep { $states->{$_} eq 'running' } keys %$states;
+}
+
+
+# Returns when each worker has handled all events that were there before the
+# call: told to reopen its logs it says so after it has worked off its events.
+# A worker that is busy for the whole timeout makes it die.
+sub barrier {
+    my ($self) = @_;
+
+    return unless $self->is_running;
+    my $mark = $self->{log}->size;
+    my $next_signal = 0;
+    my @silent;
+
+    my $done = wait_until(seconds(opt('timeout')), sub {
+        return 1 unless $self->is_running;
+        if (Time::HiRes::time() > $next_signal) {
+            # again from time to time: nginx without a master loses a signal
+            # that comes before its loop
+            $self->signal('USR1');
+            $next_signal = Time::HiRes::time() + seconds(0.5);
+        }
+        my $text = $self->{log}->text($mark);
+        @silent = grep { $text !~ /\] \Q$_\E#\d+: reopening logs/ }
+                       $self->workers;
+        return !@silent;
+    });
+    die "worker @silent does not answer\n" unless $done;
+}
+
+
+# Ends nginx with the signal (QUIT) and returns what was wrong with its end.
+sub stop {
+    my ($self, $signal) = @_;
+
+    return unless $self->{process};
+    my @problems;
+
+    if ($self->is_running) {
+        $self->signal($signal || 'QUIT');
+    }
+    push @problems, $self->wait_exit;
+    push @problems, valgrind_problems($self->{dir}) if opt('valgrind');
+    return @problems;
+}
+
+
+# Waits for the end of a master that was told to end; returns the problems.
+sub wait_exit {
+    my ($self) = @_;
+
+    my $status = $self->{process}->wait(seconds(opt('timeout')));
+    if (!defined $status) {
+        my @left = $self->workers;
+        $self->kill;
+        return "nginx did not exit in time (workers left: @left)";
+    }
+    return $status ? sprintf('nginx exited with status 0x%x', $status) : ();
+}
+
+
+# The hard way, for the cleanup after a failure: master and workers by pid.
+sub kill {
+    my ($self) = @_;
+    return unless $self->{process};
+    $self->{process}->kill(grep { $self->{process}->is_child($_) }
+                           keys %{ $self->_states });
+}
+
+
+sub stderr {
+    my ($self) = @_;
+    return Test::Nginx::TCP::Log->new("$self->{dir}/logs/stderr.log")->text(0);
+}
+
+
+# The command line.  Its -g text and -e hold for each configuration, so that a
+# whole "config" of a block needs no pid, no error_log and no "daemon off".
+sub _nginx {
+    my ($self, @arguments) = @_;
+
+    my $dir = $self->{dir};
+    my $level = opt('log_level');
+    my $global = "daemon off; pid $dir/logs/nginx.pid; "
+                 . "error_log $dir/logs/error.log $level;";
+    $global .= ' user root;' if $> == 0 && !$self->{conf}->has_user;
+
+    return (opt('binary'), '-p', "$dir/", '-c', "$dir/conf/nginx.conf",
+            '-e', "$dir/logs/error.log", '-g', $global, @arguments);
+}
+
+
+sub _run_to_end {
+    my ($self, @command) = @_;
+
+    my $output = "$self->{dir}/logs/stderr.log";
+    unlink $output;
+    my $process = Test::Nginx::TCP::Process->start(
+        command => \@command, output => $output);
+    my $status = $process->wait(seconds(opt('timeout')));
+    if (!defined $status) {
+        $self->{process} = $process;
+        $self->kill;
+        delete $self->{process};
+    }
+    return ($status, $self->stderr);
+}
+
+
+sub _is_started {
+    my ($self) = @_;
+    return $self->{log}->text($self->{since}) =~ /using the "epoll"/
+        if $self->{conf}->single_process;
+    return $self->workers >= $self->{conf}->workers;
+}
+
+
+# Worker pid => running, quitting or gone, by what error.log says since start.
+sub _states {
+    my ($self) = @_;
+
+    my $state = $self->{states};
+    my $text  = $self->{log}->text($self->{read_up_to});
+    $self->{read_up_to} += length $text;
+
+    for (split /\n/, $text) {
+        if (/: start worker process (\d+)$/) {
+            $state->{$1} = 'running';
+
+        } elsif (/\] (\d+)#\d+: (?:gracefully shutting down|exiting)$/) {
+            $state->{$1} = 'quitting' if $state->{$1};
+
+        } elsif (/: worker process (\d+) exited/) {
+            $state->{$1} = 'gone';
+        }
+    }
+    return $state;
+}
+
+
+1;
