@@ -151,6 +151,9 @@ impl Options {
             Mode::BulkDown | Mode::BulkEcho => 1 << 30,
             _ => 1_000_000,
         });
+        if matches!(options.mode, Mode::BulkDown | Mode::BulkEcho) {
+            options.clients = 1;
+        }
         options.check()?;
         Ok(options)
     }
