@@ -3,7 +3,7 @@ package Test::Nginx::TCP::Server;
 # One nginx below one prefix: configuration test, start, signals, reload,
 # stop.  What the processes do is read off error.log (the command line adds one
 # at level info), so each wait ends with a fact and not with a sleep.  Called by
-# Test::Nginx::TCP::Block and by the steps; calls Process to fork and exec.
+# Test::Nginx::TCP::BlockRun and by the steps; calls Process to fork and exec.
 
 use strict;
 use warnings;

@@ -1,0 +1,206 @@
+-- What Lua does better than Rust: the coroutine library over coroutines that
+-- wait for events, the frame around a connection's script, and the text of
+-- uncaught errors. Runs once per VM; `native` are functions of src/lua and
+-- src/tcp that only this file calls.
+--
+-- A native that waits yields WAIT. In a user coroutine that reaches the
+-- resume() below, which waits in turn by yielding WAIT from its own coroutine,
+-- down to the connection's entry coroutine, whose yield Rust sees. The event
+-- resumes the entry coroutine, and each level passes the values on: so
+-- ngx.sleep() inside of coroutine.wrap() suspends the whole chain.
+
+local native, WAIT = ...
+
+local coroutine, debug, string = coroutine, debug, string
+local co_create = coroutine.create
+local co_resume = coroutine.resume
+local co_running = coroutine.running
+local co_status = coroutine.status
+local co_yield = coroutine.yield
+local is_yieldable = native.is_yieldable
+local traceback = debug.traceback
+local error, getfenv, pcall, rawget = error, getfenv, pcall, rawget
+local setfenv, setmetatable, tostring = setfenv, setmetatable, tostring
+local getmetatable, loadstring, type = getmetatable, loadstring, type
+
+-- Coroutines nested deeper than this would run into the end of the C stack.
+local MAX_DEPTH = 1000
+
+-- How deep resume() is nested now. Waiting unwinds all levels, so it is the
+-- same counter for all connections, and 0 while Rust runs.
+local depth = 0
+
+-- Coroutines that wait for an event, or are entry coroutines: nobody but
+-- their event may resume them.
+local waiting = setmetatable({}, { __mode = "k" })
+
+-- The tracebacks of the coroutines that the last error came through, from
+-- the innermost on, and that error.
+local trail, trail_error = {}, nil
+
+local settle
+
+
+local function woken(co, ...)
+    waiting[co] = nil
+    depth = depth + 1
+    return settle(co, co_resume(co, ...))
+end
+
+
+function settle(co, ok, ...)
+    depth = depth - 1
+    if (...) ~= WAIT then
+        return ok, ...
+    end
+    waiting[co] = true
+    if not is_yieldable() then
+        native.abandon()
+        return false, "attempt to yield across C-call boundary"
+    end
+    return woken(co, co_yield(WAIT))
+end
+
+
+local function resume(co, ...)
+    if waiting[co] then
+        return false, "cannot resume running coroutine"
+    end
+    if depth >= MAX_DEPTH then
+        return false, "C stack overflow"
+    end
+    depth = depth + 1
+    return settle(co, co_resume(co, ...))
+end
+
+
+function coroutine.resume(co, ...)
+    if type(co) ~= "thread" then
+        error("bad argument #1 to 'resume' (coroutine expected)", 2)
+    end
+    return resume(co, ...)
+end
+
+
+local function unwrap(co, ok, ...)
+    if ok then
+        return ...
+    end
+    local err = ...
+    if err ~= trail_error or trail_error == nil then
+        trail = {}
+    end
+    trail[#trail + 1] = traceback(co)
+    if type(err) == "string" then
+        -- The position of wrap()'s caller in front, as Lua's own wrap does.
+        local _, with_position = pcall(error, err, 4)
+        err = with_position
+    end
+    trail_error = err
+    return error(err, 0)
+end
+
+
+function coroutine.wrap(f)
+    if type(f) ~= "function" then
+        error("bad argument #1 to 'wrap' (function expected)", 2)
+    end
+    local co = co_create(f)
+    return function(...)
+        return unwrap(co, resume(co, ...))
+    end
+end
+
+
+function coroutine.status(co)
+    if waiting[co] then
+        return "running"
+    end
+    return co_status(co)
+end
+
+
+function coroutine.running()
+    local co, main = co_running()
+    if co and native.is_entry() then
+        -- A script that has its entry coroutine in hand could resume it.
+        waiting[co] = true
+    end
+    return co, main
+end
+
+
+-- The frame of a connection: a globals table of its own over the VM's, as the
+-- environment of the coroutine and of a fresh closure of the script.
+local globals_mt = { __index = getfenv(0) }
+
+local function start(factory)
+    local globals = setmetatable({ _G = false }, globals_mt)
+    globals._G = globals
+    setfenv(0, globals)
+    setfenv(factory, globals)
+    return factory()()
+end
+
+
+-- A factory for a script that is given as bytecode.
+local function bytecode_factory(code, name)
+    return function()
+        local f, err = loadstring(code, name)
+        return f or error(err, 0)
+    end
+end
+
+
+-- The line for an uncaught error of the entry coroutine: the message and the
+-- traceback of the whole chain of coroutines, the innermost first.
+local function report(co, err)
+    local kind, text = type(err), nil
+    if kind == "string" or kind == "number" then
+        text = tostring(err)
+    elseif (kind == "table" or kind == "userdata") and getmetatable(err)
+        and type(getmetatable(err)) == "table"
+        and rawget(getmetatable(err), "__tostring")
+    then
+        local ok, s = pcall(tostring, err)
+        text = ok and type(s) == "string" and s or "unknown reason"
+    else
+        text = "unknown reason"
+    end
+
+    local lines = { text, "\nstack traceback:" }
+    local chain = err ~= nil and err == trail_error and trail or {}
+    for i = 1, #chain + 1 do
+        local trace = chain[i] or traceback(co)
+        lines[#lines + 1] = string.format("\ncoroutine %d:", i - 1)
+        lines[#lines + 1] = string.gsub(trace, "^[^\n]*", "", 1)
+    end
+    depth, trail, trail_error = 0, {}, nil
+    return table.concat(lines)
+end
+
+
+-- lua_code_cache off: the next require() of a module reads its file again.
+local kept = {}
+for name in pairs(package.loaded) do
+    kept[name] = true
+end
+
+local function forget_modules()
+    local loaded = package.loaded
+    for name in pairs(loaded) do
+        if not kept[name] and not string.find(name, "^jit")
+            and not string.find(name, "^luarocks")
+        then
+            loaded[name] = nil
+        end
+    end
+end
+
+
+return {
+    start = start,
+    bytecode_factory = bytecode_factory,
+    report = report,
+    forget_modules = forget_modules,
+}

@@ -1,0 +1,152 @@
+//! Entry coroutines: made, started, resumed, thrown away or used again.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::rc::Rc;
+
+use mlua::ffi as lua;
+use mlua::ffi::lua_State;
+
+use super::native::wait_mark;
+use super::registry::Ref;
+use super::value::Values;
+use super::vm::Vm;
+
+/// A coroutine that Rust resumes. Dropping it ends it, whatever it waits for.
+pub struct Coroutine {
+    vm: Rc<Vm>,
+    state: *mut lua_State,
+    anchor: Ref,
+    /// It can be used again as it is: it has returned, and no script holds it.
+    finished: Cell<bool>,
+    escaped: Cell<bool>,
+}
+
+/// What a resume came to.
+#[derive(Debug)]
+pub enum Resumed {
+    /// The script has returned.
+    Finished,
+    /// A native waits for its event.
+    Waiting,
+    /// The script called coroutine.yield() outside of a coroutine of its own.
+    Yielded,
+    /// An uncaught error: the kind of it, and message with traceback.
+    Failed(&'static str, Vec<u8>),
+}
+
+impl Coroutine {
+    /// A coroutine that will run `factory`'s script. Fails when memory is out.
+    pub fn new(vm: &Rc<Vm>, factory: Ref) -> Result<Coroutine, Vec<u8>> {
+        let (state, anchor) = vm.take_thread()?;
+        // SAFETY: a fresh or finished thread has an empty stack of at least
+        // LUA_MINSTACK slots; pushing registry values does not allocate.
+        unsafe {
+            vm.frame.start.push(state);
+            factory.push(state);
+        }
+        Ok(Coroutine {
+            vm: vm.clone(),
+            state,
+            anchor,
+            finished: Cell::new(false),
+            escaped: Cell::new(false),
+        })
+    }
+
+    /// Runs the script from its beginning.
+    pub fn start(&self) -> Resumed {
+        self.run(1)
+    }
+
+    /// Runs the script on; the call that waits returns `values`.
+    pub fn resume(&self, values: Values) -> Resumed {
+        let n = values.as_slice().len() as c_int;
+        if values.allocates() {
+            if let Err(text) = self.push_protected(values) {
+                return Resumed::Failed("memory allocation error", text);
+            }
+        } else if n > 0 {
+            // SAFETY: the suspended thread's stack is empty (run() saw to
+            // that) and has LUA_MINSTACK slots; nothing here allocates.
+            unsafe { values.push(self.state) };
+        }
+        self.run(n)
+    }
+
+    /// Whether `state`, from `Call::coroutine`, is this coroutine itself.
+    pub fn is(&self, state: *const c_void) -> bool {
+        std::ptr::eq(self.state.cast_const().cast(), state)
+    }
+
+    /// A script has got hold of the coroutine: it will not be used again.
+    pub fn mark_escaped(&self) {
+        self.escaped.set(true);
+    }
+
+    fn run(&self, arguments: c_int) -> Resumed {
+        // SAFETY: the thread is anchored until drop; it is suspended or new,
+        // with its arguments on top. lua_resume catches every Lua error, and
+        // no Rust frame of ours lies between it and the script.
+        unsafe {
+            match lua::lua_resume_(self.state, arguments) {
+                lua::LUA_OK => {
+                    lua::lua_settop(self.state, 0);
+                    self.finished.set(true);
+                    Resumed::Finished
+                }
+                lua::LUA_YIELD => {
+                    let waits = lua::lua_gettop(self.state) > 0
+                        && lua::lua_touserdata(self.state, 1) == wait_mark();
+                    lua::lua_settop(self.state, 0);
+                    if waits { Resumed::Waiting } else { Resumed::Yielded }
+                }
+                status => Resumed::Failed(kind_of(status), self.vm.report(self.state)),
+            }
+        }
+    }
+
+    /// Pushes values whose allocation may fail, through a protected call on
+    /// the VM's main thread: here no pcall of a script is below us, and an
+    /// error (out of memory, a failing __gc) would end the process.
+    fn push_protected(&self, values: Values) -> Result<(), Vec<u8>> {
+        let mut job = (self.state, values);
+        // SAFETY: no Lua code runs now, so the main thread is idle; `job`
+        // outlives the call.
+        unsafe { self.vm.protect(push_job, (&raw mut job).cast()) }
+    }
+}
+
+impl Drop for Coroutine {
+    fn drop(&mut self) {
+        let reusable = !self.escaped.get();
+        // SAFETY: nobody resumes a dropped coroutine, and it is not running:
+        // sessions drop theirs from event handlers, with no Lua frame below.
+        unsafe {
+            self.vm.give_thread(self.state, self.anchor, reusable, self.finished.get());
+        }
+    }
+}
+
+unsafe extern "C-unwind" fn push_job(main: *mut lua_State) -> c_int {
+    // SAFETY: called by push_protected() through lua_cpcall with its job; the
+    // values are Copy, so an error drops nothing.
+    unsafe {
+        let job = lua::lua_touserdata(main, 1).cast::<(*mut lua_State, Values)>();
+        let (to, values) = (&raw const *job).read();
+        let n = values.push(main);
+        lua::lua_xmove(main, to, n);
+    }
+    0
+}
+
+/// The words that the log has for a status of lua_resume().
+fn kind_of(status: c_int) -> &'static str {
+    match status {
+        lua::LUA_ERRRUN => "runtime error",
+        lua::LUA_ERRSYNTAX => "syntax error",
+        lua::LUA_ERRMEM => "memory allocation error",
+        lua::LUA_ERRERR => "error handler error",
+        _ => "unknown error",
+    }
+}

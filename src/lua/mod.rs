@@ -1,0 +1,19 @@
+//! The Lua side: VM, chunks, coroutines and natives, over the raw C API.
+//!
+//! Knows nothing of nginx's connections or sessions. A native call answers at
+//! once or waits (`Outcome::Wait`); it never resumes anything. Whoever finishes
+//! the work resumes the coroutine, from an event handler with no Lua frame
+//! below it.
+
+pub mod append;
+pub mod chunk;
+pub mod coroutine;
+pub mod native;
+pub mod registry;
+pub mod value;
+pub mod vm;
+
+pub use coroutine::{Coroutine, Resumed};
+pub use native::{Call, Function, Kind, Outcome, function};
+pub use value::{Value, Values};
+pub use vm::Vm;

@@ -1,0 +1,337 @@
+//! From a safe Rust function to a function that Lua calls.
+//!
+//! One generic trampoline works in three phases, because a Lua error may cross
+//! neither a `catch_unwind` nor a live destructor: (1) the arguments are only
+//! looked at; (2) pure safe Rust runs inside `catch_unwind` and gives an
+//! `Outcome`, which owns nothing; (3) values are pushed, the coroutine yields
+//! or an error is raised, with nothing left to drop.
+
+use std::cell::RefCell;
+use std::ffi::{c_int, c_void};
+use std::fmt::{self, Write};
+use std::marker::PhantomData;
+use std::mem::{self, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use mlua::ffi as lua;
+use mlua::ffi::lua_State;
+
+use super::value::{Value, Values};
+use crate::nginx::guard;
+use crate::nginx::local::Local;
+
+/// A row of an API table.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// The name within its table.
+    pub name: &'static str,
+    /// What Lua calls.
+    pub(super) entry: lua::lua_CFunction,
+}
+
+/// Makes a row from a function item or a closure that captures nothing.
+pub const fn function<F>(name: &'static str, _body: F) -> Function
+where
+    F: Fn(&Call) -> Outcome + Copy + 'static,
+{
+    const { assert!(mem::size_of::<F>() == 0, "an API function captures nothing") }
+    Function { name, entry: trampoline::<F> }
+}
+
+/// What a native call comes to.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// The call returns these values.
+    Return(Values),
+    /// The call's work is registered with an event; the coroutine is suspended
+    /// and what it is resumed with is what the call returns.
+    Wait,
+    /// A Lua error at the caller's line, its text set by `raise` and its like.
+    Raise(Raise),
+}
+
+/// Which form the text of a raised error gets.
+#[derive(Clone, Copy, Debug)]
+pub enum Raise {
+    /// `FILE:LINE: text`
+    Plain,
+    /// `FILE:LINE: bad argument #N to 'NAME' (text)`
+    Argument(u8),
+}
+
+/// The text of the error being raised: phase 2 writes it, phase 3 pushes it.
+static RAISED: Local<RefCell<String>> = Local::new(RefCell::new(String::new()));
+
+impl Outcome {
+    /// One value.
+    #[inline]
+    pub fn one(value: Value) -> Outcome {
+        Outcome::Return(Values::one(value))
+    }
+
+    /// Nothing.
+    pub const NONE: Outcome = Outcome::Return(Values::NONE);
+
+    /// `nil, err`.
+    pub fn error(err: Value) -> Outcome {
+        Outcome::Return(Values::error(err))
+    }
+
+    /// Raises `text` with the caller's position in front.
+    #[cold]
+    pub fn raise(text: fmt::Arguments<'_>) -> Outcome {
+        set_raised(text);
+        Outcome::Raise(Raise::Plain)
+    }
+
+    /// Raises a complaint about argument `n`, counted from 1.
+    #[cold]
+    pub fn bad_argument(n: usize, text: fmt::Arguments<'_>) -> Outcome {
+        set_raised(text);
+        Outcome::Raise(Raise::Argument(n as u8))
+    }
+}
+
+fn set_raised(text: fmt::Arguments<'_>) {
+    let mut raised = RAISED.borrow_mut();
+    raised.clear();
+    // Writing to a String fails only if a Display implementation does.
+    let _ = raised.write_fmt(text);
+}
+
+/// The types of Lua's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    None,
+    Nil,
+    Boolean,
+    LightUserdata,
+    Number,
+    String,
+    Table,
+    Function,
+    Userdata,
+    Thread,
+    Cdata,
+}
+
+impl Kind {
+    /// The name that Lua's `type()` gives.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::None => "no value",
+            Kind::Nil => "nil",
+            Kind::Boolean => "boolean",
+            Kind::LightUserdata | Kind::Userdata => "userdata",
+            Kind::Number => "number",
+            Kind::String => "string",
+            Kind::Table => "table",
+            Kind::Function => "function",
+            Kind::Thread => "thread",
+            Kind::Cdata => "cdata",
+        }
+    }
+
+    fn from_raw(t: c_int) -> Kind {
+        match t {
+            lua::LUA_TNIL => Kind::Nil,
+            lua::LUA_TBOOLEAN => Kind::Boolean,
+            lua::LUA_TLIGHTUSERDATA => Kind::LightUserdata,
+            lua::LUA_TNUMBER => Kind::Number,
+            lua::LUA_TSTRING => Kind::String,
+            lua::LUA_TTABLE => Kind::Table,
+            lua::LUA_TFUNCTION => Kind::Function,
+            lua::LUA_TUSERDATA => Kind::Userdata,
+            lua::LUA_TTHREAD => Kind::Thread,
+            lua::LUA_TCDATA => Kind::Cdata,
+            _ => Kind::None,
+        }
+    }
+}
+
+/// A call from Lua: its arguments, counted from 1. Nothing here raises.
+pub struct Call {
+    pub(super) state: *mut lua_State,
+    top: c_int,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Call {
+    /// How many arguments there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.top as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.top == 0
+    }
+
+    /// The type of argument `i`.
+    #[inline]
+    pub fn kind(&self, i: usize) -> Kind {
+        // SAFETY: any positive index may be asked for its type.
+        unsafe { Call::kind_at(self.state, i as c_int) }
+    }
+
+    /// The type of the value at a stack index.
+    ///
+    /// # Safety
+    /// - `state` is live and `index` positive.
+    pub(super) unsafe fn kind_at(state: *mut lua_State, index: c_int) -> Kind {
+        // SAFETY: by the caller's duty.
+        Kind::from_raw(unsafe { lua::lua_type(state, index) })
+    }
+
+    /// A number, or a string that reads as one.
+    #[inline]
+    pub fn number(&self, i: usize) -> Option<f64> {
+        // SAFETY: neither raises; strings are converted without a new value.
+        unsafe {
+            (lua::lua_isnumber(self.state, i as c_int) != 0)
+                .then(|| lua::lua_tonumber(self.state, i as c_int))
+        }
+    }
+
+    /// A boolean.
+    pub fn boolean(&self, i: usize) -> Option<bool> {
+        // SAFETY: any positive index may be converted.
+        (self.kind(i) == Kind::Boolean)
+            .then(|| unsafe { lua::lua_toboolean(self.state, i as c_int) != 0 })
+    }
+
+    /// The bytes of a string; None for numbers, too.
+    #[inline]
+    pub fn bytes(&self, i: usize) -> Option<&[u8]> {
+        if self.kind(i) != Kind::String {
+            return None;
+        }
+        let mut len = 0;
+        // SAFETY: the value is a string, so nothing is converted or allocated;
+        // it stays on the stack, and so alive, until the call returns.
+        unsafe {
+            let data = lua::lua_tolstring(self.state, i as c_int, &mut len);
+            Some(std::slice::from_raw_parts(data.cast(), len))
+        }
+    }
+
+    /// Whether argument `i` is `ngx.null`.
+    pub fn is_null(&self, i: usize) -> bool {
+        // SAFETY: any positive index may be converted.
+        self.kind(i) == Kind::LightUserdata
+            && unsafe { lua::lua_touserdata(self.state, i as c_int) }.is_null()
+    }
+
+    /// Whether the running coroutine can be suspended from here: not inside a
+    /// C function's callback such as that of `table.sort`.
+    pub fn can_wait(&self) -> bool {
+        // SAFETY: reads the state's frame.
+        unsafe { lua_isyieldable(self.state) != 0 }
+    }
+
+    /// The running coroutine, to be compared with others.
+    pub fn coroutine(&self) -> *const c_void {
+        self.state.cast_const().cast()
+    }
+
+    /// Where the Lua function `level` levels up is: (source, line, name).
+    pub fn position(&self, level: usize) -> Option<(String, i32, Option<String>)> {
+        // SAFETY: lua_Debug is plain data; lua_getinfo with "Snl" fills what
+        // is read here and allocates nothing on the Lua side.
+        unsafe {
+            let mut ar: lua::lua_Debug = mem::zeroed();
+            if lua::lua_getstack(self.state, level as c_int, &mut ar) == 0 {
+                return None;
+            }
+            if lua::lua_getinfo(self.state, c"Snl".as_ptr(), &mut ar) == 0 {
+                return None;
+            }
+            let text = |p: *const std::ffi::c_char| {
+                (!p.is_null())
+                    .then(|| std::ffi::CStr::from_ptr(p).to_string_lossy().into_owned())
+            };
+            Some((text(ar.short_src.as_ptr()).unwrap_or_default(), ar.currentline, text(ar.name)))
+        }
+    }
+}
+
+unsafe extern "C-unwind" {
+    /// In LuaJIT 2.1's lua.h; mlua's bindings leave it out.
+    pub(super) fn lua_isyieldable(state: *mut lua_State) -> c_int;
+}
+
+/// The mark that a waiting coroutine yields: an address of ours that no
+/// script can make.
+pub(super) fn wait_mark() -> *mut c_void {
+    static MARK: u8 = 0;
+    (&raw const MARK).cast_mut().cast()
+}
+
+/// Slots that arguments with nested tables may need, see `append`.
+const TABLE_SLOTS: c_int = 2 * super::append::MAX_DEPTH as c_int + 8;
+
+unsafe extern "C-unwind" fn trampoline<F>(state: *mut lua_State) -> c_int
+where
+    F: Fn(&Call) -> Outcome + Copy + 'static,
+{
+    // SAFETY: Lua calls with a live state. Phase 1 and 3 hold nothing that
+    // needs dropping; phase 2 calls only what cannot raise a Lua error.
+    unsafe {
+        let top = lua::lua_gettop(state);
+        // Walking a table needs room; growing the stack can raise, so it is
+        // done here. The first argument is the only one that hot calls have.
+        if top > 0 && (1..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE) {
+            lua::luaL_checkstack(state, TABLE_SLOTS, ptr::null());
+        }
+
+        let outcome = {
+            // `F` is a zero-sized function item, checked in function().
+            let body: F = MaybeUninit::<F>::uninit().assume_init();
+            let call = Call { state, top, not_send: PhantomData };
+            match catch_unwind(AssertUnwindSafe(|| body(&call))) {
+                Ok(outcome) => outcome,
+                Err(payload) => {
+                    guard::report(payload);
+                    Outcome::raise(format_args!("panic in a native function, see error.log"))
+                }
+            }
+        };
+
+        match outcome {
+            Outcome::Return(values) => values.push(state),
+            Outcome::Wait => {
+                lua::lua_pushlightuserdata(state, wait_mark());
+                lua::lua_yield(state, 1)
+            }
+            Outcome::Raise(how) => raise(state, how),
+        }
+    }
+}
+
+/// Raises the text in `RAISED`.
+#[cold]
+unsafe fn raise(state: *mut lua_State, how: Raise) -> c_int {
+    // SAFETY: called as the last thing of a native: the state is live, and no
+    // destructor is pending, as the borrow ends before the first lua_* call.
+    unsafe {
+        let (data, len) = {
+            let text = RAISED.borrow();
+            (text.as_ptr(), text.len())
+        };
+        match how {
+            Raise::Plain => {
+                lua::luaL_where(state, 1);
+                lua::lua_pushlstring_(state, data.cast(), len);
+                lua::lua_concat(state, 2);
+                lua::lua_error(state)
+            }
+            Raise::Argument(n) => {
+                lua::lua_pushlstring_(state, data.cast(), len);
+                let text = lua::lua_tolstring(state, -1, ptr::null_mut());
+                lua::luaL_argerror(state, c_int::from(n), text)
+            }
+        }
+    }
+}

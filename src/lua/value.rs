@@ -1,0 +1,118 @@
+//! Values on their way from Rust to Lua.
+//!
+//! They are `Copy` and own nothing: pushing one can raise a Lua error (out of
+//! memory, a failing `__gc`), which unwinds without dropping what Rust holds.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use mlua::ffi as lua;
+use mlua::ffi::lua_State;
+
+/// One value.
+#[derive(Clone, Copy, Debug)]
+pub enum Value {
+    Nil,
+    Boolean(bool),
+    Number(f64),
+    Str(&'static str),
+    Bytes(Bytes),
+    /// `ngx.null`.
+    Null,
+}
+
+/// Bytes that Lua copies when the value is pushed.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes {
+    data: *const u8,
+    len: usize,
+}
+
+impl Value {
+    /// Bytes in a buffer of the caller's, which leaves them alone until its
+    /// native has returned (or the resume it calls has begun): between the two
+    /// only the push runs.
+    pub fn bytes(data: &[u8]) -> Value {
+        Value::Bytes(Bytes { data: data.as_ptr(), len: data.len() })
+    }
+
+    /// Pushes the value on the stack of `state`.
+    ///
+    /// # Safety
+    /// - `state` is live, has a free slot, and a Lua error may be raised in it.
+    /// - no value with a destructor is alive in frames that such an error
+    ///   would cross.
+    pub(super) unsafe fn push(self, state: *mut lua_State) {
+        // SAFETY: by the caller's duties; the bytes are live, see bytes().
+        unsafe {
+            match self {
+                Value::Nil => lua::lua_pushnil(state),
+                Value::Boolean(b) => lua::lua_pushboolean(state, b as c_int),
+                Value::Number(n) => lua::lua_pushnumber(state, n),
+                Value::Str(s) => lua::lua_pushlstring_(state, s.as_ptr().cast(), s.len()),
+                Value::Bytes(b) => lua::lua_pushlstring_(state, b.data.cast(), b.len),
+                Value::Null => lua::lua_pushlightuserdata(state, ptr::null_mut::<c_void>()),
+            }
+        }
+    }
+
+    /// Whether pushing allocates, and so can fail.
+    fn allocates(self) -> bool {
+        matches!(self, Value::Str(_) | Value::Bytes(_))
+    }
+}
+
+/// Up to four values: what a call returns.
+#[derive(Clone, Copy, Debug)]
+pub struct Values {
+    list: [Value; 4],
+    len: u8,
+}
+
+impl Values {
+    /// No values.
+    pub const NONE: Values = Values { list: [Value::Nil; 4], len: 0 };
+
+    /// One value.
+    #[inline]
+    pub fn one(a: Value) -> Values {
+        Values { list: [a, Value::Nil, Value::Nil, Value::Nil], len: 1 }
+    }
+
+    /// Two values.
+    #[inline]
+    pub fn two(a: Value, b: Value) -> Values {
+        Values { list: [a, b, Value::Nil, Value::Nil], len: 2 }
+    }
+
+    /// Three values.
+    #[inline]
+    pub fn three(a: Value, b: Value, c: Value) -> Values {
+        Values { list: [a, b, c, Value::Nil], len: 3 }
+    }
+
+    /// `nil, err`.
+    pub fn error(err: Value) -> Values {
+        Values::two(Value::Nil, err)
+    }
+
+    pub(super) fn allocates(&self) -> bool {
+        self.as_slice().iter().any(|v| v.allocates())
+    }
+
+    pub(super) fn as_slice(&self) -> &[Value] {
+        &self.list[..self.len as usize]
+    }
+
+    /// Pushes all; returns how many.
+    ///
+    /// # Safety
+    /// - as for `Value::push`, with four free slots.
+    pub(super) unsafe fn push(&self, state: *mut lua_State) -> c_int {
+        for value in self.as_slice() {
+            // SAFETY: the caller's duties are the same.
+            unsafe { value.push(state) };
+        }
+        c_int::from(self.len)
+    }
+}

@@ -1,0 +1,329 @@
+//! The VM: one per worker, made while the configuration loads.
+//!
+//! mlua makes it and does what is cold (registering, loading the prelude);
+//! what happens per connection goes through the raw C API.
+
+use std::cell::RefCell;
+use std::ffi::{c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+
+use mlua::ffi as lua;
+use mlua::ffi::lua_State;
+use mlua::{Lua, LuaOptions, StdLib, Table};
+
+use super::native::{Function, lua_isyieldable, wait_mark};
+use super::registry::Ref;
+use crate::nginx::log::{Level, Log};
+use crate::nginx::symbol::lookup;
+
+const PRELUDE: &str = include_str!("../../lua/prelude.lua");
+
+/// How many finished coroutines are kept for the next connections.
+const MAX_FREE_THREADS: usize = 1024;
+
+type ResetThread = unsafe extern "C-unwind" fn(*mut lua_State, *mut lua_State);
+
+/// A Lua VM with the `ngx` table and the prelude.
+pub struct Vm {
+    lua: Lua,
+    state: *mut lua_State,
+    pub(super) frame: Frame,
+    free: RefCell<Vec<(*mut lua_State, Ref)>>,
+    /// Only OpenResty's LuaJIT has it: makes any thread usable again.
+    reset_thread: Option<ResetThread>,
+}
+
+/// The prelude's functions that Rust calls.
+pub(super) struct Frame {
+    pub start: Ref,
+    pub bytecode_factory: Ref,
+    report: Ref,
+    forget_modules: Ref,
+}
+
+/// A named table of functions below `ngx` (empty name: `ngx` itself).
+pub struct Group {
+    pub path: &'static str,
+    pub functions: &'static [Function],
+}
+
+impl Vm {
+    /// Makes a VM. `paths` are the values of lua_package_path and _cpath,
+    /// `groups` the API, `private` what only the prelude calls, `finish` adds
+    /// constants and whatever else mlua is good for.
+    pub fn new(
+        paths: (Option<&[u8]>, Option<&[u8]>),
+        groups: &[Group],
+        private: &[Function],
+        finish: impl FnOnce(&Lua, &Table) -> mlua::Result<()>,
+    ) -> Result<Rc<Vm>, String> {
+        // SAFETY: scripts are the administrator's and may use every library.
+        let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::default()) };
+        let (state, frame) =
+            Vm::set_up(&lua, paths, groups, private, finish).map_err(|e| e.to_string())?;
+        // SAFETY: the symbol, where it exists, has this signature in
+        // OpenResty's lua.h.
+        let reset_thread = lookup(c"lua_resetthread")
+            .map(|p| unsafe { std::mem::transmute::<NonNull<c_void>, ResetThread>(p) });
+        // SAFETY: the state is live; the function only logs.
+        unsafe { lua::lua_atpanic(state, at_panic) };
+        Ok(Rc::new(Vm { lua, state, frame, free: RefCell::new(Vec::new()), reset_thread }))
+    }
+
+    fn set_up(
+        lua: &Lua,
+        (path, cpath): (Option<&[u8]>, Option<&[u8]>),
+        groups: &[Group],
+        private: &[Function],
+        finish: impl FnOnce(&Lua, &Table) -> mlua::Result<()>,
+    ) -> mlua::Result<(*mut lua_State, Frame)> {
+        let package: Table = lua.globals().get("package")?;
+        for (key, value) in [("path", path), ("cpath", cpath)] {
+            if let Some(value) = value {
+                let default: mlua::String = package.get(key)?;
+                let joined = expand_default(value, &default.as_bytes());
+                package.set(key, lua.create_string(joined)?)?;
+            }
+        }
+
+        let ngx = lua.create_table()?;
+        for group in groups {
+            let table = if group.path.is_empty() {
+                ngx.clone()
+            } else {
+                let table = lua.create_table()?;
+                ngx.set(group.path, &table)?;
+                table
+            };
+            install(lua, &table, group.functions)?;
+        }
+        finish(lua, &ngx)?;
+        lua.globals().set("ngx", &ngx)?;
+        let loaded: Table = package.get("loaded")?;
+        loaded.set("ngx", &ngx)?;
+
+        let native = lua.create_table()?;
+        install(lua, &native, private)?;
+        // SAFETY: a C function of ours that touches nothing but its state.
+        native.set("is_yieldable", unsafe { lua.create_c_function(is_yieldable)? })?;
+        let mark = mlua::LightUserData(wait_mark());
+        let prelude: Table = lua.load(PRELUDE).set_name("=prelude").call((native, mark))?;
+
+        let mut state = ptr::null_mut();
+        // SAFETY: the closure runs under mlua's protection and takes the four
+        // functions that it was given off the stack.
+        let frame = unsafe {
+            let functions: (mlua::Function, mlua::Function, mlua::Function, mlua::Function) = (
+                prelude.get("start")?,
+                prelude.get("bytecode_factory")?,
+                prelude.get("report")?,
+                prelude.get("forget_modules")?,
+            );
+            let mut refs = [Ref(0); 4];
+            lua.exec_raw::<()>(functions, |raw| {
+                state = raw;
+                for slot in refs.iter_mut().rev() {
+                    *slot = Ref::take(raw);
+                }
+            })?;
+            let [start, bytecode_factory, report, forget_modules] = refs;
+            Frame { start, bytecode_factory, report, forget_modules }
+        };
+        Ok((state, frame))
+    }
+
+    /// mlua's handle, for what is cold.
+    pub fn lua(&self) -> &Lua {
+        &self.lua
+    }
+
+    pub(super) fn state(&self) -> *mut lua_State {
+        self.state
+    }
+
+    /// Makes require() read every module again.
+    pub fn forget_modules(&self) {
+        // SAFETY: no Lua code runs; the function is the prelude's and the
+        // error value, if any, is popped.
+        unsafe {
+            self.frame.forget_modules.push(self.state);
+            if lua::lua_pcall(self.state, 0, 0, 0) != lua::LUA_OK {
+                lua::lua_settop(self.state, -2);
+            }
+        }
+    }
+
+    /// Bytes that the VM's heap holds.
+    pub fn memory(&self) -> usize {
+        // SAFETY: counting raises nothing.
+        unsafe {
+            let kib = lua::lua_gc(self.state, lua::LUA_GCCOUNT, 0) as usize;
+            kib * 1024 + lua::lua_gc(self.state, lua::LUA_GCCOUNTB, 0) as usize
+        }
+    }
+
+    /// Calls `f` with `data` on the main thread, catching every Lua error.
+    ///
+    /// # Safety
+    /// - no Lua code of this VM is running.
+    /// - `data` is what `f` expects, and `f` leaves nothing to drop when a Lua
+    ///   error unwinds it.
+    pub(super) unsafe fn protect(
+        &self,
+        f: lua::lua_CFunction,
+        data: *mut c_void,
+    ) -> Result<(), Vec<u8>> {
+        // SAFETY: by the caller's duties.
+        unsafe {
+            match lua::lua_cpcall(self.state, f, data) {
+                lua::LUA_OK => Ok(()),
+                _ => Err(self.pop_text()),
+            }
+        }
+    }
+
+    /// A thread with an empty stack, and what keeps it alive.
+    pub(super) fn take_thread(&self) -> Result<(*mut lua_State, Ref), Vec<u8>> {
+        if let Some(free) = self.free.borrow_mut().pop() {
+            return Ok(free);
+        }
+        let mut made = (ptr::null_mut(), Ref(0));
+        // SAFETY: called from event handlers only; `made` outlives the call.
+        unsafe { self.protect(new_thread, (&raw mut made).cast())? };
+        Ok(made)
+    }
+
+    /// Takes a thread back, for the next connection or for the collector.
+    ///
+    /// # Safety
+    /// - the pair came from take_thread(), is given back once and not running.
+    pub(super) unsafe fn give_thread(
+        &self,
+        thread: *mut lua_State,
+        anchor: Ref,
+        reusable: bool,
+        finished: bool,
+    ) {
+        // SAFETY: the thread is anchored until released below; resetting and
+        // replacing globals allocate nothing.
+        unsafe {
+            if reusable && self.free.borrow().len() < MAX_FREE_THREADS {
+                let usable = match self.reset_thread {
+                    Some(reset) if !finished => {
+                        reset(self.state, thread);
+                        true
+                    }
+                    _ => finished,
+                };
+                if usable {
+                    lua::lua_settop(thread, 0);
+                    // Lets go of the connection's globals.
+                    lua::lua_pushvalue(self.state, lua::LUA_GLOBALSINDEX);
+                    lua::lua_xmove(self.state, thread, 1);
+                    lua::lua_replace(thread, lua::LUA_GLOBALSINDEX);
+                    self.free.borrow_mut().push((thread, anchor));
+                    return;
+                }
+            }
+            anchor.release(self.state);
+        }
+    }
+
+    /// The text of the error on top of `thread`, with the chain's traceback.
+    ///
+    /// # Safety
+    /// - `thread` has just failed in lua_resume(), its error value on top.
+    pub(super) unsafe fn report(&self, thread: *mut lua_State) -> Vec<u8> {
+        // SAFETY: no Lua code runs; the main thread has room for four values;
+        // the prelude's function runs under pcall.
+        unsafe {
+            self.frame.report.push(self.state);
+            lua::lua_pushthread(thread);
+            lua::lua_xmove(thread, self.state, 1);
+            lua::lua_pushvalue(thread, -1);
+            lua::lua_xmove(thread, self.state, 1);
+            lua::lua_pcall(self.state, 2, 1, 0);
+            self.pop_text()
+        }
+    }
+
+    /// Pops a string; for other values says so.
+    pub(super) unsafe fn pop_text(&self) -> Vec<u8> {
+        // SAFETY: a value is on top of the main thread's stack.
+        unsafe {
+            let text = if lua::lua_type(self.state, -1) == lua::LUA_TSTRING {
+                let mut len = 0;
+                let data = lua::lua_tolstring(self.state, -1, &mut len);
+                std::slice::from_raw_parts(data.cast::<u8>(), len).to_vec()
+            } else {
+                b"unknown reason".to_vec()
+            };
+            lua::lua_settop(self.state, -2);
+            text
+        }
+    }
+}
+
+/// Sets each function in `table`.
+fn install(lua: &Lua, table: &Table, functions: &[Function]) -> mlua::Result<()> {
+    for function in functions {
+        // SAFETY: made by native::function(), which upholds Lua's rules.
+        table.raw_set(function.name, unsafe { lua.create_c_function(function.entry)? })?;
+    }
+    Ok(())
+}
+
+/// `;;` in a path stands for the default path.
+fn expand_default(value: &[u8], default: &[u8]) -> Vec<u8> {
+    let Some(at) = memchr::memmem::find(value, b";;") else { return value.to_vec() };
+    let (before, after) = (&value[..at], &value[at + 2..]);
+    let mut joined = before.to_vec();
+    if !before.is_empty() {
+        joined.push(b';');
+    }
+    joined.extend_from_slice(default);
+    if !after.is_empty() {
+        joined.push(b';');
+        joined.extend_from_slice(after);
+    }
+    joined
+}
+
+unsafe extern "C-unwind" fn is_yieldable(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua with a live state.
+    unsafe { lua::lua_pushboolean(state, lua_isyieldable(state)) };
+    1
+}
+
+/// Makes a thread and anchors it; `data` is where both go.
+unsafe extern "C-unwind" fn new_thread(main: *mut lua_State) -> c_int {
+    // SAFETY: called by take_thread() through lua_cpcall.
+    unsafe {
+        let made = lua::lua_touserdata(main, 1).cast::<(*mut lua_State, Ref)>();
+        let thread = lua::lua_newthread(main);
+        made.write((thread, Ref::take(main)));
+    }
+    0
+}
+
+/// Called by Lua before it ends the process because of an error outside of
+/// any protected call: says what it was.
+unsafe extern "C-unwind" fn at_panic(state: *mut lua_State) -> c_int {
+    // SAFETY: the error value is on top; a string is only read.
+    let text = unsafe {
+        if lua::lua_type(state, -1) == lua::LUA_TSTRING {
+            let mut len = 0;
+            let data = lua::lua_tolstring(state, -1, &mut len);
+            std::slice::from_raw_parts(data.cast::<u8>(), len)
+        } else {
+            b"no message"
+        }
+    };
+    Log::cycle().write(
+        Level::Alert,
+        0,
+        format_args!("lua panic: {}", String::from_utf8_lossy(text)),
+    );
+    0
+}

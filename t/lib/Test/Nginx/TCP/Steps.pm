@@ -1,0 +1,227 @@
+package Test::Nginx::TCP::Steps;
+
+# The verbs of request_parts and their run in the written order, over any
+# number of named clients.  A step that does not come true in time dies; the
+# text says which step and what was seen.  Called by Exchange; works on Client,
+# Server and Log.
+
+use strict;
+use warnings;
+
+use IO::Socket::IP;
+use IO::Socket::UNIX;
+use Test::Nginx::TCP::Client;
+use Test::Nginx::TCP::Conf qw(write_file);
+use Test::Nginx::TCP::Log qw(patterns);
+use Test::Nginx::TCP::Options qw(seconds wait_until);
+
+# verb => [arguments at least, at most, code]; code gets the run, the step's
+# client name and the arguments.
+my %VERB = (
+    connect        => [0, 2, \&_connect],
+    send           => [1, 1, sub { $_[0]->client($_[1])->send($_[2], $_[0]{timeout}) }],
+    drip           => [1, 2, \&_drip],
+    expect         => [1, 1, sub { $_[0]->client($_[1])->expect($_[2], $_[0]{timeout}) }],
+    expect_like    => [1, 1, sub { $_[0]->client($_[1])->expect_like($_[2], $_[0]{timeout}) }],
+    expect_bytes   => [1, 1, sub { $_[0]->client($_[1])->expect_bytes($_[2], $_[0]{timeout}) }],
+    expect_nothing => [1, 1, sub { $_[0]->client($_[1])->expect_nothing($_[2]) }],
+    expect_eof     => [0, 0, sub { $_[0]->client($_[1])->expect_end($_[0]{timeout}, 'eof') }],
+    expect_reset   => [0, 0, sub { $_[0]->client($_[1])->expect_end($_[0]{timeout}, 'reset') }],
+    expect_close   => [0, 0, sub { $_[0]->client($_[1])->expect_end($_[0]{timeout}, 'eof', 'reset') }],
+    read_all       => [0, 0, \&_read_all],
+    stop_reading   => [0, 0, sub { $_[0]->client($_[1])->stop_reading }],
+    start_reading  => [0, 0, sub { $_[0]->client($_[1])->start_reading }],
+    half_close     => [0, 0, sub { $_[0]->client($_[1])->half_close }],
+    close          => [0, 0, sub { $_[0]->client($_[1])->close }],
+    reset          => [0, 0, sub { $_[0]->client($_[1])->reset }],
+    listen         => [1, 1, \&_listen],
+    accept         => [0, 0, \&_accept],
+    unlisten       => [0, 0, sub { delete $_[0]{listeners}{$_[1]} }],
+    pause          => [1, 1, sub { Time::HiRes::sleep($_[2]) }],
+    wait_log       => [1, 2, \&_wait_log],
+    wait_port      => [1, 1, \&_wait_port],
+    wait_file      => [1, 2, \&_wait_file],
+    sync           => [0, 0, sub { $_[0]{server}->barrier }],
+    signal         => [1, 1, \&_signal],
+    signal_worker  => [1, 1, sub { kill $_[2], $_[0]{server}->workers }],
+    reload         => [0, 0, \&_reload],
+    wait_workers   => [0, 0, \&_wait_old_workers],
+    wait_exit      => [0, 0, \&_wait_exit],
+    write_file     => [2, 2, sub { write_file($_[0]{server}->dir . "/$_[2]", $_[3]) }],
+    edit_file      => [3, 3, \&_edit_file],
+);
+
+
+# peer: where clients connect; mark: the log's size when this run began;
+# timeout: seconds each step may take.
+sub new {
+    my ($class, %arg) = @_;
+    return bless { clients => {}, listeners => {}, %arg }, $class;
+}
+
+
+sub run {
+    my ($self, @steps) = @_;
+
+    for my $step (@steps) {
+        my $verb = $VERB{ $step->{verb} }
+            or die "unknown step: $step->{text}\n";
+        my ($least, $most, $code) = @$verb;
+        my @args = @{ $step->{args} };
+        die "wrong number of arguments: $step->{text}\n"
+            if @args < $least || @args > $most;
+
+        eval { $code->($self, $step->{client}, @args); 1 }
+            or die 'step "' . Test::Nginx::TCP::Client::shorten($step->{text})
+                   . "\": $@";
+    }
+}
+
+
+# The client of this name, connected now if it was not yet.
+sub client {
+    my ($self, $name) = @_;
+    $self->_do_connect($name, $self->{peer}) unless $self->{clients}{$name};
+    return $self->{clients}{$name};
+}
+
+
+# Name => Client of those that are connected.
+sub clients { return %{ $_[0]{clients} } }
+
+# The master was told to end and did; no server is left to check.
+sub server_ended { return $_[0]{server_ended} }
+
+# The workers are others than when the run began, and may be.
+sub workers_changed { return $_[0]{workers_changed} }
+
+
+sub _do_connect {
+    my ($self, $name, $peer, %arg) = @_;
+    $self->{clients}{$name} =
+        Test::Nginx::TCP::Client->connect($peer, %arg);
+}
+
+
+# connect [ADDRESS] [rcvbuf=BYTES]
+sub _connect {
+    my ($self, $name, @args) = @_;
+    my %arg = map { /^(rcvbuf)=(\d+)$/ ? ($1, $2) : () } @args;
+    my ($peer) = grep { !/^rcvbuf=/ } @args;
+    $self->_do_connect($name, defined $peer ? $peer : $self->{peer}, %arg);
+}
+
+
+# drip BYTES [SECONDS]: each byte in a packet of its own
+sub _drip {
+    my ($self, $name, $bytes, $pause) = @_;
+    for my $byte (split //, $bytes) {
+        $self->client($name)->send($byte, $self->{timeout});
+        Time::HiRes::sleep(defined $pause ? $pause : 0.002);
+    }
+}
+
+
+sub _read_all {
+    my ($self, $name) = @_;
+    my $client = $self->client($name);
+    my $end = $client->read_all($self->{timeout}) || 'no end in time';
+    die "$end after \"" . Test::Nginx::TCP::Client::shorten($client->unseen)
+        . "\"\n" if $end ne 'eof';
+    $client->see_all;
+}
+
+
+# listen ADDRESS; accept: the client is then the server side of a connection
+sub _listen {
+    my ($self, $name, $address) = @_;
+    my $listener = $address =~ /^unix:(.*)/s
+        ? IO::Socket::UNIX->new(Local => $1, Listen => 64)
+        : IO::Socket::IP->new(
+              LocalAddr => $address =~ /^\d+\z/ ? "127.0.0.1:$address"
+                                                : $address,
+              Listen => 64, ReuseAddr => 1);
+    die "cannot listen on $address: " . ($@ || $!) . "\n" unless $listener;
+    $self->{listeners}{$name} = $listener;
+}
+
+
+sub _accept {
+    my ($self, $name) = @_;
+    my $listener = $self->{listeners}{$name} or die "does not listen\n";
+    IO::Select->new($listener)->can_read($self->{timeout})
+        or die "nobody connected in time\n";
+    $self->{clients}{$name} =
+        Test::Nginx::TCP::Client->from_socket(scalar $listener->accept);
+}
+
+
+# wait_log PATTERN [COUNT]: in what was logged since the run began
+sub _wait_log {
+    my ($self, undef, $pattern, $count) = @_;
+    my ($regex) = patterns($pattern);
+    $self->{server}->log->wait_for($regex, $self->{mark}, $self->{timeout},
+                                   $count)
+        or die "no such line in time\n";
+}
+
+
+sub _wait_port {
+    my ($self, undef, $port) = @_;
+    wait_until($self->{timeout}, sub {
+        return IO::Socket::IP->new(PeerHost => '127.0.0.1',
+                                   PeerPort => $port);
+    }) or die "nobody listens in time\n";
+}
+
+
+# wait_file NAME [PATTERN]: below the prefix
+sub _wait_file {
+    my ($self, undef, $name, $pattern) = @_;
+    my ($regex) = defined $pattern ? patterns($pattern) : qr//;
+    my $file = Test::Nginx::TCP::Log->new($self->{server}->dir . "/$name");
+    wait_until($self->{timeout}, sub {
+        return -e $file->{path} && $file->text(0) =~ $regex;
+    }) or die "not in time\n";
+}
+
+
+sub _signal {
+    my ($self, undef, $name) = @_;
+    $self->{workers_changed} = 1 if $name ne 'USR1';
+    $self->{server}->signal($name);
+}
+
+
+sub _reload {
+    my ($self) = @_;
+    $self->{workers_changed} = 1;
+    $self->{server}->reload;
+}
+
+
+sub _wait_old_workers {
+    my ($self) = @_;
+    $self->{server}->wait_old_workers or die "not in time\n";
+}
+
+
+sub _wait_exit {
+    my ($self) = @_;
+    $self->{server_ended} = 1;
+    my @problems = $self->{server}->wait_exit;
+    die "@problems\n" if @problems;
+}
+
+
+# edit_file NAME FROM => TO
+sub _edit_file {
+    my ($self, undef, $name, $from, $to) = @_;
+    my $path = $self->{server}->dir . "/$name";
+    my $text = Test::Nginx::TCP::Log->new($path)->text(0);
+    $text =~ s/\Q$from\E/$to/ or die "no such text in $name\n";
+    write_file($path, $text);
+}
+
+
+1;
