@@ -7,4 +7,5 @@
 
 #![forbid(unsafe_code)]
 
+pub mod args;
 pub mod uri;
