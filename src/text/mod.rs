@@ -8,4 +8,5 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod base64;
 pub mod uri;
