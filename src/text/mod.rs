@@ -9,4 +9,5 @@
 
 pub mod args;
 pub mod base64;
+pub mod hash;
 pub mod uri;
