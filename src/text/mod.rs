@@ -10,4 +10,5 @@
 pub mod args;
 pub mod base64;
 pub mod hash;
+pub mod sql;
 pub mod uri;
