@@ -10,5 +10,7 @@
 pub mod args;
 pub mod base64;
 pub mod hash;
+pub mod http_date;
 pub mod sql;
+pub mod time;
 pub mod uri;
