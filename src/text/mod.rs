@@ -11,6 +11,7 @@ pub mod args;
 pub mod base64;
 pub mod hash;
 pub mod http_date;
+pub mod number;
 pub mod sql;
 pub mod time;
 pub mod uri;
