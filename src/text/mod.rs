@@ -12,6 +12,7 @@ pub mod base64;
 pub mod hash;
 pub mod http_date;
 pub mod number;
+pub mod pattern;
 pub mod sql;
 pub mod time;
 pub mod uri;
