@@ -7,3 +7,4 @@
 pub mod module;
 pub mod nginx;
 pub mod tcp;
+pub mod text;

@@ -1,0 +1,185 @@
+//! The patterns of `receive`: where in the buffered bytes the answer ends.
+//!
+//! Called by the sockets of both sides with what they have buffered. A `Scanner`
+//! lives for one receive call and is asked again after each read; it moves no
+//! bytes and remembers how far it has looked, so that a line which comes in a
+//! thousand pieces is searched once.
+//!
+//! What the caller keeps to:
+//! - `buffered` begins at the same byte in every call, and grows at its end only;
+//! - after `Done` or `Eof` the caller consumes `Found::consumed()` bytes and drops
+//!   the scanner;
+//! - if it gives up before (timeout, error), `partial` says what the script gets.
+//!
+//! What holds in return: where min and max are equal, and for lines and all, the
+//! answer depends on the bytes alone and not on how reads cut them; `consumed()`
+//! never exceeds what is buffered; no byte is searched twice for the end.
+
+use std::borrow::Cow;
+
+use memchr::{memchr_iter, memchr2_iter};
+
+/// What a receive call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// As soon as `min` bytes are there, up to `max` of them; `min <= max`.
+    AtLeast { min: usize, max: usize },
+    /// `*l`: a line, without its LF and without any CR in it.
+    Line,
+    /// `*a`: everything until the peer closes.
+    All,
+}
+
+/// Finds the end of one pattern in a growing buffer.
+#[derive(Debug)]
+pub struct Scanner {
+    pattern: Pattern,
+    /// Bytes looked at: none of them is an LF.
+    scanned: usize,
+    /// CRs among them.
+    crs: usize,
+}
+
+/// The answer of `Scanner::scan`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// Read more and ask again.
+    NeedMore,
+    /// The pattern is complete.
+    Done(Found),
+    /// The peer closed before; what came until then is the partial result.
+    Eof(Found),
+}
+
+/// A result at the start of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The first `take` bytes are the result, but for CRs.
+    pub take: usize,
+    /// As many bytes behind them are consumed with them: the end of the line.
+    pub drop: usize,
+    /// CRs inside the first `take` bytes, to be left out; 0 in a usual line.
+    pub crs: usize,
+}
+
+impl Pattern {
+    /// The pattern of this name, `*l` or `*a`.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        match name {
+            b"*l" => Some(Self::Line),
+            b"*a" => Some(Self::All),
+            _ => None,
+        }
+    }
+
+    /// Exactly `n` bytes.
+    pub fn exact(n: usize) -> Self {
+        Self::AtLeast { min: n, max: n }
+    }
+}
+
+impl Scanner {
+    pub fn new(pattern: Pattern) -> Self {
+        Self { pattern, scanned: 0, crs: 0 }
+    }
+
+    /// Looks at the bytes that came since the last call; `eof` means that no
+    /// more will come.
+    ///
+    /// ```
+    /// # use ngx_tcp_lua_module::text::pattern::*;
+    /// let mut scanner = Scanner::new(Pattern::Line);
+    /// assert_eq!(scanner.scan(b"GET /", false), Scan::NeedMore);
+    /// let Scan::Done(found) = scanner.scan(b"GET / x\r\nHost", false) else { panic!() };
+    /// assert_eq!(&*found.result(b"GET / x\r\nHost"), b"GET / x");
+    /// assert_eq!(found.consumed(), 9);
+    /// ```
+    pub fn scan(&mut self, buffered: &[u8], eof: bool) -> Scan {
+        let done = match self.pattern {
+            Pattern::AtLeast { min, max } => {
+                (buffered.len() >= min).then(|| Found::all(buffered.len().min(max)))
+            }
+            Pattern::Line => self.scan_line(buffered),
+            Pattern::All => eof.then(|| Found::all(buffered.len())),
+        };
+
+        match done {
+            Some(found) => Scan::Done(found),
+            None if eof => Scan::Eof(self.partial(buffered)),
+            None => Scan::NeedMore,
+        }
+    }
+
+    /// What a call that ends without success returns as its third value.
+    pub fn partial(&self, buffered: &[u8]) -> Found {
+        match self.pattern {
+            Pattern::Line => {
+                let unseen = buffered.get(self.scanned..).unwrap_or_default();
+                let crs = self.crs + memchr_iter(b'\r', unseen).count();
+                Found::without_last_crs(buffered, crs)
+            }
+            Pattern::AtLeast { max, .. } => Found::all(buffered.len().min(max)),
+            Pattern::All => Found::all(buffered.len()),
+        }
+    }
+
+    /// How many more bytes are needed at least: how long to wait for, and how
+    /// far to grow the buffer.
+    pub fn missing(&self, buffered: &[u8]) -> usize {
+        match self.pattern {
+            Pattern::AtLeast { min, .. } => min.saturating_sub(buffered.len()),
+            Pattern::Line | Pattern::All => 1,
+        }
+    }
+
+    fn scan_line(&mut self, buffered: &[u8]) -> Option<Found> {
+        let unseen = buffered.get(self.scanned..)?;
+
+        for i in memchr2_iter(b'\n', b'\r', unseen) {
+            if unseen[i] == b'\r' {
+                self.crs += 1;
+                continue;
+            }
+
+            let line = &buffered[..self.scanned + i];
+            let mut found = Found::without_last_crs(line, self.crs);
+            found.drop += 1;
+            return Some(found);
+        }
+
+        self.scanned = buffered.len();
+        None
+    }
+}
+
+impl Found {
+    fn all(take: usize) -> Self {
+        Self { take, drop: 0, crs: 0 }
+    }
+
+    /// `line`, which has `crs` CRs: those at its end need not be copied around.
+    fn without_last_crs(line: &[u8], crs: usize) -> Self {
+        let last = line.iter().rev().take_while(|&&c| c == b'\r').count();
+        Self { take: line.len() - last, drop: last, crs: crs - last }
+    }
+
+    /// The bytes to remove from the front of the buffer.
+    pub fn consumed(&self) -> usize {
+        self.take + self.drop
+    }
+
+    /// The bytes for the script; copied only if there are CRs to leave out.
+    pub fn result<'a>(&self, buffered: &'a [u8]) -> Cow<'a, [u8]> {
+        let taken = &buffered[..self.take];
+        if self.crs == 0 {
+            return Cow::Borrowed(taken);
+        }
+
+        let mut out = Vec::with_capacity(taken.len() - self.crs);
+        out.extend(taken.iter().filter(|&&c| c != b'\r'));
+        Cow::Owned(out)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Every pattern over every cut of its input.
+
+use super::*;
+
+/// How a call ended, its result, and what stays in the buffer.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    eof: bool,
+    result: String,
+    rest: String,
+}
+
+fn done(result: &str, rest: &str) -> Outcome {
+    Outcome { eof: false, result: result.into(), rest: rest.into() }
+}
+
+fn closed(result: &str) -> Outcome {
+    Outcome { eof: true, result: result.into(), rest: String::new() }
+}
+
+/// Feeds `src` in reads that end at `cuts`, then the end of the stream. Bytes
+/// after the read that completes the pattern count as rest.
+fn run(pattern: Pattern, src: &[u8], cuts: &[usize]) -> Outcome {
+    let mut scanner = Scanner::new(pattern);
+
+    for &end in cuts.iter().chain([&src.len()]) {
+        if let Scan::Done(found) = scanner.scan(&src[..end], false) {
+            return outcome(false, found, src, end);
+        }
+    }
+
+    match scanner.scan(src, true) {
+        Scan::NeedMore => panic!("wants more after the end"),
+        Scan::Done(found) => outcome(false, found, src, src.len()),
+        Scan::Eof(found) => outcome(true, found, src, src.len()),
+    }
+}
+
+fn outcome(eof: bool, found: Found, src: &[u8], end: usize) -> Outcome {
+    assert!(found.consumed() <= end);
+    Outcome {
+        eof,
+        result: String::from_utf8(found.result(&src[..end]).into_owned()).unwrap(),
+        rest: String::from_utf8(src[found.consumed()..].to_vec()).unwrap(),
+    }
+}
+
+/// Pattern, stream, outcome.
+fn cases() -> Vec<(Pattern, &'static str, Outcome)> {
+    use Pattern::{All, Line};
+
+    vec![
+        (Line, "", closed("")),
+        (Line, "abc", closed("abc")),
+        (Line, "\n", done("", "")),
+        (Line, "abc\n", done("abc", "")),
+        (Line, "abc\r\n", done("abc", "")),
+        (Line, "abc\r\ndef\r\n", done("abc", "def\r\n")),
+        (Line, "abc\n\r\n", done("abc", "\r\n")),
+        (Line, "\r\n", done("", "")),
+        (Line, "\r\r\r\n", done("", "")),
+        (Line, "a\rb\nc", done("ab", "c")),
+        (Line, "\ra\r\rb\r\r\nc", done("ab", "c")),
+        (Line, "abc\r", closed("abc")),
+        (Line, "a\rb\r\r", closed("ab")),
+        (Line, "\r", closed("")),
+        (All, "", done("", "")),
+        (All, "a\r\nb", done("a\r\nb", "")),
+        (Pattern::exact(0), "abc", done("", "abc")),
+        (Pattern::exact(1), "", closed("")),
+        (Pattern::exact(3), "ab", closed("ab")),
+        (Pattern::exact(3), "abc", done("abc", "")),
+        (Pattern::exact(3), "a\r\nd", done("a\r\n", "d")),
+    ]
+}
+
+#[test]
+fn every_split_into_two_and_three_reads() {
+    for (pattern, src, want) in cases() {
+        for first in 0..=src.len() {
+            for second in first..=src.len() {
+                let got = run(pattern, src.as_bytes(), &[first, second]);
+                assert_eq!(got, want, "{pattern:?} {src:?} at {first} and {second}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_byte_at_a_time() {
+    for (pattern, src, want) in cases() {
+        let cuts: Vec<usize> = (0..src.len()).collect();
+        assert_eq!(run(pattern, src.as_bytes(), &cuts), want, "{pattern:?} {src:?}");
+    }
+}
+
+/// All strings of up to seven of these bytes, in every split into two reads,
+/// against the plain definition of a line.
+#[test]
+fn lines_as_defined() {
+    let alphabet = b"a\r\n";
+    for len in 0..=7_u32 {
+        for mut n in 0..3_usize.pow(len) {
+            let mut src = Vec::new();
+            for _ in 0..len {
+                src.push(alphabet[n % 3]);
+                n /= 3;
+            }
+
+            let text = String::from_utf8(src.clone()).unwrap();
+            let want = match text.split_once('\n') {
+                Some((line, rest)) => done(&line.replace('\r', ""), rest),
+                None => closed(&text.replace('\r', "")),
+            };
+            for cut in 0..=src.len() {
+                assert_eq!(run(Pattern::Line, &src, &[cut]), want, "{text:?} at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn at_least_takes_what_one_read_gave() {
+    let pattern = Pattern::AtLeast { min: 3, max: 10 };
+    let src = b"0123456789abc";
+
+    for first in 0..=src.len() {
+        let got = run(pattern, src, &[first]);
+        let take = if first >= 3 { first.min(10) } else { 10 };
+        let text = |s: &[u8]| String::from_utf8(s.to_vec()).unwrap();
+        assert_eq!(got, done(&text(&src[..take]), &text(&src[take..])), "{first}");
+    }
+    assert_eq!(run(pattern, b"01", &[1]), closed("01"));
+    assert_eq!(run(pattern, b"0123", &[1]), done("0123", ""));
+}
+
+#[test]
+fn partial_before_the_end() {
+    let mut scanner = Scanner::new(Pattern::Line);
+    assert_eq!(scanner.scan(b"a\rb", false), Scan::NeedMore);
+    assert_eq!(&*scanner.partial(b"a\rb\rc\r").result(b"a\rb\rc\r"), b"abc");
+    assert_eq!(scanner.partial(b"a\rb\rc\r").consumed(), 6);
+
+    let scanner = Scanner::new(Pattern::exact(5));
+    assert_eq!(scanner.partial(b"ab"), Found { take: 2, drop: 0, crs: 0 });
+}
+
+#[test]
+fn usual_lines_are_not_copied() {
+    for src in [b"abc\n".as_slice(), b"abc\r\n", b"abc\r\r\n"] {
+        let Scan::Done(found) = Scanner::new(Pattern::Line).scan(src, false) else {
+            panic!("no line");
+        };
+        assert!(matches!(found.result(src), Cow::Borrowed(b"abc")));
+    }
+}
+
+/// The scanner goes on where it was and does not begin again.
+#[test]
+fn long_line_in_small_reads() {
+    let mut src = vec![b'x'; 1 << 20];
+    src.push(b'\n');
+    let mut scanner = Scanner::new(Pattern::Line);
+
+    for end in 1..src.len() {
+        assert_eq!(scanner.scan(&src[..end], false), Scan::NeedMore);
+        assert_eq!(scanner.scanned, end);
+    }
+    let found = Found { take: src.len() - 1, drop: 1, crs: 0 };
+    assert_eq!(scanner.scan(&src, false), Scan::Done(found));
+}
+
+#[test]
+fn missing_bytes() {
+    let scanner = Scanner::new(Pattern::AtLeast { min: 3, max: 10 });
+    assert_eq!(scanner.missing(b""), 3);
+    assert_eq!(scanner.missing(b"ab"), 1);
+    assert_eq!(scanner.missing(b"abcd"), 0);
+    assert_eq!(Scanner::new(Pattern::Line).missing(b"abc"), 1);
+}
+
+#[test]
+fn names() {
+    assert_eq!(Pattern::from_name(b"*l"), Some(Pattern::Line));
+    assert_eq!(Pattern::from_name(b"*a"), Some(Pattern::All));
+    for name in [b"".as_slice(), b"*", b"l", b"*L", b"*ll", b"*n"] {
+        assert_eq!(Pattern::from_name(name), None);
+    }
+}
