@@ -285,8 +285,7 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
                              be an upstream: the client's name is then the
                              accepted connection
     pause SECONDS            only to tell two packets apart
-    wait_log PATTERN [N]     "substring" or "~ regex", N times since the run
-                             began
+    wait_log PATTERN [N]     "substring" or /RE/, N times since the run began
     wait_port PORT           somebody listens
     wait_file NAME [PATTERN] below the prefix
     sync                     each worker has handled all that came before

@@ -128,7 +128,8 @@ sub workers {
     my ($self) = @_;
     return $self->{process}->pid if $self->{conf}->single_process;
     my $states = $self->_states;
-    return sort grep { $states->{$_} eq 'running' } keys %$states;
+    my @pids = sort grep { $states->{$_} eq 'running' } keys %$states;
+    return @pids;
 }
 
 

@@ -43,7 +43,7 @@ my %VERB = (
     wait_file      => [1, 2, \&_wait_file],
     sync           => [0, 0, sub { $_[0]{server}->barrier }],
     signal         => [1, 1, \&_signal],
-    signal_worker  => [1, 1, sub { kill $_[2], $_[0]{server}->workers }],
+    signal_worker  => [1, 1, \&_signal_worker],
     reload         => [0, 0, \&_reload],
     wait_workers   => [0, 0, \&_wait_old_workers],
     wait_exit      => [0, 0, \&_wait_exit],
@@ -190,6 +190,13 @@ sub _signal {
     my ($self, undef, $name) = @_;
     $self->{workers_changed} = 1 if $name ne 'USR1';
     $self->{server}->signal($name);
+}
+
+
+sub _signal_worker {
+    my ($self, undef, $name) = @_;
+    $self->{workers_changed} = 1;
+    kill $name, $self->{server}->workers;
 }
 
 

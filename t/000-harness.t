@@ -1,0 +1,324 @@
+# What the blocks and steps of t/lib can say, tried on the stream module that
+# comes with nginx.  That the checks fail when they should is the business of
+# 000-harness-fails.t.
+
+use lib 't/lib';
+use Test::Nginx::TCP;
+
+run_tests();
+
+__DATA__
+
+=== request and response: the server speaks first
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "hello\n"; } }
+--- response
+hello
+--- error_log
+~ client 127\.0\.0\.1:\d+ connected to 127\.0\.0\.1:$TEST_PORT
+--- no_error_log
+[error]
+[warn]
+--- start_log
+start worker process
+--- stop_log
+gracefully shutting down
+
+
+=== variables stand for what they are also in ${} and in the reply
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:${TEST_PORT}; return "$server_port $TEST_DIR"; } }
+--- response: $TEST_PORT $TEST_DIR
+
+
+=== response_like matches over line feeds
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "a\nb\n"; } }
+--- response_like
+^a.b$
+
+
+=== request: an upstream played by steps gets the bytes and answers
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PORT2; } }
+--- request_parts
+Up: listen $TEST_PORT2
+send "a\x00b\r\n" x 2 "end"
+Up: accept
+Up: expect "a\x00b\r\na\x00b\r\nend"
+Up: send "x" x 300000
+expect "x" x 300000
+half_close
+Up: expect_eof
+Up: close
+expect_eof
+
+
+=== steps by eval
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PORT2; } }
+--- request_parts eval
+[
+    ['Up:', listen => '$TEST_PORT2'],
+    [send => '1,2' . ',3' x 2],
+    ['Up:', 'accept'],
+    ['Up:', expect => '1,2,3,3'],
+    ['Up:', send => "ok\n"],
+    ['Up:', 'close'],
+]
+--- response
+ok
+
+
+=== several clients, one after the other and interleaved
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PORT2; } }
+--- request_parts
+Up: listen $TEST_PORT2
+A: send "from A"
+Up: accept
+Up: expect "from A"
+B: connect
+B: send "from B"
+Up: send "to A"
+A: expect_like /to \w/
+A: close
+Up: expect_eof
+Up: accept
+Up: expect_bytes 6
+Up: expect_nothing 0.05
+Up: drip "to B"
+B: expect "to "
+B: expect "B"
+Up: reset
+B: expect_close
+
+
+=== reset by the client reaches the server
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PORT2; } }
+--- request_parts
+Up: listen $TEST_PORT2
+send "x"
+Up: accept
+Up: expect "x"
+reset
+wait_log "recv() failed (104: Connection reset by peer)"
+Up: expect_close
+
+
+=== stop_reading holds the server up, start_reading gets the rest
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT sndbuf=8k; proxy_buffer_size 4k; proxy_pass 127.0.0.1:$TEST_PORT2; } }
+--- request_parts
+Up: listen $TEST_PORT2
+connect rcvbuf=4096
+stop_reading
+send "go"
+Up: accept
+Up: expect "go"
+Up: send "y" x 100000
+Up: close
+sync
+start_reading
+expect "y" x 100000
+expect_eof
+
+
+=== clients: many at once, each with its own number
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+load_module $TEST_MODULES_DIR/ndk_http_module.so;
+load_module $TEST_MODULES_DIR/ngx_http_lua_module.so;
+events {}
+http {
+    access_log off;
+    lua_package_path "/usr/share/lua/5.1/?.lua;;";
+    server { listen 127.0.0.1:$TEST_PORT; location / { return 200 "I am $request_uri\n"; } }
+}
+--- skip_if: -e '/usr/lib/nginx/modules/ngx_http_lua_module.so' ? '' : 'no lua module'
+--- clients: 10
+--- request eval
+"GET /\$TEST_CLIENT HTTP/1.0\r\n\r\n"
+--- response_like: \r\n\r\nI am /\d+$
+
+
+=== grep_error_log compares all matches
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream {
+    log_format l "<$server_port>";
+    server { listen 127.0.0.1:$TEST_PORT; return "1"; access_log logs/a.log l; }
+    server { listen 127.0.0.1:$TEST_PORT2; return "2"; access_log logs/a.log l; }
+}
+--- request_parts
+A: expect "1"
+A: expect_eof
+B: connect $TEST_PORT2
+B: expect "2"
+B: expect_eof
+--- grep_error_log
+~ connected to \S+
+--- grep_error_log_out
+connected to 127.0.0.1:$TEST_PORT
+connected to 127.0.0.1:$TEST_PORT2
+--- file_is
+>>> logs/a.log
+<$TEST_PORT>
+<$TEST_PORT2>
+
+
+=== user_files are there before nginx starts; connect goes elsewhere
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+include more.conf;
+--- user_files
+>>> conf/more.conf
+stream { include sub/server.conf; }
+>>> conf/sub/server.conf
+server { listen unix:$TEST_DIR/s.sock; return "unix"; }
+--- connect: unix:$TEST_DIR/s.sock
+--- response: unix
+
+
+=== edit_file and reload: new clients get the new answer
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "old"; } }
+--- repeat: 1
+--- request_parts
+A: expect "old"
+A: expect_eof
+edit_file conf/nginx.conf "old" => "new"
+reload
+wait_workers
+B: expect "new"
+B: expect_eof
+
+
+=== signal HUP between the runs
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "hello"; } }
+--- response: hello
+--- signal: HUP
+
+
+=== signal TERM ends nginx between the runs
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "hello"; } }
+--- response: hello
+--- signal: TERM
+--- stop_log
+exiting
+
+
+=== signal QUIT as a step: a client in mid-exchange is served
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PORT2; } }
+--- request_parts
+Up: listen $TEST_PORT2
+send "question"
+Up: accept
+Up: expect "question"
+signal QUIT
+wait_log "gracefully shutting down"
+Up: send "answer"
+Up: close
+expect "answer"
+expect_eof
+wait_exit
+
+
+=== a worker that is killed is expected if error_log says so
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "hello"; } }
+--- request_parts
+signal_worker KILL
+wait_log /worker process \d+ exited on signal 9/
+wait_log "start worker process"
+sync
+connect
+expect "hello"
+expect_eof
+--- error_log
+exited on signal 9
+
+
+=== two workers
+--- config
+worker_processes 2;
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "hello"; } }
+--- response: hello
+
+
+=== without a master
+--- config
+master_process off;
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; return "hello"; } }
+--- response: hello
+
+
+=== conf_error: nginx -t names the mistake
+--- config
+events { }
+nonesuch on;
+--- conf_error
+[emerg]
+unknown directive "nonesuch" in $TEST_DIR/conf/nginx.conf:2
+
+
+=== conf_ok: nginx -t accepts it without warnings
+--- config
+events { }
+--- conf_ok
+
+
+=== must_die: nginx itself gives up
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass nonesuch.invalid:1; } }
+--- must_die
+~ host not found in upstream "nonesuch\.invalid"
+
+
+=== skip_if: not run, and said so
+--- config
+--- skip_if: 'the reason'
+--- response: nothing of it is true
+
+
+=== SKIP: dropped
+--- SKIP
+--- nonesuch: 1
