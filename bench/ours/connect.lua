@@ -1,0 +1,2 @@
+-- One request a connection.
+ngx.print(ngx.receive(10))

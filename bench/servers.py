@@ -1,0 +1,377 @@
+"""Starts and ends the servers that are compared, each as one worker.
+
+A server is a context manager: what it starts it ends, by pid, whatever
+happens. Its `ports` say which services it has, `worker` is the pid whose work
+counts.
+"""
+
+import contextlib
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+LOAD = HERE / "load" / "target" / "release" / "tcp-load"
+EPOLL_ECHO = LOAD.with_name("epoll-echo")
+NGINX = os.environ.get("NGINX_BINARY", "nginx")
+HAPROXY = os.environ.get("HAPROXY_BINARY", "haproxy")
+MODULE = pathlib.Path(os.environ.get(
+    "NGINX_TCP_LUA_MODULE",
+    HERE.parent / "target" / "release" / "libngx_tcp_lua_module.so")).resolve()
+
+SERVICES = ["echo-10", "echo-1k", "echo-64k", "line", "connect", "sleep",
+            "parked", "bulk"]
+
+# Services that a server without messages of its own gives on its echo port.
+ECHOES = ["echo-10", "echo-1k", "echo-64k", "line", "parked"]
+
+# Below the ports that the kernel gives to clients.
+FIRST_PORT, LAST_PORT = 20000, 32000
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+
+class Failed(Exception):
+    """A server or a load that did not do what it should."""
+
+
+class Server:
+    """One server process, perhaps below another command (`wrapper`)."""
+
+    name = ""
+
+    def __init__(self, wrapper=()):
+        self.wrapper = list(wrapper)
+        self.ports = {}
+        self.process = None
+        self.worker = None
+        self.scratch = None
+        self.stack = contextlib.ExitStack()
+
+    def unavailable(self):
+        """Why this server cannot run here, or None."""
+        return None
+
+    def __enter__(self):
+        try:
+            self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="tcp-bench-"))
+            self.scratch.chmod(0o755)
+            self.stack.callback(shutil.rmtree, self.scratch, ignore_errors=True)
+            command = self.prepare()
+            self.start(command)
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        self.stack.close()
+
+    def prepare(self):
+        """Chooses ports, writes files; gives the command."""
+        raise NotImplementedError
+
+    def load_options(self, row):
+        """Options of tcp-load for this server alone."""
+        del row
+        return []
+
+    def start(self, command):
+        log = open(self.scratch / "output.log", "wb")
+        self.stack.callback(log.close)
+        # A session of its own: an interrupt from the keyboard is ours to handle.
+        self.process = subprocess.Popen(
+            self.wrapper + command, stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, start_new_session=True)
+        self.stack.callback(self.stop)
+        port = next(iter(self.ports.values()))
+        until(lambda: self.alive() and listens(port), START_SECONDS,
+              lambda: f"{self.name} does not listen:\n{self.logs()}")
+        self.worker = until(self.find_worker, START_SECONDS,
+                            lambda: f"{self.name} has no worker:\n{self.logs()}")
+
+    def alive(self):
+        if self.process.poll() is not None:
+            raise Failed(f"{self.name} ended:\n{self.logs()}")
+        return True
+
+    def find_worker(self):
+        return self.main_pid()
+
+    def main_pid(self):
+        """The server's own pid: strace has it as a child, valgrind becomes it."""
+        if self.wrapper and self.wrapper[0] == "strace":
+            return next(iter(children(self.process.pid)), None)
+        return self.process.pid
+
+    def stop(self):
+        """Ends the server and waits for it, so that profiles are written."""
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.main_pid() or self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                for pid in descendants(self.process.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                self.process.kill()
+        self.process.wait()
+
+    def logs(self):
+        """The ends of what the server wrote."""
+        text = ""
+        for name in ("output.log", "error.log"):
+            path = self.scratch / name
+            if path.exists():
+                text += path.read_text(errors="replace")[-3000:]
+        return text
+
+    def complaints(self):
+        """Lines of an nginx error log that nobody should see."""
+        path = self.scratch / "error.log"
+        if not path.exists():
+            return []
+        return [line for line in path.read_text(errors="replace").splitlines()
+                if re.search(r"\[(error|crit|alert|emerg)\]", line)]
+
+
+class EpollEcho(Server):
+    name = "epoll"
+
+    def prepare(self):
+        echo, connect, bulk = free_ports(3)
+        self.ports = dict.fromkeys(ECHOES, echo)
+        self.ports.update(connect=connect, bulk=bulk)
+        return [str(EPOLL_ECHO), f"echo:{echo}", f"connect:{connect}",
+                f"bulk:{bulk}"]
+
+
+class HAProxy(Server):
+    name = "haproxy"
+
+    def unavailable(self):
+        return None if shutil.which(HAPROXY) else f"no {HAPROXY}"
+
+    def prepare(self):
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
+        folder = HERE / "peers" / "haproxy"
+        conf = self.scratch / "haproxy.cfg"
+        fill(folder / "haproxy.cfg.in", conf, self.ports, SCRIPTS=folder)
+        return [HAPROXY, "-db", "-f", str(conf)]
+
+
+class Nginx(Server):
+    """nginx: with its master, or without when it runs below a wrapper."""
+
+    template = None
+
+    def unavailable(self):
+        return None if shutil.which(NGINX) else f"no {NGINX}"
+
+    def words(self):
+        return {}
+
+    def prepare(self):
+        conf = self.scratch / "nginx.conf"
+        words = {
+            "USER": "user root;" if os.geteuid() == 0 else "",
+            "NOFILE": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        }
+        words.update(self.words())
+        fill(HERE / self.template, conf, self.ports, **words)
+        extra = " master_process off;" if self.wrapper else ""
+        return [NGINX, "-p", f"{self.scratch}/", "-c", str(conf), "-e", "error.log",
+                "-g", f"daemon off;{extra}"]
+
+    def find_worker(self):
+        pid = self.main_pid()
+        if self.wrapper:
+            return pid
+        return next(iter(children(pid)), None)
+
+
+class Ours(Nginx):
+    name = "ours"
+    template = "ours/nginx.conf.in"
+
+    def unavailable(self):
+        if not MODULE.exists():
+            return "NGINX_TCP_LUA_MODULE or target/release has no module"
+        return super().unavailable()
+
+    def prepare(self):
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
+        return super().prepare()
+
+    def words(self):
+        return {"MODULE": MODULE, "SCRIPTS": HERE / "ours"}
+
+
+class StreamReturn(Nginx):
+    name = "stream-return"
+    template = "peers/stream-return.conf.in"
+
+    def unavailable(self):
+        return super().unavailable() or stream_module()[1]
+
+    def prepare(self):
+        self.ports = {"connect": free_ports(1)[0]}
+        return super().prepare()
+
+    def words(self):
+        return {"LOAD_STREAM": stream_module()[0]}
+
+    def load_options(self, row):
+        return ["--expect", "0123456789"] if row.service == "connect" else []
+
+
+class StreamProxy(Nginx):
+    name = "stream-proxy"
+    template = "peers/stream-proxy.conf.in"
+
+    def unavailable(self):
+        return super().unavailable() or stream_module()[1]
+
+    def prepare(self):
+        self.upstream = self.stack.enter_context(EpollEcho())
+        echo, connect, bulk = free_ports(3)
+        self.ports = {"echo": echo, "connect": connect, "bulk": bulk}
+        command = super().prepare()
+        self.ports.update(dict.fromkeys(ECHOES, echo))
+        return command
+
+    def words(self):
+        return {
+            "LOAD_STREAM": stream_module()[0],
+            "UPSTREAM_ECHO": self.upstream.ports["echo-10"],
+            "UPSTREAM_CONNECT": self.upstream.ports["connect"],
+            "UPSTREAM_BULK": self.upstream.ports["bulk"],
+        }
+
+
+PEERS = {cls.name: cls for cls in
+         (Ours, HAProxy, StreamReturn, StreamProxy, EpollEcho)}
+
+
+def setup():
+    """What both commands need first: limits, signals, the load generator."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    subprocess.run(["cargo", "build", "--release", "--quiet", "--locked"],
+                   cwd=HERE / "load", check=True)
+
+
+def chosen(names):
+    """The classes of the peers named, or of all that can run here."""
+    wanted = [name for part in names or PEERS for name in part.split(",")]
+    classes = []
+    for name in wanted:
+        if name not in PEERS:
+            raise SystemExit(f'unknown peer "{name}": {", ".join(PEERS)}')
+        reason = PEERS[name]().unavailable()
+        if reason:
+            print(f"# {name} is left out: {reason}", file=sys.stderr)
+            continue
+        classes.append(PEERS[name])
+    if not classes:
+        raise SystemExit("no server to measure")
+    return classes
+
+
+def load(server, row, options, seconds):
+    """Runs tcp-load against `server`; gives its line of JSON as text."""
+    command = [str(LOAD), row.load[0], f"127.0.0.1:{server.ports[row.service]}",
+               *row.load[1:], *server.load_options(row), "--json",
+               "--label", server.name, "--seconds", str(seconds), *options]
+    try:
+        # tcp-load ends by itself: after the time, a warm-up and two graces.
+        result = subprocess.run(command, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True,
+                                timeout=seconds + 90)
+    except subprocess.TimeoutExpired as err:
+        raise Failed(f"{server.name}, {row.key}: the load did not end") from err
+    if result.returncode != 0:
+        raise Failed(f"{server.name}, {row.key}: {result.stderr.strip()}\n"
+                     f"{server.logs()}")
+    return result.stdout
+
+
+def free_ports(number):
+    """Loopback ports on which nothing listens now."""
+    ports = []
+    while len(ports) < number:
+        port = random.randrange(FIRST_PORT, LAST_PORT)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
+    return ports
+
+
+def fill(template, target, ports, **words):
+    """Copies a file with its @WORDS@ replaced."""
+    for service, port in ports.items():
+        words["PORT_" + service.upper().replace("-", "_")] = port
+    target.write_text(re.sub(r"@([A-Z0-9_]+)@", lambda m: str(words[m[1]]),
+                             template.read_text()))
+
+
+def stream_module():
+    """The line that loads nginx's stream module, and why that cannot be."""
+    version = subprocess.run([NGINX, "-V"], stderr=subprocess.PIPE, text=True,
+                             check=False).stderr
+    if re.search(r"--with-stream(\s|$)", version):
+        return "", None
+    folder = re.search(r"--modules-path=(\S+)", version)
+    path = pathlib.Path(folder[1] if folder else ".") / "ngx_stream_module.so"
+    if not path.exists():
+        return "", "no ngx_stream_module.so"
+    return f"load_module {path};", None
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def children(pid):
+    try:
+        return [int(n) for n in
+                pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def descendants(pid):
+    """All processes below `pid`, the deepest first."""
+    found = []
+    for child in children(pid):
+        found += descendants(child) + [child]
+    return found
+
+
+def until(attempt, seconds, failure):
+    """Repeats `attempt` until it gives something true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = attempt()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise Failed(failure())
