@@ -30,6 +30,7 @@ sub run_tests {
     my $heading = join ' ', "TEST_NGINX_SEED=$seed", map { "mode: $_" } modes();
     $builder->note($heading);
 
+    Test::Nginx::TCP::BlockRun::check_sections($_) for blocks();
     my $root  = tempdir('servroot-XXXXXX', DIR => repo_root() . '/t');
     my @ports = test_ports();
     my %vars  = _variables(@ports);
@@ -48,7 +49,7 @@ sub run_tests {
             ports => \@ports, vars => \%vars);
         $failed++ unless $block->run;
     }
-    $failed++ if !Test::Nginx::TCP::BlockRun::stop_shared({}) && modes();
+    $failed++ unless Test::Nginx::TCP::BlockRun::stop_shared();
 
     $builder->diag("$heading, blocks failed: $failed") if $failed;
     remove_tree($root) unless $failed || opt('keep');
@@ -317,9 +318,9 @@ comes then counts as received; end with C<close> to prevent it.
     TEST_NGINX_USE_VALGRIND   1: under memcheck; errors and definite leaks with
                               a frame of our module fail the block
 
-In hup mode a block that a reload cannot bring (config, conf_error, conf_ok,
-must_die, start_log, stop_log, stop, master_process off, a main_config with
-directives that need a restart, signals that end nginx) has a nginx of its own,
-and the others run once more after a reload of the same configuration.
+In hup mode a block that a reload cannot bring (conf_error, conf_ok, must_die,
+start_log, stop_log, stop, master_process off, directives that need a restart,
+signals that end nginx) has a nginx of its own, and the others run once more
+after a reload of the same configuration.
 
 =cut

@@ -33,6 +33,16 @@ my %KNOWN = map { $_ => 1 } qw(
 my $shared;     # the server that lives over blocks in hup mode
 
 
+# Dies if a block has a section that nobody would look at.
+sub check_sections {
+    my ($spec) = @_;
+    for my $name (@{ $spec->{_section_order}[0] }) {
+        die 'block "' . $spec->name . "\": unknown section \"$name\"\n"
+            unless $KNOWN{$name};
+    }
+}
+
+
 # number: of the block in its file; spec: the Test::Base block; root: the
 # directory of this test program; ports: its ports; vars: variable => value.
 sub new {
@@ -43,8 +53,6 @@ sub new {
     my $self = bless { title => $spec->name, %arg }, $class;
 
     for my $name (@{ $spec->{_section_order}[0] }) {
-        die "block \"$self->{title}\": unknown section \"$name\"\n"
-            unless $KNOWN{$name};
         my @value = @{ $spec->{$name} };
         $self->{sections}{$name} = @value > 1 ? [@value] : $value[0];
     }
@@ -69,7 +77,7 @@ sub run {
 
     my $s = $self->{sections};
     $self->{timeout} = seconds($s->{timeout} || opt('timeout'));
-    stop_shared($self) if $shared && !$self->{shared};
+    stop_shared() unless $self->{shared};
 
     my $server = $self->{shared} && $shared
                  ? $shared : Test::Nginx::TCP::Server->new($self->{dir});
@@ -112,16 +120,15 @@ sub expand {
 }
 
 
-# Ends the shared server; its problems are the given block's.
+# Ends the shared server; true if nothing is wrong with its end.
 sub stop_shared {
-    my ($block) = @_;
-    return unless $shared;
+    return 1 unless $shared;
 
-    my @problems = $shared->stop;
-    my $check = $block->{check} || Test::Nginx::TCP::Check->new(
+    my $check = Test::Nginx::TCP::Check->new(
         title => 'all reloaded blocks', sections => {}, dir => $shared->dir,
-        log => $shared->log);
-    $check->none('the shared nginx ends well', @problems);
+        log => $shared->log, log_from => $shared->log->size);
+    $check->none('the shared nginx ends well', $shared->stop);
+    $check->no_bad_lines;
     undef $shared;
     return !$check->failed;
 }
@@ -132,7 +139,7 @@ sub _may_share {
 
     my $s = $self->{sections};
     return 0 if grep { defined $s->{$_} }
-                qw(config conf_error conf_ok must_die start_log stop_log stop
+                qw(conf_error conf_ok must_die start_log stop_log stop
                    no_reload);
     return 0 if ($s->{signal} || '') =~ /QUIT|TERM|INT|KILL/
                 || ($s->{request_parts} || '') =~ /^\s*signal\s+(?!USR1|HUP)/m;

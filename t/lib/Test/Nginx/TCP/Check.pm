@@ -58,7 +58,7 @@ sub response {
 
 sub response_like {
     my ($self, $what, $got, $pattern) = @_;
-    return $self->ok($got =~ $pattern, $what,
+    return $self->ok(scalar($got =~ $pattern), $what,
         '     got: "' . Test::Nginx::TCP::Client::shorten($got) . '"',
         "expected: /$pattern/");
 }

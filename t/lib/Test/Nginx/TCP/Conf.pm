@@ -15,8 +15,8 @@ use Test::Nginx::TCP::Options qw(module_path);
 our @EXPORT_OK = qw(write_file);
 
 # What nginx takes over at a restart only.
-my $NEEDS_RESTART = qr/\b(?:user|load_module|thread_pool|env|working_directory
-                          |use|debug_points|lock_file|pcre_jit)\s/x;
+my $NEEDS_RESTART = qr/^\s*(?:user|env|working_directory|use|lock_file
+                           |pcre_jit|daemon)\s/mx;
 
 
 # block: the sections, with their variables filled in; ports: $TEST_PORT...
@@ -40,9 +40,10 @@ sub has_user { return $_[0]{text} && $_[0]{text} =~ /^\s*user\s/m }
 
 sub reloadable {
     my ($self) = @_;
-    my $main = $self->{sections}{main_config} || '';
-    return !$self->single_process && !defined $self->{sections}{config}
-           && $main !~ $NEEDS_RESTART;
+    my $s = $self->{sections};
+    my $text = join "\n", map { defined $s->{$_} ? $s->{$_} : () }
+                          qw(main_config events config);
+    return !$self->single_process && $text !~ $NEEDS_RESTART;
 }
 
 
