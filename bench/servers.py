@@ -116,17 +116,20 @@ class Server:
 
     def stop(self):
         """Ends the server and waits for it, so that profiles are written."""
-        if self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.main_pid() or self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                for pid in descendants(self.process.pid):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                self.process.kill()
-        self.process.wait()
+        end = time.monotonic() + STOP_SECONDS
+        while self.process.poll() is None:
+            pids = [self.main_pid() or self.process.pid]
+            number = signal.SIGTERM
+            if time.monotonic() > end:
+                pids = [*descendants(self.process.pid), self.process.pid]
+                number = signal.SIGKILL
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            # Again, because nginx without a master sleeps on when the signal
+            # comes between its check and epoll_wait().
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(3)
 
     def logs(self):
         """The ends of what the server wrote."""

@@ -9,7 +9,7 @@
 -- resumes the entry coroutine, and each level passes the values on: so
 -- ngx.sleep() inside of coroutine.wrap() suspends the whole chain.
 
-local native, WAIT = ...
+local native, WAIT, ngx = ...
 
 local coroutine, debug, string = coroutine, debug, string
 local co_create = coroutine.create
@@ -19,7 +19,8 @@ local co_status = coroutine.status
 local co_yield = coroutine.yield
 local is_yieldable = native.is_yieldable
 local traceback = debug.traceback
-local error, getfenv, pcall, rawget = error, getfenv, pcall, rawget
+local error, getfenv, pcall = error, getfenv, pcall
+local rawget, rawset = rawget, rawset
 local setfenv, setmetatable, tostring = setfenv, setmetatable, tostring
 local getmetatable, loadstring, type = getmetatable, loadstring, type
 
@@ -140,6 +141,78 @@ local function start(factory)
     setfenv(0, globals)
     setfenv(factory, globals)
     return factory()()
+end
+
+
+-- ngx.ctx: a table for each connection, made when it is first used. Rust
+-- keeps its number and lets it go with the session.
+local context, set_context = native.context, native.set_context
+local registry_add, registry_get = native.registry_add, native.registry_get
+local registry_set = native.registry_set
+
+setmetatable(ngx, {
+    __index = function(_, key)
+        if key ~= "ctx" then
+            return nil
+        end
+        local number = context()
+        if number then
+            return registry_get(number)
+        end
+        local ctx = {}
+        set_context(registry_add(ctx))
+        return ctx
+    end,
+
+    __newindex = function(self, key, value)
+        if key ~= "ctx" then
+            rawset(self, key, value)
+            return
+        end
+        if type(value) ~= "table" then
+            error("bad argument #1 to 'ctx' (table expected, got "
+                .. type(value) .. ")", 2)
+        end
+        local number = context()
+        if number then
+            registry_set(number, value)
+        else
+            set_context(registry_add(value))
+        end
+    end,
+})
+
+
+print = native.print
+
+
+function ngx.encode_args(args)
+    if type(args) ~= "table" then
+        error("bad argument #1 to 'encode_args' (table expected, got "
+            .. type(args) .. ")", 2)
+    end
+    local text, err = native.encode_args(args)
+    return text or error(err, 2)
+end
+
+
+function ngx.decode_args(text, max)
+    if type(text) == "number" then
+        text = tostring(text)
+    end
+    if type(text) ~= "string" then
+        error("bad argument #1 to 'decode_args' (string expected, got "
+            .. type(text) .. ")", 2)
+    end
+    if max ~= nil and type(max) ~= "number" then
+        error("bad argument #2 to 'decode_args' (number expected, got "
+            .. type(max) .. ")", 2)
+    end
+    local args, err = native.decode_args(text, max)
+    if err then
+        return args, err
+    end
+    return args
 end
 
 

@@ -7,7 +7,7 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
 use super::native::{Call, Kind};
-use crate::text::number;
+use crate::text::number::append_number;
 
 /// How deep array tables may be nested.
 pub const MAX_DEPTH: usize = 100;
@@ -64,7 +64,7 @@ unsafe fn append_scalar(state: *mut lua_State, i: c_int, kind: Kind, out: &mut V
                 let data = lua::lua_tolstring(state, i, &mut len);
                 out.extend_from_slice(std::slice::from_raw_parts(data.cast(), len));
             }
-            Kind::Number => number::append(out, lua::lua_tonumber(state, i)),
+            Kind::Number => append_number(lua::lua_tonumber(state, i), out),
             Kind::Boolean => out.extend_from_slice(match lua::lua_toboolean(state, i) {
                 0 => b"false",
                 _ => b"true",

@@ -6,6 +6,7 @@
 //! `Outcome`, which owns nothing; (3) values are pushed, the coroutine yields
 //! or an error is raised, with nothing left to drop.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
 use std::fmt::{self, Write};
@@ -20,6 +21,7 @@ use mlua::ffi::lua_State;
 use super::value::{Value, Values};
 use crate::nginx::guard;
 use crate::nginx::local::Local;
+use crate::text::number::append_number;
 
 /// A row of an API table.
 #[derive(Clone, Copy)]
@@ -150,6 +152,17 @@ impl Kind {
     }
 }
 
+/// A place in a script.
+#[derive(Debug)]
+pub struct Position {
+    /// The file's base name, or the name of an inline chunk.
+    pub source: String,
+    /// -1 where there is none, as in C functions.
+    pub line: i32,
+    /// The name by which a Lua function was called.
+    pub name: Option<String>,
+}
+
 /// A call from Lua: its arguments, counted from 1. Nothing here raises.
 pub struct Call {
     pub(super) state: *mut lua_State,
@@ -217,6 +230,19 @@ impl Call {
         }
     }
 
+    /// A string, or the text of a number.
+    pub fn text(&self, i: usize) -> Option<Cow<'_, [u8]>> {
+        match self.kind(i) {
+            Kind::String => self.bytes(i).map(Cow::Borrowed),
+            Kind::Number => {
+                let mut out = Vec::new();
+                append_number(self.number(i)?, &mut out);
+                Some(Cow::Owned(out))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether argument `i` is `ngx.null`.
     pub fn is_null(&self, i: usize) -> bool {
         // SAFETY: any positive index may be converted.
@@ -236,8 +262,8 @@ impl Call {
         self.state.cast_const().cast()
     }
 
-    /// Where the Lua function `level` levels up is: (source, line, name).
-    pub fn position(&self, level: usize) -> Option<(String, i32, Option<String>)> {
+    /// Where the function `level` levels up is.
+    pub fn position(&self, level: usize) -> Option<Position> {
         // SAFETY: lua_Debug is plain data; lua_getinfo with "Snl" fills what
         // is read here and allocates nothing on the Lua side.
         unsafe {
@@ -252,7 +278,17 @@ impl Call {
                 (!p.is_null())
                     .then(|| std::ffi::CStr::from_ptr(p).to_string_lossy().into_owned())
             };
-            Some((text(ar.short_src.as_ptr()).unwrap_or_default(), ar.currentline, text(ar.name)))
+            let source = text(ar.source).unwrap_or_default();
+            // "@/path/name.lua" and "=process_by_lua(nginx.conf:12)" give names.
+            let source = match source.strip_prefix('@') {
+                Some(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
+                None => match source.strip_prefix('=') {
+                    Some(name) => name.to_owned(),
+                    None => text(ar.short_src.as_ptr()).unwrap_or_default(),
+                },
+            };
+            let name = if *ar.what == b'C' as std::ffi::c_char { None } else { text(ar.name) };
+            Some(Position { source, line: ar.currentline, name })
         }
     }
 }

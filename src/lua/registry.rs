@@ -14,6 +14,16 @@ use mlua::ffi::lua_State;
 pub struct Ref(pub(super) c_int);
 
 impl Ref {
+    /// The number, for the prelude.
+    pub fn number(self) -> f64 {
+        f64::from(self.0)
+    }
+
+    /// The reference with this number, which `registry_add` gave.
+    pub fn from_number(n: f64) -> Ref {
+        Ref(n as c_int)
+    }
+
     /// Pops the value on top of the stack into the registry.
     ///
     /// # Safety
@@ -41,4 +51,32 @@ impl Ref {
         // allocates nor raises.
         unsafe { lua::luaL_unref(state, lua::LUA_REGISTRYINDEX, self.0) }
     }
+}
+
+/// For the prelude: the value with this number.
+pub(super) unsafe extern "C-unwind" fn registry_get(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua; the prelude passes numbers that it got below.
+    unsafe { lua::lua_rawgeti_(state, lua::LUA_REGISTRYINDEX, lua::lua_tointeger_(state, 1) as c_int) };
+    1
+}
+
+/// For the prelude: keeps a value, returns its number.
+pub(super) unsafe extern "C-unwind" fn registry_add(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua with a value.
+    unsafe {
+        lua::lua_settop(state, 1);
+        let made = Ref::take(state);
+        lua::lua_pushnumber(state, made.number());
+    }
+    1
+}
+
+/// For the prelude: puts another value behind a number.
+pub(super) unsafe extern "C-unwind" fn registry_set(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua with a number it got above and a value.
+    unsafe {
+        lua::lua_settop(state, 2);
+        lua::lua_rawseti_(state, lua::LUA_REGISTRYINDEX, lua::lua_tointeger_(state, 1) as c_int);
+    }
+    0
 }

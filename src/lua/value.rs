@@ -3,11 +3,17 @@
 //! They are `Copy` and own nothing: pushing one can raise a Lua error (out of
 //! memory, a failing `__gc`), which unwinds without dropping what Rust holds.
 
+use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
+
+use crate::nginx::local::Local;
+
+/// A buffer that grew beyond this is freed before its next use.
+const MAX_KEPT: usize = 64 * 1024;
 
 /// One value.
 #[derive(Clone, Copy, Debug)]
@@ -115,4 +121,24 @@ impl Values {
         }
         c_int::from(self.len)
     }
+}
+
+/// Bytes made for one return value; they stay until the next are made.
+static KEPT: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
+
+/// A string value that `build` writes into a worker's buffer: what a native
+/// makes itself costs no allocation of Rust's. One such value a call.
+pub fn build(build: impl FnOnce(&mut Vec<u8>)) -> Value {
+    let mut kept = KEPT.borrow_mut();
+    if kept.capacity() > MAX_KEPT {
+        *kept = Vec::new();
+    }
+    kept.clear();
+    build(&mut kept);
+    Value::bytes(&kept)
+}
+
+/// A string value from an owned text.
+pub fn kept(text: String) -> Value {
+    build(|out| out.extend_from_slice(text.as_bytes()))
 }

@@ -13,7 +13,7 @@ use mlua::ffi::lua_State;
 use mlua::{Lua, LuaOptions, StdLib, Table};
 
 use super::native::{Function, lua_isyieldable, wait_mark};
-use super::registry::Ref;
+use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
 use crate::nginx::symbol::lookup;
 
@@ -51,12 +51,12 @@ pub struct Group {
 impl Vm {
     /// Makes a VM. `paths` are the values of lua_package_path and _cpath,
     /// `groups` the API, `private` what only the prelude calls, `finish` adds
-    /// constants and whatever else mlua is good for.
+    /// to `ngx` and to the prelude's functions what mlua is good for.
     pub fn new(
         paths: (Option<&[u8]>, Option<&[u8]>),
         groups: &[Group],
         private: &[Function],
-        finish: impl FnOnce(&Lua, &Table) -> mlua::Result<()>,
+        finish: impl FnOnce(&Lua, &Table, &Table) -> mlua::Result<()>,
     ) -> Result<Rc<Vm>, String> {
         // SAFETY: scripts are the administrator's and may use every library.
         let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::default()) };
@@ -76,7 +76,7 @@ impl Vm {
         (path, cpath): (Option<&[u8]>, Option<&[u8]>),
         groups: &[Group],
         private: &[Function],
-        finish: impl FnOnce(&Lua, &Table) -> mlua::Result<()>,
+        finish: impl FnOnce(&Lua, &Table, &Table) -> mlua::Result<()>,
     ) -> mlua::Result<(*mut lua_State, Frame)> {
         let package: Table = lua.globals().get("package")?;
         for (key, value) in [("path", path), ("cpath", cpath)] {
@@ -98,17 +98,25 @@ impl Vm {
             };
             install(lua, &table, group.functions)?;
         }
-        finish(lua, &ngx)?;
         lua.globals().set("ngx", &ngx)?;
         let loaded: Table = package.get("loaded")?;
         loaded.set("ngx", &ngx)?;
 
         let native = lua.create_table()?;
         install(lua, &native, private)?;
-        // SAFETY: a C function of ours that touches nothing but its state.
-        native.set("is_yieldable", unsafe { lua.create_c_function(is_yieldable)? })?;
+        let raw: [(&str, lua::lua_CFunction); 4] = [
+            ("is_yieldable", is_yieldable),
+            ("registry_get", registry::registry_get),
+            ("registry_add", registry::registry_add),
+            ("registry_set", registry::registry_set),
+        ];
+        for (name, function) in raw {
+            // SAFETY: C functions of ours that touch nothing but their state.
+            native.set(name, unsafe { lua.create_c_function(function)? })?;
+        }
+        finish(lua, &ngx, &native)?;
         let mark = mlua::LightUserData(wait_mark());
-        let prelude: Table = lua.load(PRELUDE).set_name("=prelude").call((native, mark))?;
+        let prelude: Table = lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
 
         let mut state = ptr::null_mut();
         // SAFETY: the closure runs under mlua's protection and takes the four
@@ -136,6 +144,13 @@ impl Vm {
     /// mlua's handle, for what is cold.
     pub fn lua(&self) -> &Lua {
         &self.lua
+    }
+
+    /// Lets go of a value that the prelude put into the registry.
+    pub fn release(&self, value: Ref) {
+        // SAFETY: the state is live; callers take the reference out of where
+        // it was, so it is released once.
+        unsafe { value.release(self.state) };
     }
 
     pub(super) fn state(&self) -> *mut lua_State {

@@ -62,3 +62,18 @@ pub fn prefix() -> Vec<u8> {
 
 /// Exit status for errors of ours that nginx shall report at start.
 pub const ERROR: c_int = -1;
+
+/// nginx's version as a number, 1022001 for 1.22.1.
+pub fn nginx_version() -> u32 {
+    ngx::ffi::nginx_version
+}
+
+/// Whether nginx was built with debug logging.
+pub fn has_debug() -> bool {
+    cfg!(ngx_feature = "debug")
+}
+
+/// The arguments that nginx was configured with.
+pub fn configure_arguments() -> &'static str {
+    ngx::ffi::NGX_CONFIGURE.to_str().unwrap_or_default().trim_start()
+}

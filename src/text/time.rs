@@ -50,6 +50,29 @@ pub fn append_http_time(secs: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(b" GMT");
 }
 
+/// Appends "Thu, 18-Nov-10 11:27:35 GMT", the date of cookies as browsers have
+/// always taken it; after 2037 with four digits of the year, as nginx does.
+pub fn append_cookie_time(secs: i64, out: &mut Vec<u8>) {
+    let secs = secs.clamp(0, LAST_SECOND);
+    let t = DateTime::from_secs(secs);
+    let weekday = (secs / SECONDS_A_DAY + 4) % 7;
+
+    out.extend_from_slice(&WEEK[weekday as usize].as_bytes()[..3]);
+    out.extend_from_slice(b", ");
+    append_digits(t.day, 2, out);
+    out.push(b'-');
+    out.extend_from_slice(MONTHS[t.month as usize - 1]);
+    out.push(b'-');
+    if t.year > 2037 {
+        append_digits(t.year, 4, out);
+    } else {
+        append_digits(t.year % 100, 2, out);
+    }
+    out.push(b' ');
+    append_clock(&t, out);
+    out.extend_from_slice(b" GMT");
+}
+
 /// Appends "YYYY-MM-DD hh:mm:ss".
 pub fn append_datetime(secs: i64, out: &mut Vec<u8>) {
     let t = DateTime::from_secs(secs.clamp(0, LAST_SECOND));

@@ -1,0 +1,39 @@
+//! Functions that only the prelude calls.
+
+use super::in_session;
+use crate::lua::registry::Ref;
+use crate::lua::{Function, Outcome, Value, function};
+use crate::tcp::current;
+
+pub const FUNCTIONS: &[Function] = &[
+    super::log::PRINT,
+    // Is the running coroutine the session's entry coroutine?
+    function("is_entry", |call| {
+        let entry = current::with_session(|session| {
+            session.is_some_and(|session| session.is_entry(call.coroutine()))
+        });
+        Outcome::one(Value::Boolean(entry))
+    }),
+    // Takes back the wait of a coroutine that could not be suspended.
+    function("abandon", |_| {
+        in_session(|session| {
+            session.abandon_wait();
+            Outcome::NONE
+        })
+    }),
+    // The number of the table behind ngx.ctx, if there is one.
+    function("context", |_| {
+        in_session(|session| {
+            Outcome::one(match session.context().get() {
+                Some(context) => Value::Number(context.number()),
+                None => Value::Nil,
+            })
+        })
+    }),
+    function("set_context", |call| {
+        in_session(|session| {
+            session.context().set(call.number(1).map(Ref::from_number));
+            Outcome::NONE
+        })
+    }),
+];

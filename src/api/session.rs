@@ -1,0 +1,243 @@
+//! Talking to the client: `ngx.print`, `ngx.receive` and their like.
+
+use super::{check_can_wait, check_count, flatten, in_session};
+use crate::lua::append::AppendError;
+use crate::lua::{Call, Function, Kind, Outcome, Value, function};
+use crate::nginx::log::Level;
+use crate::tcp::session::park::NextRequest;
+use crate::tcp::session::read::Reading;
+use crate::tcp::session::write::Writing;
+use crate::tcp::session::{Session, Wait};
+use crate::text::pattern::{Pattern, Scanner};
+use std::rc::Rc;
+
+pub const FUNCTIONS: &[Function] = &[
+    function("print", print),
+    function("say", say),
+    function("flush", flush),
+    function("eof", eof),
+    function("receive", receive),
+    function("wait_next_request", wait_next_request),
+    function("exit", exit),
+    function("sleep", sleep),
+];
+
+/// ngx.ERROR, which `ngx.exit` logs.
+pub(super) const NGX_ERROR: f64 = -1.0;
+
+/// Sleeps are longer than nginx's timers can count beyond this.
+const MAX_SLEEP: f64 = (i32::MAX / 1000) as f64;
+
+fn print(call: &Call) -> Outcome {
+    in_session(|session| write(call, session, false))
+}
+
+fn say(call: &Call) -> Outcome {
+    in_session(|session| write(call, session, true))
+}
+
+fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
+    if let Err(raised) = check_can_wait(call) {
+        return raised;
+    }
+    if session.eof_sent() {
+        return Outcome::error(Value::Str("seen eof"));
+    }
+    // One string is the usual argument: no copy but the kernel's if it is long.
+    if !newline && call.len() == 1 {
+        if let Some(bytes) = call.bytes(1) {
+            if bytes.is_empty() {
+                return Outcome::error(Value::Str("will send nothing"));
+            }
+            return written(session.print(bytes));
+        }
+    }
+    let queued = session.socket.write_with(|out| {
+        for i in 1..=call.len() {
+            call.append(i, out).map_err(|error| (i, error))?;
+        }
+        if newline {
+            out.push(b'\n');
+        }
+        Ok(())
+    });
+    match queued {
+        Ok(0) => Outcome::error(Value::Str("will send nothing")),
+        Ok(len) => written(session.print_queued(len)),
+        Err((i, error)) => bad_print_argument(i, error),
+    }
+}
+
+#[cold]
+fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
+    match error {
+        AppendError::BadArgument(kind) => Outcome::bad_argument(
+            i,
+            format_args!(
+                "string, number, boolean, nil, ngx.null, or array table expected, but got {}",
+                kind.name()
+            ),
+        ),
+        AppendError::NotAnArray => {
+            Outcome::bad_argument(i, format_args!("non-array table found"))
+        }
+        AppendError::BadElement(kind) => {
+            Outcome::bad_argument(i, format_args!("bad data type {} found", kind.name()))
+        }
+        AppendError::TooDeep => Outcome::bad_argument(i, format_args!("table is nested too deep")),
+    }
+}
+
+fn written(writing: Writing) -> Outcome {
+    match writing {
+        Writing::Done(values) => Outcome::Return(values),
+        Writing::Waits => Outcome::Wait,
+    }
+}
+
+fn flush(call: &Call) -> Outcome {
+    in_session(|session| {
+        flatten((|| {
+            if call.len() > 1 {
+                return Err(Outcome::raise(format_args!(
+                    "expecting 0 or 1 arguments, but got {}",
+                    call.len()
+                )));
+            }
+            let wait = match (call.is_empty(), call.boolean(1)) {
+                (true, _) => false,
+                (false, Some(wait)) => wait,
+                (false, None) => {
+                    return Err(Outcome::bad_argument(
+                        1,
+                        format_args!("boolean expected, got {}", call.kind(1).name()),
+                    ));
+                }
+            };
+            check_can_wait(call)?;
+            Ok(written(session.flush_now(wait)))
+        })())
+    })
+}
+
+fn eof(call: &Call) -> Outcome {
+    in_session(|session| {
+        flatten((|| {
+            check_count(call, 0, "expecting 0 arguments")?;
+            check_can_wait(call)?;
+            if session.eof_sent() {
+                return Ok(Outcome::error(Value::Str("seen eof")));
+            }
+            Ok(written(session.send_eof()))
+        })())
+    })
+}
+
+fn receive(call: &Call) -> Outcome {
+    in_session(|session| {
+        flatten((|| {
+            let pattern = receive_pattern(call)?;
+            check_can_wait(call)?;
+            Ok(match session.receive(Scanner::new(pattern)) {
+                Reading::Done(values) => Outcome::Return(values),
+                Reading::Waits => Outcome::Wait,
+            })
+        })())
+    })
+}
+
+/// `receive([pattern])`, `receive(total [, at_least])`.
+fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
+    if call.len() > 2 {
+        return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));
+    }
+    if call.is_empty() || (call.kind(1) == Kind::Nil && call.len() == 1) {
+        return Ok(Pattern::Line);
+    }
+    let Some(total) = call.number(1) else {
+        if let Some(pattern) = call.bytes(1).and_then(Pattern::from_name) {
+            return Ok(pattern);
+        }
+        return Err(Outcome::bad_argument(1, format_args!("expecting number parameter!")));
+    };
+    // Fractions are cut off; what does not fit is as good as infinite.
+    let max = total.trunc();
+    if max.is_nan() || max <= 0.0 {
+        return Err(Outcome::bad_argument(1, format_args!("bad argument <= 0")));
+    }
+    // What is no number (nil, a table) means "all of it".
+    let min = call.number(2).map_or(max, f64::trunc);
+    if !(1.0..=max).contains(&min) {
+        return Err(Outcome::bad_argument(
+            2,
+            format_args!("bad pattern argument beyond [1,$2]"),
+        ));
+    }
+    Ok(Pattern::AtLeast { min: min as usize, max: max as usize })
+}
+
+fn wait_next_request(call: &Call) -> Outcome {
+    in_session(|session| {
+        flatten((|| {
+            check_count(call, 0, "expecting 0 arguments")?;
+            check_can_wait(call)?;
+            Ok(match session.next_request() {
+                NextRequest::Begun => Outcome::NONE,
+                NextRequest::Waits => Outcome::Wait,
+            })
+        })())
+    })
+}
+
+fn exit(call: &Call) -> Outcome {
+    in_session(|session| {
+        flatten((|| {
+            if call.len() > 1 {
+                return Err(Outcome::raise(format_args!(
+                    "expecting 0 or 1 arguments, but got {}",
+                    call.len()
+                )));
+            }
+            if call.len() == 1 && call.kind(1) != Kind::Nil {
+                let Some(status) = call.number(1) else {
+                    return Err(Outcome::bad_argument(
+                        1,
+                        format_args!("number expected, got {}", call.kind(1).name()),
+                    ));
+                };
+                if status == NGX_ERROR {
+                    session.connection().write_log(
+                        Level::Err,
+                        0,
+                        format_args!("lua script exited with ngx.ERROR"),
+                    );
+                }
+            }
+            check_can_wait(call)?;
+            session.wait_for(Wait::Exit);
+            Ok(Outcome::Wait)
+        })())
+    })
+}
+
+fn sleep(call: &Call) -> Outcome {
+    in_session(|session| {
+        flatten((|| {
+            check_count(call, 1, "expecting 1 arguments")?;
+            let Some(seconds) = call.number(1) else {
+                return Err(Outcome::bad_argument(
+                    1,
+                    format_args!("number expected, got {}", call.kind(1).name()),
+                ));
+            };
+            let msec = (seconds.min(MAX_SLEEP) * 1000.0).trunc();
+            if msec.is_nan() || msec < 1.0 {
+                return Err(Outcome::bad_argument(1, format_args!("bad argument <= 0")));
+            }
+            check_can_wait(call)?;
+            session.sleep(msec as usize);
+            Ok(Outcome::Wait)
+        })())
+    })
+}
+

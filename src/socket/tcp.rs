@@ -1,0 +1,338 @@
+//! A TCP socket: buffered reads by pattern, joined writes.
+//!
+//! Never blocks and never waits: `receive` and `flush` go as far as the kernel
+//! lets them and say so. Waiting is the session's affair.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+
+use super::buffer::{self, SCRATCH_SIZE};
+use super::input::Input;
+use super::output::{Output, Sent};
+use crate::nginx::connection::Connection;
+use crate::nginx::io::{Io, strerror};
+use crate::nginx::local::Local;
+use crate::text::pattern::{Found, Scan, Scanner};
+
+/// Reads of at least this many missing bytes go to the socket's own buffer
+/// instead of the scratch buffer: they are not copied twice.
+const DIRECT_READ: usize = 4096;
+
+/// Why a socket does not give or take bytes any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketError {
+    /// The time for the operation is over. The socket stays usable.
+    Timeout,
+    /// The other side has finished sending, or this side was closed.
+    Closed,
+    /// A system call failed with this errno.
+    System(i32),
+}
+
+impl SocketError {
+    /// The word that Lua gets.
+    pub fn text(self) -> Cow<'static, str> {
+        match self {
+            SocketError::Timeout => Cow::Borrowed("timeout"),
+            SocketError::Closed => Cow::Borrowed("closed"),
+            SocketError::System(libc::ECONNRESET) => Cow::Borrowed("connection reset by peer"),
+            SocketError::System(libc::EPIPE) => Cow::Borrowed("broken pipe"),
+            SocketError::System(errno) => Cow::Owned(strerror(errno)),
+        }
+    }
+}
+
+/// The answer of `TcpSocket::receive`; the bytes are valid inside of the
+/// callback that gets it, and in place until the next use of the socket.
+pub enum Received<'a> {
+    Data(&'a [u8]),
+    Failed(SocketError, &'a [u8]),
+}
+
+/// The socket of a session or, later, of a script.
+pub struct TcpSocket {
+    pub connection: Connection,
+    input: RefCell<Input>,
+    output: RefCell<Output>,
+    /// Why nothing more can be read once the buffer is empty.
+    read_end: Cell<Option<SocketError>>,
+    /// Why nothing more can be written.
+    write_end: Cell<Option<SocketError>>,
+    /// The kernel's buffer was full at the last write.
+    blocked: Cell<bool>,
+    /// Something was sent or queued.
+    written: Cell<bool>,
+}
+
+/// Lines with CRs inside are put together here.
+static LINE: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
+
+impl TcpSocket {
+    /// A socket over an accepted connection.
+    pub fn new(connection: Connection) -> TcpSocket {
+        TcpSocket {
+            connection,
+            input: RefCell::new(Input::default()),
+            output: RefCell::new(Output::default()),
+            read_end: Cell::new(None),
+            write_end: Cell::new(None),
+            blocked: Cell::new(false),
+            written: Cell::new(false),
+        }
+    }
+
+    /// Reads until `scanner` is satisfied, the other side closes or nothing
+    /// more is there (None). `give` sees the bytes in place.
+    pub fn receive<R>(
+        &self,
+        scanner: &mut Scanner,
+        give: impl FnOnce(Received<'_>) -> R,
+    ) -> Option<R> {
+        let mut input = self.input.borrow_mut();
+        loop {
+            let ended = self.read_end.get();
+            if !input.is_empty() || ended.is_some() {
+                match scanner.scan(input.unread(), ended.is_some()) {
+                    Scan::Done(found) => {
+                        let answer = with_result(&found, input.unread(), |b| give(Received::Data(b)));
+                        input.consume(found.consumed());
+                        return Some(answer);
+                    }
+                    Scan::Eof(found) => {
+                        let error = ended.unwrap_or(SocketError::Closed);
+                        let answer =
+                            with_result(&found, input.unread(), |b| give(Received::Failed(error, b)));
+                        input.consume(found.consumed());
+                        return Some(answer);
+                    }
+                    Scan::NeedMore => {}
+                }
+            }
+            if !self.connection.read_ready() {
+                return None;
+            }
+
+            let missing = scanner.missing(input.unread());
+            if missing >= DIRECT_READ || !input.is_empty() {
+                // No more than about what is missing, and no trust in hostile
+                // sizes: the buffer grows as data comes.
+                let want = missing.clamp(SCRATCH_SIZE, 256 * 1024);
+                let io = self.connection.recv(input.space(want));
+                let n = if let Io::Done(n) = io { n } else { 0 };
+                input.filled(want, n);
+                if !self.note_read(io) {
+                    return None;
+                }
+                continue;
+            }
+
+            let mut scratch = buffer::scratch();
+            let io = self.connection.recv(&mut scratch);
+            let Io::Done(n) = io else {
+                drop(scratch);
+                if !self.note_read(io) {
+                    return None;
+                }
+                continue;
+            };
+            let bytes = &scratch[..n];
+            // The usual way: the answer is in what this read brought.
+            if let Scan::Done(found) = scanner.scan(bytes, false) {
+                let answer = with_result(&found, bytes, |b| give(Received::Data(b)));
+                let rest = &bytes[found.consumed()..];
+                if !rest.is_empty() {
+                    input.append(rest);
+                }
+                return Some(answer);
+            }
+            input.append(bytes);
+        }
+    }
+
+    /// What a receive that gives up returns as partial result; consumes it.
+    pub fn take_partial<R>(&self, scanner: &Scanner, give: impl FnOnce(&[u8]) -> R) -> R {
+        let mut input = self.input.borrow_mut();
+        let found = scanner.partial(input.unread());
+        let answer = with_result(&found, input.unread(), give);
+        input.consume(found.consumed());
+        answer
+    }
+
+    /// Whether there are unread bytes, trying to read some: None if the socket
+    /// has nothing for now, Some(false) if nothing will ever come.
+    pub fn poll_input(&self) -> Option<bool> {
+        let mut input = self.input.borrow_mut();
+        loop {
+            if !input.is_empty() {
+                return Some(true);
+            }
+            if self.read_end.get().is_some() {
+                return Some(false);
+            }
+            if !self.connection.read_ready() {
+                return None;
+            }
+            let mut scratch = buffer::scratch();
+            let io = self.connection.recv(&mut scratch);
+            if let Io::Done(n) = io {
+                input.append(&scratch[..n]);
+            }
+            drop(scratch);
+            if !self.note_read(io) {
+                return None;
+            }
+        }
+    }
+
+    /// Reads and drops what is there; false when the other side is gone.
+    pub fn discard_input(&self) -> bool {
+        self.input.borrow_mut().clear();
+        while self.read_end.get().is_none() && self.connection.read_ready() {
+            let io = self.connection.recv(&mut buffer::scratch());
+            self.note_read(io);
+        }
+        self.read_end.get().is_none()
+    }
+
+    /// Whether bytes were read that nobody took.
+    pub fn has_unread(&self) -> bool {
+        !self.input.borrow().is_empty()
+    }
+
+    /// Drops all bytes, read and unsent.
+    pub fn discard_buffers(&self) {
+        self.input.borrow_mut().clear();
+        self.output.borrow_mut().clear();
+    }
+
+    /// Gives back memory that holds no bytes.
+    pub fn release_buffers(&self) {
+        self.input.borrow_mut().release();
+    }
+
+    /// Queues bytes, or sends them if they are many.
+    pub fn write(&self, bytes: &[u8]) -> Result<Sent, SocketError> {
+        self.writable()?;
+        let sent = self.output.borrow_mut().write(&self.connection, bytes, self.blocked.get());
+        self.note_sent(sent)
+    }
+
+    /// Lets `append` add to the queue; its error takes back what it added.
+    pub fn write_with<E>(
+        &self,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let mut output = self.output.borrow_mut();
+        let buffer = output.buffer();
+        let before = buffer.len();
+        let result = append(buffer);
+        if result.is_err() {
+            buffer.truncate(before);
+        }
+        let added = buffer.len() - before;
+        result.map(|()| added)
+    }
+
+    /// Whether so much is queued that it has to go now.
+    pub fn output_is_long(&self) -> bool {
+        self.output.borrow().len() >= super::output::JOIN_SIZE
+    }
+
+    /// Sends what is queued, unless the kernel's buffer is known to be full.
+    pub fn flush(&self) -> Result<Sent, SocketError> {
+        let mut output = self.output.borrow_mut();
+        if output.is_empty() {
+            return Ok(Sent::All);
+        }
+        if let Some(error) = self.write_end.get() {
+            output.clear();
+            return Err(error);
+        }
+        if self.blocked.get() {
+            return Ok(Sent::Blocked);
+        }
+        let sent = output.flush(&self.connection);
+        drop(output);
+        self.note_sent(sent)
+    }
+
+    /// As flush, after an event said that the kernel has room.
+    pub fn flush_ready(&self) -> Result<Sent, SocketError> {
+        self.blocked.set(false);
+        self.flush()
+    }
+
+    /// How many bytes wait for the kernel.
+    pub fn queued(&self) -> usize {
+        self.output.borrow().len()
+    }
+
+    /// Drops what is queued; later writes fail with `error`.
+    pub fn abandon_output(&self, error: SocketError) {
+        self.output.borrow_mut().clear();
+        self.write_end.set(Some(error));
+    }
+
+    /// Whether anything was ever written.
+    pub fn has_written(&self) -> bool {
+        self.written.get()
+    }
+
+    /// Fails if nothing can be written any more.
+    pub fn writable(&self) -> Result<(), SocketError> {
+        match self.write_end.get() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Why reading has ended, if it has.
+    pub fn read_end(&self) -> Option<SocketError> {
+        self.read_end.get()
+    }
+
+    /// Notes what a read came to; false if there is nothing for now.
+    fn note_read(&self, io: Io) -> bool {
+        match io {
+            Io::Done(_) => true,
+            Io::Again => false,
+            Io::Eof => {
+                self.read_end.set(Some(SocketError::Closed));
+                true
+            }
+            Io::Error(errno) => {
+                self.read_end.set(Some(SocketError::System(errno)));
+                // A broken connection takes nothing either.
+                self.write_end.set(Some(SocketError::Closed));
+                true
+            }
+        }
+    }
+
+    fn note_sent(&self, sent: Sent) -> Result<Sent, SocketError> {
+        self.written.set(true);
+        match sent {
+            Sent::All => self.blocked.set(false),
+            Sent::Blocked => self.blocked.set(true),
+            Sent::Failed(errno) => {
+                self.blocked.set(false);
+                self.write_end.set(Some(SocketError::Closed));
+                return Err(SocketError::System(errno));
+            }
+        }
+        Ok(sent)
+    }
+}
+
+/// Calls `give` with the result's bytes, put together if CRs are left out.
+fn with_result<R>(found: &Found, bytes: &[u8], give: impl FnOnce(&[u8]) -> R) -> R {
+    match found.result(bytes) {
+        Cow::Borrowed(bytes) => give(bytes),
+        Cow::Owned(joined) => {
+            // Kept for the caller: what `give` makes of it points here.
+            let mut line = LINE.borrow_mut();
+            *line = joined;
+            give(&line)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The session whose script is running, for the natives that it calls.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::session::Session;
+use crate::nginx::local::Local;
+
+/// What Lua code runs for; `ngx.get_phase()` gives its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Init,
+    InitWorker,
+    ExitWorker,
+    Content,
+}
+
+impl Phase {
+    /// The name that `ngx.get_phase()` returns.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Init => "init",
+            Phase::InitWorker => "init_worker",
+            Phase::ExitWorker => "exit_worker",
+            Phase::Content => "content",
+        }
+    }
+
+    /// The directive family, as error messages name it.
+    pub fn directive(self) -> &'static str {
+        match self {
+            Phase::Init => "init_by_lua*",
+            Phase::InitWorker => "init_worker_by_lua*",
+            Phase::ExitWorker => "exit_worker_by_lua*",
+            Phase::Content => "process_by_lua*",
+        }
+    }
+}
+
+static SESSION: Local<RefCell<Option<Rc<Session>>>> = Local::new(RefCell::new(None));
+static PHASE: Local<Cell<Phase>> = Local::new(Cell::new(Phase::Init));
+
+/// Calls `f` with the running session, if a session's script is running.
+#[inline]
+pub fn with_session<R>(f: impl FnOnce(Option<&Rc<Session>>) -> R) -> R {
+    f(SESSION.borrow().as_ref())
+}
+
+/// The phase of the Lua code that is running.
+pub fn phase() -> Phase {
+    PHASE.get()
+}
+
+/// Runs `f`, which runs Lua code for `session`.
+#[inline]
+pub fn enter_session<R>(session: &Rc<Session>, f: impl FnOnce() -> R) -> R {
+    SESSION.replace(Some(session.clone()));
+    PHASE.set(Phase::Content);
+    let result = f();
+    SESSION.replace(None);
+    result
+}
+
+/// Runs `f`, which runs Lua code of a phase without session.
+pub fn enter_phase<R>(phase: Phase, f: impl FnOnce() -> R) -> R {
+    let before = PHASE.replace(phase);
+    let result = f();
+    PHASE.set(before);
+    result
+}

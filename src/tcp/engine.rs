@@ -1,0 +1,99 @@
+//! The VM of a configuration and the scripts that run in it.
+
+use std::fs;
+use std::rc::Rc;
+
+use super::conf::{MainConf, ServerConf};
+use super::current::{self, Phase};
+use super::script::{Script, Source};
+use crate::api;
+use crate::lua::chunk::Chunk;
+use crate::lua::{Coroutine, Vm};
+use crate::nginx::io::strerror;
+
+/// A configuration's VM. Servers hold it, with their compiled scripts.
+pub struct Engine {
+    vm: Rc<Vm>,
+}
+
+/// Why a script cannot be run.
+pub enum ScriptError {
+    /// Its file cannot be read: that may change.
+    Unreadable(Vec<u8>),
+    /// It does not compile.
+    Invalid(Vec<u8>),
+}
+
+impl ScriptError {
+    /// The text for the log.
+    pub fn into_text(self) -> Vec<u8> {
+        match self {
+            ScriptError::Unreadable(text) | ScriptError::Invalid(text) => text,
+        }
+    }
+}
+
+impl Engine {
+    /// Makes the VM, with the API in it.
+    pub fn new(main: &MainConf) -> Result<Engine, String> {
+        let paths = (main.package_path(), main.package_cpath());
+        Ok(Engine { vm: Vm::new(paths, api::GROUPS, api::PRIVATE, api::install)? })
+    }
+
+    /// The VM itself.
+    pub fn vm(&self) -> &Rc<Vm> {
+        &self.vm
+    }
+
+    /// Reads and compiles a script.
+    pub fn compile(&self, script: &Script) -> Result<Chunk, ScriptError> {
+        let name = String::from_utf8_lossy(&script.chunk_name);
+        let invalid = |what: &str, text: Vec<u8>| {
+            ScriptError::Invalid([what.as_bytes(), b": ", &text].concat())
+        };
+        match &script.source {
+            Source::Code(code) => Chunk::compile(&self.vm, code, &name)
+                .map_err(|text| invalid("failed to load Lua inlined code", text)),
+            Source::File(path) => {
+                let code = read(path).map_err(ScriptError::Unreadable)?;
+                Chunk::compile(&self.vm, &code, &name)
+                    .map_err(|text| invalid("failed to load Lua code", text))
+            }
+        }
+    }
+
+    /// Runs a script that belongs to no connection.
+    pub fn run(&self, chunk: &Chunk, phase: Phase) -> Result<(), Vec<u8>> {
+        current::enter_phase(phase, || chunk.run())
+    }
+
+    /// A coroutine that will run the server's script.
+    pub fn coroutine_for(&self, server: &ServerConf) -> Result<Coroutine, Vec<u8>> {
+        let script = server.script().ok_or_else(|| b"no Lua script".to_vec())?;
+        if !server.code_cache() {
+            self.vm.forget_modules();
+            if let Source::File(_) = script.source {
+                let chunk = self.compile(script).map_err(ScriptError::into_text)?;
+                return Coroutine::new(&self.vm, chunk.factory());
+            }
+        }
+        let chunk = match server.chunk() {
+            Some(chunk) => chunk,
+            None => {
+                let chunk = Rc::new(self.compile(script).map_err(ScriptError::into_text)?);
+                server.set_chunk(Some(chunk.clone()));
+                chunk
+            }
+        };
+        Coroutine::new(&self.vm, chunk.factory())
+    }
+}
+
+fn read(path: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    fs::read(OsStr::from_bytes(path)).map_err(|error| {
+        let why = error.raw_os_error().map_or_else(|| error.to_string(), strerror);
+        [b"failed to load Lua code: cannot open ", path, b": ", why.as_bytes()].concat()
+    })
+}

@@ -1,0 +1,104 @@
+//! The end of a session.
+
+use std::rc::Rc;
+
+use super::{Session, Stage, Wait, left_until};
+use crate::nginx::Msec;
+use crate::nginx::time::current_msec;
+
+/// How long a lingering connection may stay silent, and stay at all: the
+/// defaults of nginx's lingering_timeout and lingering_time.
+const LINGERING_TIMEOUT: Msec = 5_000;
+const LINGERING_TIME: Msec = 30_000;
+
+impl Session {
+    /// Ends the script; what it printed still goes to the client.
+    pub(super) fn finish(self: &Rc<Self>) {
+        self.drop_script();
+        self.stage.set(Stage::Flushing);
+        self.flush_joined();
+        if self.socket.queued() == 0 || self.socket.writable().is_err() {
+            self.linger_or_close();
+        }
+    }
+
+    /// Closes at once: the connection is broken, or we are.
+    pub(super) fn abort(self: &Rc<Self>) {
+        self.close();
+    }
+
+    /// Drops the coroutine, and with it everything that it waits for.
+    fn drop_script(&self) {
+        self.end_light_session();
+        self.wait.replace(Wait::Nothing);
+        self.timer.cancel();
+        if self.parked.replace(false) {
+            self.connection().set_parked(false);
+        }
+        // A coroutine that panicked its way out may still be borrowed.
+        let coroutine = self.coroutine.try_borrow_mut().ok().and_then(|mut c| c.take());
+        drop(coroutine);
+        if let (Some(context), Ok(engine)) = (self.context.take(), self.conf.engine()) {
+            engine.vm().release(context);
+        }
+    }
+
+    /// All is sent. If the client may have sent what nobody read, closing now
+    /// would make the kernel answer with RST, and that can destroy what the
+    /// client has not read yet: so first tell it that we are done, and wait
+    /// for it to go.
+    pub(super) fn linger_or_close(self: &Rc<Self>) {
+        let c = self.connection();
+        let unread = self.socket.has_unread()
+            || (c.read_ready() && self.socket.poll_input() == Some(true));
+        if !unread
+            || self.socket.read_end().is_some()
+            || !self.socket.has_written()
+            || c.shutdown_write().is_err()
+        {
+            return self.close();
+        }
+        self.stage.set(Stage::Lingering);
+        self.write_deadline.set(Some(current_msec().wrapping_add(LINGERING_TIME)));
+        c.cancel_write_timer();
+        c.set_action(c"closing");
+        self.parked.set(true);
+        c.set_parked(true);
+        self.linger_on();
+    }
+
+    /// Reads and drops until the client goes, or the time is over.
+    pub(super) fn on_read_lingering(self: &Rc<Self>) {
+        let c = self.connection();
+        let silent = c.take_read_timedout()
+            && self.read_deadline.get().and_then(left_until).is_none()
+            && !c.read_ready();
+        if silent || c.close_requested() {
+            return self.close();
+        }
+        self.linger_on();
+    }
+
+    fn linger_on(self: &Rc<Self>) {
+        let c = self.connection();
+        let in_time = self.write_deadline.get().and_then(left_until);
+        let (true, Some(left)) = (self.socket.discard_input(), in_time) else {
+            return self.close();
+        };
+        let wait = left.min(LINGERING_TIMEOUT);
+        self.read_deadline.set(Some(current_msec().wrapping_add(wait)));
+        c.arm_read_timer(wait);
+        if !c.watch_read() {
+            self.close();
+        }
+    }
+
+    /// Closes the connection, wherever the session is.
+    pub(super) fn close(self: &Rc<Self>) {
+        if self.stage.replace(Stage::Closed) != Stage::Closed {
+            self.drop_script();
+            self.socket.discard_buffers();
+            self.connection().close();
+        }
+    }
+}

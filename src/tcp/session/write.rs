@@ -1,0 +1,219 @@
+//! Printing to the client: joined until the coroutine waits.
+
+use std::rc::Rc;
+
+use super::read::error_value;
+use super::{Session, Stage, Wait, left_until};
+use crate::lua::{Value, Values};
+use crate::nginx::log::Level;
+use crate::nginx::time::current_msec;
+use crate::socket::SocketError;
+use crate::socket::output::Sent;
+
+/// What a native that prints has to do.
+pub enum Writing {
+    /// The call returns these.
+    Done(Values),
+    /// The call waits; later it returns the number that was given.
+    Waits,
+}
+
+impl Session {
+    /// Prints one piece of bytes.
+    pub(crate) fn print(&self, bytes: &[u8]) -> Writing {
+        let sent = self.socket.write(bytes);
+        self.printed(sent, bytes.len())
+    }
+
+    /// Prints what was queued by `TcpSocket::write_with`.
+    pub(crate) fn print_queued(&self, len: usize) -> Writing {
+        let sent = match self.socket.writable() {
+            Ok(()) if self.socket.output_is_long() => self.socket.flush(),
+            Ok(()) => Ok(Sent::All),
+            Err(error) => {
+                self.socket.abandon_output(error);
+                Err(error)
+            }
+        };
+        self.printed(sent, len)
+    }
+
+    /// Sends what was printed; waits until the kernel has it, if asked to.
+    pub(crate) fn flush_now(&self, wait: bool) -> Writing {
+        match self.socket.flush() {
+            Ok(Sent::Blocked) if wait => self.wait_for_flush(1.0),
+            Ok(_) => Writing::Done(Values::one(Value::Number(1.0))),
+            Err(error) => Writing::Done(Values::error(self.write_error(error))),
+        }
+    }
+
+    /// Whether ngx.eof() has been called.
+    pub(crate) fn eof_sent(&self) -> bool {
+        self.eof_sent.get()
+    }
+
+    /// Sends what was printed, then FIN.
+    pub(crate) fn send_eof(&self) -> Writing {
+        self.eof_sent.set(true);
+        match self.flush_now(true) {
+            Writing::Done(values) => match self.shut_down() {
+                Ok(()) => Writing::Done(values),
+                Err(error) => Writing::Done(Values::error(error)),
+            },
+            Writing::Waits => Writing::Waits,
+        }
+    }
+
+    fn shut_down(&self) -> Result<(), Value> {
+        self.connection().shutdown_write().map_err(|errno| error_value(SocketError::System(errno)))
+    }
+
+    fn printed(&self, sent: Result<Sent, SocketError>, len: usize) -> Writing {
+        match sent {
+            Ok(Sent::Blocked) => self.wait_for_flush(len as f64),
+            Ok(_) if !self.spend() => {
+                self.wait_for(Wait::Flush(len as f64));
+                Writing::Waits
+            }
+            Ok(_) => Writing::Done(Values::one(Value::Number(len as f64))),
+            Err(error) => Writing::Done(Values::error(self.write_error(error))),
+        }
+    }
+
+    fn wait_for_flush(&self, result: f64) -> Writing {
+        self.wait_for(Wait::Flush(result));
+        self.arm_send_timer();
+        self.connection().watch_write();
+        Writing::Waits
+    }
+
+    /// Logs a failed write and gives its text.
+    fn write_error(&self, error: SocketError) -> Value {
+        match error {
+            SocketError::System(errno) => {
+                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+            }
+            _ => self.connection().write_log(
+                Level::Err,
+                0,
+                format_args!("attempt to send data on a closed/invalid socket"),
+            ),
+        }
+        error_value(error)
+    }
+
+    /// Sends what the last resume printed. What the kernel does not take goes
+    /// out while the coroutine waits for whatever it waits for.
+    pub(super) fn flush_joined(&self) {
+        match self.socket.flush() {
+            Ok(Sent::Blocked) => {
+                self.arm_send_timer();
+                self.connection().watch_write();
+            }
+            Ok(_) => {}
+            Err(SocketError::System(errno)) => {
+                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+            }
+            // Told already, to the call or to the log.
+            Err(_) => {}
+        }
+    }
+
+    pub(super) fn arm_send_timer(&self) {
+        if self.write_deadline.get().is_none() {
+            let timeout = self.conf.send_timeout();
+            self.write_deadline.set(Some(current_msec().wrapping_add(timeout)));
+            self.connection().arm_write_timer(timeout);
+        }
+    }
+
+    /// A write event, the write timer, or a turn that was posted.
+    pub(super) fn on_write_pending(self: &Rc<Self>) {
+        let timedout = self.connection().take_write_timedout();
+        let queued = self.socket.queued();
+        let result = self.socket.flush_ready();
+        match result {
+            Ok(Sent::Blocked) => {
+                if self.socket.queued() < queued {
+                    // The client reads: its time begins anew.
+                    self.write_deadline.set(None);
+                    self.arm_send_timer();
+                }
+                match self.write_deadline.get().and_then(left_until) {
+                    Some(left) => self.connection().arm_write_timer(left),
+                    None if timedout => return self.write_timed_out(),
+                    None => {}
+                }
+                if !self.connection().watch_write() {
+                    return self.abort();
+                }
+                if matches!(*self.wait.borrow(), Wait::Turn) {
+                    self.wake(Values::NONE);
+                }
+            }
+            Ok(_) => {
+                self.write_deadline.set(None);
+                self.connection().cancel_write_timer();
+                // Stops a level-triggered method; costs an edge-triggered one
+                // nothing.
+                self.connection().watch_write();
+                self.write_done(None);
+            }
+            Err(error) => {
+                self.write_deadline.set(None);
+                self.connection().cancel_write_timer();
+                self.write_done(Some(error));
+            }
+        }
+    }
+
+    fn write_done(self: &Rc<Self>, error: Option<SocketError>) {
+        if self.stage.get() == Stage::Flushing {
+            return self.linger_or_close();
+        }
+        let wait = match *self.wait.borrow() {
+            Wait::Flush(result) => Some(Some(result)),
+            Wait::Turn | Wait::Nothing => Some(None),
+            _ => None,
+        };
+        match (wait, error) {
+            (Some(Some(_)), Some(error)) => {
+                let value = self.write_error(error);
+                self.wake(Values::error(value));
+            }
+            (Some(Some(result)), None) => {
+                let values = match self.eof_sent.get().then(|| self.shut_down()) {
+                    Some(Err(error)) => Values::error(error),
+                    _ => Values::one(Value::Number(result)),
+                };
+                self.wake(values);
+            }
+            (Some(None), _) => self.wake(Values::NONE),
+            (None, Some(SocketError::System(errno))) => {
+                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+            }
+            (None, _) => {}
+        }
+        if matches!(*self.wait.borrow(), Wait::NextRequest) && self.stage.get() == Stage::Serving {
+            self.park();
+        }
+    }
+
+    /// The client did not take what was printed in send_timeout.
+    fn write_timed_out(self: &Rc<Self>) {
+        self.write_deadline.set(None);
+        let lost = self.socket.queued();
+        self.socket.abandon_output(SocketError::Closed);
+        self.connection().write_log(Level::Err, 0, format_args!("lua tcp socket write timed out"));
+        if self.stage.get() == Stage::Flushing {
+            return self.close();
+        }
+        let result = match *self.wait.borrow() {
+            Wait::Flush(result) => result,
+            Wait::Turn => return self.wake(Values::NONE),
+            _ => return,
+        };
+        let sent = (result - lost as f64).max(0.0);
+        self.wake(Values::three(Value::Nil, Value::Str("timeout"), Value::Number(sent)));
+    }
+}
