@@ -102,7 +102,8 @@ class Server:
 
     def alive(self):
         if self.process.poll() is not None:
-            raise Failed(f"{self.name} ended:\n{self.logs()}")
+            raise Failed(f"{self.name} ended with status {self.process.returncode}:\n"
+                         f"{self.logs()}")
         return True
 
     def find_worker(self):

@@ -4,7 +4,10 @@
 //! A layer calls only those below it: `api` and `tcp`, then `socket`, then
 //! `lua`, then `nginx`. See docs/design.md.
 
+pub mod api;
+pub mod lua;
 pub mod module;
 pub mod nginx;
+pub mod socket;
 pub mod tcp;
 pub mod text;

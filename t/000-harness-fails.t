@@ -141,6 +141,26 @@ for my $case (@cases) {
     is_deeply(\@failed, \@expected, $name);
 }
 
+SKIP: {
+    skip 'no valgrind', 1 if system('valgrind --version >/dev/null 2>&1');
+
+    # a library of ours in every process, taken for the module, that leaks
+    my $leak = "$dir/leak.so";
+    open my $cc, '|-', qw(cc -shared -fPIC -xc - -o), $leak
+        or die "cannot run cc: $!\n";
+    print $cc <<'SOURCE';
+#include <stdlib.h>
+static void *volatile p;
+__attribute__((constructor)) static void lose(void) { p = malloc(8); p = 0; }
+SOURCE
+    close $cc or die "cannot build $leak\n";
+
+    local @ENV{qw(TEST_NGINX_USE_VALGRIND TEST_NGINX_MODULE LD_PRELOAD)} =
+        (1, $leak, $leak);
+    is_deeply([failed_points("--- repeat: 1\n--- response\nhello\n")],
+              ['nginx ends well'], 'valgrind: a leak of the module');
+}
+
 like(run_program("--- nonesuch: 1\n"), qr/unknown section "nonesuch"/,
      'unknown section');
 

@@ -12,7 +12,7 @@ pub fn install(lua: &Lua, native: &Table) -> mlua::Result<()> {
 }
 
 /// The query string, or nil and what is wrong.
-fn encode(lua: &Lua, table: Table) -> mlua::Result<(Option<mlua::String>, Option<String>)> {
+fn encode(lua: &Lua, table: Table) -> mlua::Result<(Option<mlua::LuaString>, Option<String>)> {
     let mut out = Vec::new();
     let mut encoder = Encoder::new(&mut out);
     for pair in table.pairs::<Value, Value>() {
@@ -69,7 +69,7 @@ fn text(value: &Value) -> Option<Vec<u8>> {
 /// The table, and "truncated" if there were more than `max` pairs.
 fn decode(
     lua: &Lua,
-    (source, max): (mlua::String, Option<f64>),
+    (source, max): (mlua::LuaString, Option<f64>),
 ) -> mlua::Result<(Table, Option<&'static str>)> {
     let max = max.map_or(DEFAULT_MAX, |max| if max > 0.0 { max as usize } else { 0 });
     let table = lua.create_table()?;

@@ -14,7 +14,7 @@ mod strings;
 mod worker;
 
 use crate::lua::vm::Group;
-use crate::lua::{Call, Function, Outcome};
+use crate::lua::{Call, Outcome};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
 use mlua::{Lua, Table};

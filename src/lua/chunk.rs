@@ -115,9 +115,10 @@ unsafe extern "C-unwind" fn load_job(main: *mut lua_State) -> c_int {
     // nothing that an error would have to drop.
     unsafe {
         let job = lua::lua_touserdata(main, 1).cast::<Load>();
-        let (data, len) = ((*job).source.as_ptr(), (*job).source.len());
+        let source = (*job).source;
+        let (data, len) = (source.as_ptr(), source.len());
         if luaL_loadbuffer(main, data.cast(), len, (*job).name.as_ptr()) != lua::LUA_OK {
-            return lua::lua_error(main);
+            lua::lua_error(main);
         }
         (*job).made = Ref::take(main);
     }
@@ -129,7 +130,8 @@ unsafe extern "C-unwind" fn bytecode_job(main: *mut lua_State) -> c_int {
     unsafe {
         let job = lua::lua_touserdata(main, 1).cast::<Load>();
         (*job).made.push(main);
-        let (data, len) = ((*job).source.as_ptr(), (*job).source.len());
+        let source = (*job).source;
+        let (data, len) = (source.as_ptr(), source.len());
         lua::lua_pushlstring_(main, data.cast(), len);
         lua::lua_pushstring_(main, (*job).name.as_ptr());
         lua::lua_call(main, 2, 1);
@@ -146,7 +148,7 @@ unsafe extern "C-unwind" fn run_with_traceback(state: *mut lua_State) -> c_int {
         lua::lua_pushvalue(state, 1);
         lua::lua_call(state, 0, 1);
         if lua::lua_pcall(state, 0, 0, -2) != lua::LUA_OK {
-            return lua::lua_error(state);
+            lua::lua_error(state);
         }
     }
     0

@@ -329,7 +329,7 @@ where
             match catch_unwind(AssertUnwindSafe(|| body(&call))) {
                 Ok(outcome) => outcome,
                 Err(payload) => {
-                    guard::report(payload);
+                    guard::report("a native function", payload);
                     Outcome::raise(format_args!("panic in a native function, see error.log"))
                 }
             }

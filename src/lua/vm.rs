@@ -81,7 +81,7 @@ impl Vm {
         let package: Table = lua.globals().get("package")?;
         for (key, value) in [("path", path), ("cpath", cpath)] {
             if let Some(value) = value {
-                let default: mlua::String = package.get(key)?;
+                let default: mlua::LuaString = package.get(key)?;
                 let joined = expand_default(value, &default.as_bytes());
                 package.set(key, lua.create_string(joined)?)?;
             }

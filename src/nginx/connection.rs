@@ -491,16 +491,22 @@ unsafe fn handler_of<H: Handler>(event: *mut ngx_event_t) -> Rc<H> {
 unsafe extern "C" fn on_read<H: Handler>(event: *mut ngx_event_t) {
     // SAFETY: installed by set_handler::<H> on this event.
     let handler = unsafe { handler_of::<H>(event) };
-    if guard(|| handler.on_read()).is_none() {
-        guard(|| handler.on_panic());
+    if !guard("a read handler", false, || {
+        handler.on_read();
+        true
+    }) {
+        guard("a panic handler", (), || handler.on_panic());
     }
 }
 
 unsafe extern "C" fn on_write<H: Handler>(event: *mut ngx_event_t) {
     // SAFETY: installed by set_handler::<H> on this event.
     let handler = unsafe { handler_of::<H>(event) };
-    if guard(|| handler.on_write()).is_none() {
-        guard(|| handler.on_panic());
+    if !guard("a write handler", false, || {
+        handler.on_write();
+        true
+    }) {
+        guard("a panic handler", (), || handler.on_panic());
     }
 }
 

@@ -112,6 +112,6 @@ unsafe extern "C" fn expire<H: Expire>(event: *mut ngx_event_t) {
     // target ends our use of it before the handler can drop the timer.
     let target = unsafe { (*inner).target.take() };
     if let Some(target) = target {
-        guard(|| target.on_expire());
+        guard("a timer's handler", (), || target.on_expire());
     }
 }

@@ -1,1 +1,17 @@
 //! The `tcp {}` subsystem: directives, listening, the life of a session.
+
+#![forbid(unsafe_code)]
+
+pub mod block;
+pub mod block_lexer;
+pub mod conf;
+pub mod current;
+pub mod directives;
+pub mod engine;
+pub mod lifecycle;
+pub mod listen;
+pub mod listen_options;
+pub mod number;
+pub mod protocol;
+pub mod script;
+pub mod session;

@@ -19,6 +19,7 @@ use super::current;
 use crate::lua::{Coroutine, Resumed, Values};
 use crate::nginx::connection::{Connection, Handler};
 use crate::nginx::event::{Expire, Timer};
+use crate::nginx::guard::guard;
 use crate::nginx::log::Level;
 use crate::nginx::time::{current_msec, now};
 use crate::nginx::{Msec, stat};
@@ -112,7 +113,12 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         context: Cell::new(None),
     });
     session.connection().set_handler(&session);
-    session.start();
+    if !guard("the start of a session", false, || {
+        session.start();
+        true
+    }) {
+        session.abort();
+    }
 }
 
 impl Session {
@@ -128,7 +134,10 @@ impl Session {
         self.connection().set_read_ready(true);
         self.connection().set_action(c"loading Lua code");
         self.begin_light_session();
-        let made = self.conf.engine().and_then(|engine| engine.coroutine_for(self.conf));
+        let made = match self.conf.engine() {
+            Some(engine) => engine.coroutine_for(self.conf),
+            None => Err(b"no Lua VM".to_vec()),
+        };
         match made {
             Ok(coroutine) => {
                 self.connection().set_action(c"running Lua");

@@ -38,7 +38,7 @@ impl Session {
         // A coroutine that panicked its way out may still be borrowed.
         let coroutine = self.coroutine.try_borrow_mut().ok().and_then(|mut c| c.take());
         drop(coroutine);
-        if let (Some(context), Ok(engine)) = (self.context.take(), self.conf.engine()) {
+        if let (Some(context), Some(engine)) = (self.context.take(), self.conf.engine()) {
             engine.vm().release(context);
         }
     }

@@ -14,6 +14,7 @@ use Test::Base -base;
 use Test::Nginx::TCP::BlockRun;
 use Test::Nginx::TCP::Options qw(opt modes repo_root);
 use Test::Nginx::TCP::Ports qw(test_ports);
+use Test::Nginx::TCP::Sections qw(check_sections);
 
 our @EXPORT = qw(run_tests);
 
@@ -30,7 +31,7 @@ sub run_tests {
     my $heading = join ' ', "TEST_NGINX_SEED=$seed", map { "mode: $_" } modes();
     $builder->note($heading);
 
-    Test::Nginx::TCP::BlockRun::check_sections($_) for blocks();
+    check_sections($_) for blocks();
     my $root  = tempdir('servroot-XXXXXX', DIR => repo_root() . '/t');
     my @ports = test_ports();
     my %vars  = _variables(@ports);

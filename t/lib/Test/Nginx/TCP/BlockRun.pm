@@ -14,33 +14,14 @@ use Test::Builder;
 use Time::HiRes ();
 use Test::Nginx::TCP::Check;
 use Test::Nginx::TCP::Conf;
+use Test::Nginx::TCP::ConfCheck qw(is_conf_check try_configuration);
 use Test::Nginx::TCP::Exchange qw(exchange);
-use Test::Nginx::TCP::Log qw(patterns);
-use Test::Nginx::TCP::Options qw(opt modes seconds);
+use Test::Nginx::TCP::Options qw(opt seconds);
+use Test::Nginx::TCP::Sections qw(expand may_reload of_run sections_of
+                                  skip_reason whole_pattern);
 use Test::Nginx::TCP::Server;
 
-# Every section that a block may have; another name is a mistake.
-my %KNOWN = map { $_ => 1 } qw(
-    main_config events http_config tcp_config tcp_server_config
-    tcp_server_config2 tcp_server_config3 config user_files workers
-    master_process connect request request_parts shutdown clients response
-    response_like error_log no_error_log grep_error_log grep_error_log_out
-    start_log stop_log file_is file_like conf_error conf_ok must_die timeout
-    wait signal stop repeat skip_mode skip_if no_reload
-    ONLY LAST SKIP
-);
-
 my $shared;     # the server that lives over blocks in hup mode
-
-
-# Dies if a block has a section that nobody would look at.
-sub check_sections {
-    my ($spec) = @_;
-    for my $name (@{ $spec->{_section_order}[0] }) {
-        die 'block "' . $spec->name . "\": unknown section \"$name\"\n"
-            unless $KNOWN{$name};
-    }
-}
 
 
 # number: of the block in its file; spec: the Test::Base block; root: the
@@ -52,15 +33,12 @@ sub new {
     my $dir  = "$arg{root}/b$arg{number}";
     my $self = bless { title => $spec->name, %arg }, $class;
 
-    for my $name (@{ $spec->{_section_order}[0] }) {
-        my @value = @{ $spec->{$name} };
-        $self->{sections}{$name} = @value > 1 ? [@value] : $value[0];
-    }
-
-    $self->{shared} = opt('hup') && $self->_may_share;
+    my $raw = sections_of($spec);
+    $self->{shared} = opt('hup')
+                      && may_reload($raw, $self->{ports});
     $self->{dir} = $self->{shared} ? "$arg{root}/hup" : $dir;
     $self->{vars} = { %{ $arg{vars} }, TEST_DIR => $self->{dir} };
-    $self->{sections} = $self->expand($self->{sections});
+    $self->{sections} = expand($raw, $self->{vars});
     return $self;
 }
 
@@ -69,7 +47,7 @@ sub new {
 sub run {
     my ($self) = @_;
 
-    my $reason = $self->_skip_reason;
+    my $reason = skip_reason($self->{title}, $self->{sections});
     if (defined $reason) {
         Test::Builder->new->skip("$self->{title}: $reason");
         return 1;
@@ -90,8 +68,8 @@ sub run {
         my $conf = Test::Nginx::TCP::Conf->new($s, $self->{ports});
         $server->set_conf($conf) unless $server->is_running;
         $conf->write($self->{dir});
-        if (grep { defined $s->{$_} } qw(conf_error conf_ok must_die)) {
-            $self->_try_configuration;
+        if (is_conf_check($s)) {
+            try_configuration($s, $server, $self->{check});
         } else {
             $self->_serve($conf);
         }
@@ -100,23 +78,6 @@ sub run {
     $self->{check}->ok(0, 'runs to its end', $@) unless $done;
     $self->_clean_up;
     return !$self->{check}->failed;
-}
-
-
-# Fills in $TEST_..., in texts and in lists and tables of texts.
-sub expand {
-    my ($self, $value, $more) = @_;
-
-    return [map { $self->expand($_, $more) } @$value]
-        if ref $value eq 'ARRAY';
-    return { map { $_ => $self->expand($value->{$_}, $more) } keys %$value }
-        if ref $value eq 'HASH';
-    return $value if ref $value || !defined $value;
-
-    my %vars = (%{ $self->{vars} }, %{ $more || {} });
-    $value =~ s/\$(?:\{(TEST_\w+)\}|(TEST_\w+))/
-                exists $vars{$+} ? $vars{$+} : $&/gex;
-    return $value;
 }
 
 
@@ -131,76 +92,6 @@ sub stop_shared {
     $check->no_bad_lines;
     undef $shared;
     return !$check->failed;
-}
-
-
-sub _may_share {
-    my ($self) = @_;
-
-    my $s = $self->{sections};
-    return 0 if grep { defined $s->{$_} }
-                qw(conf_error conf_ok must_die start_log stop_log stop
-                   no_reload);
-    return 0 if ($s->{signal} || '') =~ /QUIT|TERM|INT|KILL/
-                || ($s->{request_parts} || '') =~ /^\s*signal\s+(?!USR1|HUP)/m;
-    return Test::Nginx::TCP::Conf->new($s, $self->{ports})->reloadable;
-}
-
-
-sub _skip_reason {
-    my ($self) = @_;
-    my $s = $self->{sections};
-
-    if (defined $s->{skip_mode}) {
-        my ($skipped, $reason) =
-            $s->{skip_mode} =~ /^((?:(?:hup|slow|valgrind)\b[\s,]*)+):?\s*(.+)/
-            or die "block \"$self->{title}\": skip_mode: MODE... REASON\n";
-        return $reason if grep { $skipped =~ /\b$_\b/ } modes();
-    }
-    if (defined $s->{skip_if}) {
-        my $reason = eval $s->{skip_if};
-        die "block \"$self->{title}\": skip_if: $@" if $@;
-        return $reason if $reason;
-    }
-    return;
-}
-
-
-# The blocks that nginx is to refuse, or only to look at.
-sub _try_configuration {
-    my ($self) = @_;
-
-    my $s = $self->{sections};
-    my ($section) = grep { defined $s->{$_} } qw(conf_error conf_ok must_die);
-    my $server = $self->{server};
-    my ($status, $stderr) = $section eq 'must_die' ? $server->start_to_fail
-                                                   : $server->test_conf;
-    my $check = $self->{check};
-
-    if ($section eq 'conf_ok') {
-        $check->ok(defined $status && $status == 0, 'nginx -t accepts it',
-                   $stderr);
-    } else {
-        $check->ok(defined $status && $status != 0, 'nginx refuses it',
-                   defined $status ? 'status 0' : 'it runs on', $stderr);
-        $check->none('nginx is not ended by a signal',
-                     defined $status && $status & 127 ? $stderr : ());
-    }
-
-    my @patterns = patterns($s->{$section});
-    my @lines = split /\n/, $stderr;
-    for my $pattern (@patterns) {
-        $check->ok(scalar(grep { $_ =~ $pattern } @lines),
-                   "$section text", "no line matches $pattern", $stderr);
-    }
-
-    my @more = grep {
-        my $line = $_;
-        $line =~ / \[(?:emerg|alert|crit|error|warn)\] /
-            && !grep { $line =~ $_ } @patterns;
-    } @lines;
-    $check->none('nothing else is complained of', @more)
-        if @patterns || $section eq 'conf_ok';
 }
 
 
@@ -263,13 +154,13 @@ sub _run_once {
     my $sizes   = $check->file_sizes;
     my @workers = $server->workers;
 
-    my %expected = map { $_ => _of_run($s->{$_}, $no) }
+    my %expected = map { $_ => of_run($s->{$_}, $no) }
                    qw(response response_like);
-    $expected{response_like} = _regex($expected{response_like});
+    $expected{response_like} = whole_pattern($expected{response_like});
 
     my @results = exchange(
         %expected, sections => $s, server => $server, mark => $mark,
-        timeout => $self->{timeout}, expand => sub { $self->expand(@_) },
+        timeout => $self->{timeout}, expand => sub { expand($_[0], { %{ $self->{vars} }, %{ $_[1] } }) },
         peer => defined $s->{connect} ? $s->{connect} : $self->{ports}[0]);
 
     Time::HiRes::sleep($s->{wait}) if $s->{wait};
@@ -286,9 +177,9 @@ sub _run_once {
 
     for my $i (0 .. $#results) {
         my $who = @results > 1 ? ' to client ' . ($i + 1) : '';
-        my $vars = { TEST_CLIENT => $i + 1 };
+        my $vars = { %{ $self->{vars} }, TEST_CLIENT => $i + 1 };
         $check->response("response$who$run", $results[$i]{received},
-                         $self->expand($expected{response}, $vars))
+                         expand($expected{response}, $vars))
             if defined $expected{response};
         $check->response_like("response_like$who$run", $results[$i]{received},
                               $expected{response_like})
@@ -348,21 +239,6 @@ sub _clean_up {
     } elsif (!$failed && !$self->{shared} && !opt('keep')) {
         remove_tree($self->{dir});
     }
-}
-
-
-# A section may have one value for each run.
-sub _of_run {
-    my ($value, $no) = @_;
-    return ref $value eq 'ARRAY' ? $value->[$no - 1] // $value->[-1] : $value;
-}
-
-
-sub _regex {
-    my ($value) = @_;
-    return $value if !defined $value || ref $value eq 'Regexp';
-    $value =~ s/\n\z//;
-    return qr/$value/s;
 }
 
 

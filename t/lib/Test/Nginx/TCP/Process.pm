@@ -69,26 +69,29 @@ sub kill {
 }
 
 
-# A worker's pid in an old log may be somebody else's by now.
-sub is_child {
-    my ($self, $pid) = @_;
-    open my $fh, '<', "/proc/$pid/stat" or return 0;
-    my ($parent) = <$fh> =~ /^\d+ \(.*\) \S (\d+)/;
-    return $parent == $self->{pid};
+# A pid in an old log may be somebody else's by now: true if the process has
+# this file open.
+sub has_open {
+    my ($pid, $path) = @_;
+    return scalar grep { (readlink($_) // '') eq $path } glob "/proc/$pid/fd/*";
 }
 
 
 sub kill_all {
     return if $$ != $owner;
     for my $self (values %running) {
-        $self->kill(grep { $self->is_child($_) } _pids());
+        $self->kill($self->_children);
     }
 }
 
 
-sub _pids {
-    opendir my $dir, '/proc' or return;
-    return grep { /^\d+$/ } readdir $dir;
+sub _children {
+    my ($self) = @_;
+    return grep {
+        open my $fh, '<', "/proc/$_/stat";
+        my ($parent) = $fh ? readline($fh) =~ /^\d+ \(.*\) \S (\d+)/ : ();
+        defined $parent && $parent == $self->{pid};
+    } map { m{(\d+)} } glob '/proc/[0-9]*';
 }
 
 

@@ -193,11 +193,13 @@ sub wait_exit {
 
 
 # The hard way, for the cleanup after a failure: master and workers by pid.
+# A worker whose master is gone is known by its log.
 sub kill {
     my ($self) = @_;
     return unless $self->{process};
-    $self->{process}->kill(grep { $self->{process}->is_child($_) }
-                           keys %{ $self->_states });
+    $self->{process}->kill(
+        grep { Test::Nginx::TCP::Process::has_open($_, $self->{log}{path}) }
+        keys %{ $self->_states });
 }
 
 

@@ -1,0 +1,199 @@
+//! The configuration as the rest of the module sees it: `MainConf` and its
+//! `ServerConf`s, made when `tcp {}` has been read and merged. They refer to
+//! the structs of `directives/` and live as long as nginx's cycle.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ngx::ffi::ngx_log_t;
+
+use crate::lua::chunk::Chunk;
+use crate::nginx::conf::block::Merged;
+use crate::nginx::conf::resolver::ResolverConf;
+use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
+use crate::tcp::directives::core::{Core, CoreServerConf};
+use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
+use crate::tcp::engine::Engine;
+use crate::tcp::listen::Listen;
+use crate::tcp::protocol::{Protocol, TcpLua};
+use crate::tcp::script::Script;
+
+/// All of `tcp {}`.
+pub struct MainConf {
+    lua: &'static LuaMainConf,
+    servers: Vec<&'static ServerConf>,
+}
+
+/// One `server {}`, with what it has inherited.
+pub struct ServerConf {
+    core: &'static CoreServerConf,
+    lua: &'static LuaServerConf,
+    protocol: &'static dyn Protocol,
+    engine: RefCell<Option<Rc<Engine>>>,
+    chunk: RefCell<Option<Rc<Chunk>>>,
+}
+
+impl MainConf {
+    pub fn new(merged: &Merged, servers: Vec<&'static ServerConf>) -> Self {
+        MainConf { lua: merged.main::<Lua>(), servers }
+    }
+
+    /// The servers in the order of the configuration.
+    pub fn servers(&self) -> &[&'static ServerConf] {
+        &self.servers
+    }
+
+    /// `lua_package_path` with the prefix filled in; `;;` is still in it.
+    pub fn package_path(&self) -> Option<&[u8]> {
+        self.lua.package_path.as_deref()
+    }
+
+    /// `lua_package_cpath`, likewise.
+    pub fn package_cpath(&self) -> Option<&[u8]> {
+        self.lua.package_cpath.as_deref()
+    }
+
+    /// `init_by_lua*`
+    pub fn init(&self) -> Option<&Script> {
+        self.lua.init.as_ref()
+    }
+
+    /// `init_worker_by_lua*`
+    pub fn init_worker(&self) -> Option<&Script> {
+        self.lua.init_worker.as_ref()
+    }
+
+    /// `exit_worker_by_lua*`
+    pub fn exit_worker(&self) -> Option<&Script> {
+        self.lua.exit_worker.as_ref()
+    }
+}
+
+impl ServerConf {
+    /// The server of a merged level; refused when it has neither a protocol
+    /// nor a script.
+    pub fn new(merged: &Merged) -> Result<Self, ConfError> {
+        let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
+        let protocol = match core.protocol {
+            Some(protocol) => protocol,
+            None if lua.script.is_some() => &TcpLua,
+            None => {
+                let text = "server { need command 'protocol'";
+                return Err(ConfError::At(core.location.clone(), text.into()));
+            }
+        };
+        let (engine, chunk) = (RefCell::default(), RefCell::default());
+        let server = ServerConf { core, lua, protocol, engine, chunk };
+        protocol.check(&server)?;
+        Ok(server)
+    }
+
+    /// What the server speaks.
+    pub fn protocol(&self) -> &'static dyn Protocol {
+        self.protocol
+    }
+
+    pub fn read_timeout(&self) -> Msec {
+        self.core.read_timeout.get().unwrap_or_default()
+    }
+
+    pub fn send_timeout(&self) -> Msec {
+        self.core.send_timeout.get().unwrap_or_default()
+    }
+
+    /// How long a parked connection is kept: for ever, not at all (0), or a
+    /// time.
+    pub fn keepalive_timeout(&self) -> Option<Msec> {
+        self.core.keepalive_timeout.get()
+    }
+
+    /// The size of the pool nginx makes for an accepted connection.
+    pub fn connection_pool_size(&self) -> Size {
+        self.core.connection_pool_size.get().unwrap_or_default()
+    }
+
+    /// The size of the pool a session starts with.
+    pub fn session_pool_size(&self) -> Size {
+        self.core.session_pool_size.get().unwrap_or_default()
+    }
+
+    pub fn client_max_body_size(&self) -> Size {
+        self.core.client_max_body_size.get().unwrap_or_default()
+    }
+
+    /// The server's own log, or the one it has inherited.
+    pub fn error_log(&self) -> *mut ngx_log_t {
+        self.core.error_log
+    }
+
+    /// Always there, but may not be defined: `ResolverConf::is_defined`.
+    pub fn resolver(&self) -> Option<ResolverConf> {
+        self.core.resolver
+    }
+
+    pub fn resolver_timeout(&self) -> Msec {
+        self.core.resolver_timeout.get().unwrap_or_default()
+    }
+
+    /// Whether a chunk is compiled once and not for each connection.
+    pub fn code_cache(&self) -> bool {
+        self.lua.code_cache.get() != Some(0)
+    }
+
+    pub fn check_client_abort(&self) -> bool {
+        self.lua.check_client_abort.get() == Some(1)
+    }
+
+    /// What runs for each connection. Servers that inherit it from `tcp {}`
+    /// share one `Script`.
+    pub fn script(&self) -> Option<&Rc<Script>> {
+        self.lua.script.as_ref()
+    }
+
+    /// The VM that the scripts run in. None while the configuration is read
+    /// and after the worker's exit.
+    pub fn engine(&self) -> Option<Rc<Engine>> {
+        self.engine.borrow().clone()
+    }
+
+    pub(crate) fn set_engine(&self, engine: Option<Rc<Engine>>) {
+        self.engine.replace(engine);
+    }
+
+    /// The script, compiled: with the configuration or at its first use.
+    pub fn chunk(&self) -> Option<Rc<Chunk>> {
+        self.chunk.borrow().clone()
+    }
+
+    pub(crate) fn set_chunk(&self, chunk: Option<Rc<Chunk>>) {
+        self.chunk.replace(chunk);
+    }
+
+    /// Where the `server` stands.
+    pub fn location(&self) -> &Location {
+        &self.core.location
+    }
+
+    /// Where its protocol is named, or else the server itself.
+    pub fn protocol_location(&self) -> &Location {
+        self.core.protocol_location.as_ref().unwrap_or(&self.core.location)
+    }
+
+    pub(crate) fn listens(&self) -> &'static [Listen] {
+        &self.core.listens
+    }
+}
+
+/// Puts the configuration into the cycle's memory.
+pub fn publish(
+    cf: &mut Conf,
+    merged: &Merged,
+    servers: &[Merged],
+) -> Result<&'static MainConf, ConfError> {
+    let mut published: Vec<&'static ServerConf> = Vec::with_capacity(servers.len());
+    for server in servers {
+        let server = ServerConf::new(server)?;
+        published.push(cf.alloc(server)?);
+    }
+    Ok(cf.alloc(MainConf::new(merged, published))?)
+}

@@ -1,0 +1,218 @@
+//! The directives of the `tcp_lua` protocol: where Lua finds its modules, how
+//! chunks are kept, and what runs when.
+
+use std::rc::Rc;
+
+use crate::field;
+use crate::nginx::conf::block::Module;
+use crate::nginx::conf::command::{
+    BLOCK, Command, ONE, SERVER, TCP, checked_flag, flag, set, set_main,
+};
+use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Slot};
+use crate::tcp::script::Script;
+
+/// `ngx_tcp_lua_module`
+pub struct Lua;
+
+#[derive(Default)]
+pub struct LuaMainConf {
+    pub package_path: Option<Vec<u8>>,
+    pub package_cpath: Option<Vec<u8>>,
+    pub init: Option<Script>,
+    pub init_worker: Option<Script>,
+    pub exit_worker: Option<Script>,
+}
+
+#[derive(Default)]
+#[repr(C)]
+pub struct LuaServerConf {
+    pub code_cache: Slot<Flag>,
+    pub check_client_abort: Slot<Flag>,
+    /// Shared with the servers that inherit it.
+    pub script: Option<Rc<Script>>,
+}
+
+impl Module for Lua {
+    type Main = LuaMainConf;
+    type Server = LuaServerConf;
+
+    #[rustfmt::skip]
+    const COMMANDS: &'static [Command<Self>] = &[
+        set_main(c"lua_package_path", TCP | ONE,
+            |cf, main: &mut LuaMainConf| package_path(cf, &mut main.package_path)),
+        set_main(c"lua_package_cpath", TCP | ONE,
+            |cf, main: &mut LuaMainConf| package_path(cf, &mut main.package_cpath)),
+        checked_flag(c"lua_code_cache", TCP | SERVER,
+            field!(LuaServerConf, code_cache), code_cache),
+        flag(c"lua_check_client_abort", TCP | SERVER,
+            field!(LuaServerConf, check_client_abort)),
+
+        set_main(c"init_by_lua", TCP | ONE,
+            |cf, main: &mut LuaMainConf| code(cf, &mut main.init)),
+        set_main(c"init_by_lua_file", TCP | ONE,
+            |cf, main: &mut LuaMainConf| file(cf, &mut main.init)),
+        set_main(c"init_by_lua_block", TCP | BLOCK,
+            |cf, main: &mut LuaMainConf| block(cf, &mut main.init)),
+        set_main(c"init_worker_by_lua", TCP | ONE,
+            |cf, main: &mut LuaMainConf| code(cf, &mut main.init_worker)),
+        set_main(c"init_worker_by_lua_file", TCP | ONE,
+            |cf, main: &mut LuaMainConf| file(cf, &mut main.init_worker)),
+        set_main(c"init_worker_by_lua_block", TCP | BLOCK,
+            |cf, main: &mut LuaMainConf| block(cf, &mut main.init_worker)),
+        set_main(c"exit_worker_by_lua", TCP | ONE,
+            |cf, main: &mut LuaMainConf| code(cf, &mut main.exit_worker)),
+        set_main(c"exit_worker_by_lua_file", TCP | ONE,
+            |cf, main: &mut LuaMainConf| file(cf, &mut main.exit_worker)),
+        set_main(c"exit_worker_by_lua_block", TCP | BLOCK,
+            |cf, main: &mut LuaMainConf| block(cf, &mut main.exit_worker)),
+
+        set(c"process_by_lua", TCP | SERVER | ONE, process_by_lua),
+        set(c"process_by_lua_file", TCP | SERVER | ONE, process_by_lua_file),
+        set(c"process_by_lua_block", TCP | SERVER | BLOCK, process_by_lua_block),
+        set(c"content_by_lua", TCP | SERVER | ONE, process_by_lua),
+        set(c"content_by_lua_file", TCP | SERVER | ONE, process_by_lua_file),
+        set(c"content_by_lua_block", TCP | SERVER | BLOCK, process_by_lua_block),
+        Command::END,
+    ];
+
+    fn merge(
+        _: &mut Conf,
+        above: &mut LuaServerConf,
+        server: &mut LuaServerConf,
+    ) -> ConfResult {
+        server.code_cache.merge(&above.code_cache, 1);
+        server.check_client_abort.merge(&above.check_client_abort, 0);
+        if server.script.is_none() {
+            server.script = above.script.clone();
+        }
+        Ok(())
+    }
+}
+
+fn package_path(cf: &Conf, path: &mut Option<Vec<u8>>) -> ConfResult {
+    if path.is_some() {
+        return Err(ConfError::duplicate());
+    }
+    *path = Some(fill_in_prefix(cf.arg(1), cf.prefix()));
+    Ok(())
+}
+
+fn code_cache(cf: &mut Conf, on: bool) -> ConfResult {
+    if !on {
+        cf.warn("lua_code_cache is off; this will hurt performance");
+    }
+    Ok(())
+}
+
+fn code(cf: &mut Conf, script: &mut Option<Script>) -> ConfResult {
+    store(cf, script, |cf| Ok(Script::from_argument(cf)))
+}
+
+fn file(cf: &mut Conf, script: &mut Option<Script>) -> ConfResult {
+    store(cf, script, |cf| Script::from_file(cf))
+}
+
+fn block(cf: &mut Conf, script: &mut Option<Script>) -> ConfResult {
+    store(cf, script, Script::from_block)
+}
+
+fn store(
+    cf: &mut Conf,
+    slot: &mut Option<Script>,
+    make: fn(&mut Conf) -> Result<Script, ConfError>,
+) -> ConfResult {
+    let script = make_once(cf, slot.is_some(), make)?;
+    let script = script.ok_or_else(|| no_code("invalid location config"))?;
+    *slot = Some(script);
+    Ok(())
+}
+
+fn process_by_lua(cf: &mut Conf, server: &mut LuaServerConf) -> ConfResult {
+    store_process(cf, server, |cf| Ok(Script::from_argument(cf)))
+}
+
+fn process_by_lua_file(cf: &mut Conf, server: &mut LuaServerConf) -> ConfResult {
+    store_process(cf, server, |cf| Script::from_file(cf))
+}
+
+fn process_by_lua_block(cf: &mut Conf, server: &mut LuaServerConf) -> ConfResult {
+    store_process(cf, server, Script::from_block)
+}
+
+fn store_process(
+    cf: &mut Conf,
+    server: &mut LuaServerConf,
+    make: fn(&mut Conf) -> Result<Script, ConfError>,
+) -> ConfResult {
+    let script = make_once(cf, server.script.is_some(), make)?;
+    let script = script.ok_or_else(|| no_code("Invalid location config"))?;
+    server.script = Some(Rc::new(script));
+    Ok(())
+}
+
+/// The script, if there is something to run.
+fn make_once(
+    cf: &mut Conf,
+    is_set: bool,
+    make: fn(&mut Conf) -> Result<Script, ConfError>,
+) -> Result<Option<Script>, ConfError> {
+    if is_set {
+        return Err(ConfError::duplicate());
+    }
+    let script = make(cf)?;
+    Ok((!Script::is_empty(cf, &script)).then_some(script))
+}
+
+/// The original's text, whose first letter tells init from process.
+fn no_code(subject: &str) -> ConfError {
+    ConfError::text(format!("{subject}: no runnable Lua code"))
+}
+
+/// Replaces `$prefix` and `${prefix}` by nginx's prefix.
+fn fill_in_prefix(path: &[u8], prefix: &[u8]) -> Vec<u8> {
+    let mut filled = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = memchr::memchr(b'$', rest) {
+        filled.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = after_prefix_variable(rest) {
+            filled.extend_from_slice(prefix);
+            rest = after;
+        } else {
+            filled.push(b'$');
+            rest = &rest[1..];
+        }
+    }
+    filled.extend_from_slice(rest);
+    filled
+}
+
+fn after_prefix_variable(text: &[u8]) -> Option<&[u8]> {
+    if let Some(after) = text.strip_prefix(b"${prefix}") {
+        return Some(after);
+    }
+    let after = text.strip_prefix(b"$prefix")?;
+    let goes_on = after.first().is_some_and(|&b| b.is_ascii_alphanumeric() || b == b'_');
+    (!goes_on).then_some(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_in_a_package_path() {
+        for (path, expected) in [
+            ("", ""),
+            ("/a/?.lua;;", "/a/?.lua;;"),
+            ("$prefix/lua/?.lua", "/p//lua/?.lua"),
+            ("${prefix}lua/?.lua;;", "/p/lua/?.lua;;"),
+            ("$prefix?.lua;${prefix}", "/p/?.lua;/p/"),
+            ("$prefixes;$prefix_a;$prefix1", "$prefixes;$prefix_a;$prefix1"),
+            ("${prefix;$;$$prefix", "${prefix;$;$/p/"),
+        ] {
+            let filled = fill_in_prefix(path.as_bytes(), b"/p/");
+            assert_eq!(String::from_utf8_lossy(&filled), expected);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What happens once a configuration or a worker: after `tcp {}` has been read,
+//! when a worker starts and when it exits.
+
+use std::rc::Rc;
+
+use super::conf::MainConf;
+use super::current::Phase;
+use super::engine::{Engine, ScriptError};
+use super::listen::Sessions;
+use super::script::Script;
+use crate::nginx::conf::{Conf, ConfError, ConfResult};
+use crate::nginx::guard;
+use crate::nginx::listening;
+use crate::nginx::log::{Level, Log};
+
+/// The whole of `tcp {}` has been read and merged; nothing is opened yet.
+/// Makes the VM, runs init_by_lua and compiles every script that can be read.
+pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
+    guard::install_hook();
+    let engine = Engine::new(main)
+        .map_err(|text| ConfError::Text(format!("failed to create the Lua VM: {text}")))?;
+    let engine = Rc::new(engine);
+
+    if let Some(script) = main.init() {
+        let chunk = match engine.compile(script) {
+            Ok(chunk) => chunk,
+            Err(error) => return Err(init_error(script, error.into_text())),
+        };
+        engine.run(&chunk, Phase::Init).map_err(|text| init_error(script, text))?;
+    }
+    for script in [main.init_worker(), main.exit_worker()].into_iter().flatten() {
+        engine.compile(script).map_err(|error| at(script, error.into_text()))?;
+    }
+    for server in main.servers() {
+        server.set_engine(Some(engine.clone()));
+        let Some(script) = server.script() else { continue };
+        match engine.compile(script) {
+            Ok(chunk) => server.set_chunk(Some(Rc::new(chunk))),
+            Err(ScriptError::Invalid(text)) => return Err(at(script, text)),
+            // As ever: the file may come later, and each connection tries.
+            Err(ScriptError::Unreadable(_)) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A worker, or the only process, has started.
+pub fn worker_started(main: &'static MainConf) {
+    listening::set_nodelay::<Sessions>();
+    run(main, main.init_worker(), Phase::InitWorker);
+}
+
+/// It is about to exit; the cycle and its zones are still there. Frees the VM,
+/// so that `__gc` runs while they are.
+pub fn worker_exiting(main: &'static MainConf) {
+    run(main, main.exit_worker(), Phase::ExitWorker);
+    for server in main.servers() {
+        server.set_chunk(None);
+        server.set_engine(None);
+    }
+}
+
+fn run(main: &MainConf, script: Option<&Script>, phase: Phase) {
+    let Some(script) = script else { return };
+    let Some(engine) = main.servers().iter().find_map(|server| server.engine()) else { return };
+    let result = match engine.compile(script) {
+        Ok(chunk) => engine.run(&chunk, phase),
+        Err(error) => Err(error.into_text()),
+    };
+    if let Err(text) = result {
+        let name = script.directive.as_bytes();
+        Log::cycle().write_bytes(Level::Err, 0, &[name, b" error: ", &text].concat());
+    }
+}
+
+fn init_error(script: &Script, text: Vec<u8>) -> ConfError {
+    at(script, [script.directive.as_bytes(), b" error: ", &text].concat())
+}
+
+fn at(script: &Script, text: Vec<u8>) -> ConfError {
+    let text = String::from_utf8_lossy(&text).into_owned();
+    ConfError::At(script.location.clone(), text)
+}
