@@ -1,15 +1,14 @@
 package Test::Nginx::TCP::BlockRun;
 
-# (Test::Base would take a class named ...::Block for its own.)
-# The life of one block: its sections with their variables filled in, a server
-# for it (its own, or the shared one brought to the block's configuration by a
-# reload), its runs, the end of the server.  Called by Test::Nginx::TCP for each
-# block; the traffic is Exchange's, the judgement Check's.
+# The life of one block: a server for it (its own, or the shared one brought to
+# the block's configuration by a reload), its runs, the end of the server.
+# Called by Test::Nginx::TCP for each block; the traffic is Exchange's, the
+# judgement Check's.  (Test::Base would take a class ...::Block for its own.)
 
 use strict;
 use warnings;
 
-use File::Path qw(remove_tree make_path);
+use File::Path qw(remove_tree);
 use Test::Builder;
 use Time::HiRes ();
 use Test::Nginx::TCP::Check;
@@ -34,8 +33,7 @@ sub new {
     my $self = bless { title => $spec->name, %arg }, $class;
 
     my $raw = sections_of($spec);
-    $self->{shared} = opt('hup')
-                      && may_reload($raw, $self->{ports});
+    $self->{shared} = opt('hup') && may_reload($raw, $self->{ports});
     $self->{dir} = $self->{shared} ? "$arg{root}/hup" : $dir;
     $self->{vars} = { %{ $arg{vars} }, TEST_DIR => $self->{dir} };
     $self->{sections} = expand($raw, $self->{vars});
@@ -66,6 +64,7 @@ sub run {
 
     my $done = eval {
         my $conf = Test::Nginx::TCP::Conf->new($s, $self->{ports});
+        $self->{conf} = $conf;
         $server->set_conf($conf) unless $server->is_running;
         $conf->write($self->{dir});
         if (is_conf_check($s)) {
@@ -160,7 +159,8 @@ sub _run_once {
 
     my @results = exchange(
         %expected, sections => $s, server => $server, mark => $mark,
-        timeout => $self->{timeout}, expand => sub { expand($_[0], { %{ $self->{vars} }, %{ $_[1] } }) },
+        timeout => $self->{timeout},
+        expand => sub { expand($_[0], { %{ $self->{vars} }, %{ $_[1] } }) },
         peer => defined $s->{connect} ? $s->{connect} : $self->{ports}[0]);
 
     Time::HiRes::sleep($s->{wait}) if $s->{wait};
@@ -233,10 +233,11 @@ sub _clean_up {
         undef $shared if $shared && $shared == $self->{server};
     }
 
-    # a shared server works on in its directory, which main removes
-    if ($failed && $self->{shared}) {
-        rename $self->{dir}, "$self->{root}/b$self->{number}";
-    } elsif (!$failed && !$self->{shared} && !opt('keep')) {
+    if ($self->{shared}) {
+        # a good server works on in its directory, without the block's files
+        rename $self->{dir}, "$self->{root}/b$self->{number}" if $failed;
+        $self->{conf}->remove_files($self->{dir}) if !$failed;
+    } elsif (!$failed && !opt('keep')) {
         remove_tree($self->{dir});
     }
 }

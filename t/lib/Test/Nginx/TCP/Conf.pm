@@ -53,12 +53,18 @@ sub write {
     make_path("$dir/conf", "$dir/logs");
     write_file("$dir/conf/nginx.conf", $self->{text});
 
-    my $files = $self->{sections}{user_files};
-    return unless defined $files;
-    my (undef, @parts) = split /^>>> +(\S+)[^\n]*\n/m, $files;
-    while (my ($name, $text) = splice @parts, 0, 2) {
+    my @files = $self->_files;
+    while (my ($name, $text) = splice @files, 0, 2) {
         write_file("$dir/$name", $text);
     }
+}
+
+
+# Takes the user's files away again.
+sub remove_files {
+    my ($self, $dir) = @_;
+    my %files = $self->_files;
+    unlink map { "$dir/$_" } keys %files;
 }
 
 
@@ -103,6 +109,16 @@ sub _text {
                  . join('', @servers) . "}\n";
     }
     return $text;
+}
+
+
+# Name and text of each user file.
+sub _files {
+    my ($self) = @_;
+    my $files = $self->{sections}{user_files};
+    return unless defined $files;
+    my (undef, @parts) = split /^>>> +(\S+)[^\n]*\n/m, $files;
+    return @parts;
 }
 
 
