@@ -2,18 +2,17 @@
 
 use super::{check_can_wait, check_count, flatten, in_session};
 use crate::lua::append::AppendError;
-use crate::lua::{Call, Function, Kind, Outcome, Value, function};
+use crate::lua::{Call, Function, Kind, Outcome, Value, function, table_function};
 use crate::nginx::log::Level;
 use crate::tcp::session::park::NextRequest;
-use crate::tcp::session::read::Reading;
 use crate::tcp::session::write::Writing;
 use crate::tcp::session::{Session, Wait};
 use crate::text::pattern::{Pattern, Scanner};
 use std::rc::Rc;
 
 pub const FUNCTIONS: &[Function] = &[
-    function("print", print),
-    function("say", say),
+    table_function("print", print),
+    table_function("say", say),
     function("flush", flush),
     function("eof", eof),
     function("receive", receive),
@@ -37,9 +36,6 @@ fn say(call: &Call) -> Outcome {
 }
 
 fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
-    if let Err(raised) = check_can_wait(call) {
-        return raised;
-    }
     if session.eof_sent() {
         return Outcome::error(Value::Str("seen eof"));
     }
@@ -49,7 +45,7 @@ fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
             if bytes.is_empty() {
                 return Outcome::error(Value::Str("will send nothing"));
             }
-            return written(session.print(bytes));
+            return written(session.print(bytes, || call.can_wait()));
         }
     }
     let queued = session.socket.write_with(|out| {
@@ -63,7 +59,7 @@ fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
     });
     match queued {
         Ok(0) => Outcome::error(Value::Str("will send nothing")),
-        Ok(len) => written(session.print_queued(len)),
+        Ok(len) => written(session.print_queued(len, || call.can_wait())),
         Err((i, error)) => bad_print_argument(i, error),
     }
 }
@@ -136,12 +132,13 @@ fn eof(call: &Call) -> Outcome {
 fn receive(call: &Call) -> Outcome {
     in_session(|session| {
         flatten((|| {
-            let pattern = receive_pattern(call)?;
+            let mut scanner = Scanner::new(receive_pattern(call)?);
+            if let Some(values) = session.receive_now(&mut scanner) {
+                return Ok(Outcome::Return(values));
+            }
             check_can_wait(call)?;
-            Ok(match session.receive(Scanner::new(pattern)) {
-                Reading::Done(values) => Outcome::Return(values),
-                Reading::Waits => Outcome::Wait,
-            })
+            session.receive_later(scanner);
+            Ok(Outcome::Wait)
         })())
     })
 }
@@ -160,14 +157,15 @@ fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
         }
         return Err(Outcome::bad_argument(1, format_args!("expecting number parameter!")));
     };
-    // Fractions are cut off; what does not fit is as good as infinite.
-    let max = total.trunc();
-    if max.is_nan() || max <= 0.0 {
+    // Fractions are cut off; what does not fit is as good as infinite. NaN
+    // becomes 0.
+    let max = total as i64;
+    if max <= 0 {
         return Err(Outcome::bad_argument(1, format_args!("bad argument <= 0")));
     }
     // What is no number (nil, a table) means "all of it".
-    let min = call.number(2).map_or(max, f64::trunc);
-    if !(1.0..=max).contains(&min) {
+    let min = call.number(2).map_or(max, |min| min as i64);
+    if min < 1 || min > max {
         return Err(Outcome::bad_argument(
             2,
             format_args!("bad pattern argument beyond [1,$2]"),

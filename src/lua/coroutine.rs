@@ -61,9 +61,9 @@ impl Coroutine {
 
     /// Runs the script on; the call that waits returns `values`.
     pub fn resume(&self, values: Values) -> Resumed {
-        let n = values.as_slice().len() as c_int;
-        if values.allocates() {
-            if let Err(text) = self.push_protected(values) {
+        let n = values.len();
+        if values.allocate() {
+            if let Err(text) = self.push_protected(&values) {
                 return Resumed::Failed("memory allocation error", text);
             }
         } else if n > 0 {
@@ -109,12 +109,18 @@ impl Coroutine {
     /// Pushes values whose allocation may fail, through a protected call on
     /// the VM's main thread: here no pcall of a script is below us, and an
     /// error (out of memory, a failing __gc) would end the process.
-    fn push_protected(&self, values: Values) -> Result<(), Vec<u8>> {
-        let mut job = (self.state, values);
+    fn push_protected(&self, values: &Values) -> Result<(), Vec<u8>> {
+        let job = PushJob { to: self.state, values };
         // SAFETY: no Lua code runs now, so the main thread is idle; `job`
         // outlives the call.
-        unsafe { self.vm.protect(push_job, (&raw mut job).cast()) }
+        unsafe { self.vm.protect_hot((&raw const job).cast_mut().cast()) }
     }
+}
+
+/// What `push_job` pushes, and where.
+struct PushJob<'a> {
+    to: *mut lua_State,
+    values: &'a Values,
 }
 
 impl Drop for Coroutine {
@@ -128,14 +134,14 @@ impl Drop for Coroutine {
     }
 }
 
-unsafe extern "C-unwind" fn push_job(main: *mut lua_State) -> c_int {
-    // SAFETY: called by push_protected() through lua_cpcall with its job; the
-    // values are Copy, so an error drops nothing.
+/// The function behind `Vm::protect_hot`.
+pub(super) unsafe extern "C-unwind" fn push_job(main: *mut lua_State) -> c_int {
+    // SAFETY: called by push_protected() with its job; values own nothing that
+    // an error would have to drop.
     unsafe {
-        let job = lua::lua_touserdata(main, 1).cast::<(*mut lua_State, Values)>();
-        let (to, values) = (&raw const *job).read();
-        let n = values.push(main);
-        lua::lua_xmove(main, to, n);
+        let job = &*lua::lua_touserdata(main, 1).cast::<PushJob>();
+        let n = job.values.push(main);
+        lua::lua_xmove(main, job.to, n);
     }
     0
 }

@@ -38,11 +38,20 @@ where
     F: Fn(&Call) -> Outcome + Copy + 'static,
 {
     const { assert!(mem::size_of::<F>() == 0, "an API function captures nothing") }
-    Function { name, entry: trampoline::<F> }
+    Function { name, entry: trampoline::<F, false> }
+}
+
+/// As function(), for one that appends tables (`Call::append`).
+pub const fn table_function<F>(name: &'static str, _body: F) -> Function
+where
+    F: Fn(&Call) -> Outcome + Copy + 'static,
+{
+    const { assert!(mem::size_of::<F>() == 0, "an API function captures nothing") }
+    Function { name, entry: trampoline::<F, true> }
 }
 
 /// What a native call comes to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Outcome {
     /// The call returns these values.
     Return(Values),
@@ -201,10 +210,16 @@ impl Call {
     /// A number, or a string that reads as one.
     #[inline]
     pub fn number(&self, i: usize) -> Option<f64> {
-        // SAFETY: neither raises; strings are converted without a new value.
+        let i = i as c_int;
+        // SAFETY: none raises; strings are converted without a new value.
         unsafe {
-            (lua::lua_isnumber(self.state, i as c_int) != 0)
-                .then(|| lua::lua_tonumber(self.state, i as c_int))
+            match lua::lua_type(self.state, i) {
+                lua::LUA_TNUMBER => Some(lua::lua_tonumber(self.state, i)),
+                lua::LUA_TSTRING if lua::lua_isnumber(self.state, i) != 0 => {
+                    Some(lua::lua_tonumber(self.state, i))
+                }
+                _ => None,
+            }
         }
     }
 
@@ -308,7 +323,7 @@ pub(super) fn wait_mark() -> *mut c_void {
 /// Slots that arguments with nested tables may need, see `append`.
 const TABLE_SLOTS: c_int = 2 * super::append::MAX_DEPTH as c_int + 8;
 
-unsafe extern "C-unwind" fn trampoline<F>(state: *mut lua_State) -> c_int
+unsafe extern "C-unwind" fn trampoline<F, const TABLES: bool>(state: *mut lua_State) -> c_int
 where
     F: Fn(&Call) -> Outcome + Copy + 'static,
 {
@@ -317,8 +332,8 @@ where
     unsafe {
         let top = lua::lua_gettop(state);
         // Walking a table needs room; growing the stack can raise, so it is
-        // done here. The first argument is the only one that hot calls have.
-        if top > 0 && (1..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE) {
+        // done here.
+        if TABLES && (1..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE) {
             lua::luaL_checkstack(state, TABLE_SLOTS, ptr::null());
         }
 

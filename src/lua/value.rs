@@ -3,7 +3,7 @@
 //! They are `Copy` and own nothing: pushing one can raise a Lua error (out of
 //! memory, a failing `__gc`), which unwinds without dropping what Rust holds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -48,6 +48,7 @@ impl Value {
     /// - `state` is live, has a free slot, and a Lua error may be raised in it.
     /// - no value with a destructor is alive in frames that such an error
     ///   would cross.
+    #[inline]
     pub(super) unsafe fn push(self, state: *mut lua_State) {
         // SAFETY: by the caller's duties; the bytes are live, see bytes().
         unsafe {
@@ -63,38 +64,50 @@ impl Value {
     }
 
     /// Whether pushing allocates, and so can fail.
+    #[inline]
     fn allocates(self) -> bool {
         matches!(self, Value::Str(_) | Value::Bytes(_))
     }
 }
 
-/// Up to four values: what a call returns.
-#[derive(Clone, Copy, Debug)]
+/// Up to three values: what a call returns.
+///
+/// The values themselves are in one place of the worker and this is but their
+/// number: they are made, and then pushed, before the next are made. So they
+/// are not copied from function to function on the way.
+#[derive(Debug)]
+#[must_use]
 pub struct Values {
-    list: [Value; 4],
     len: u8,
 }
 
+static VALUES: Local<Cell<[Value; 3]>> = Local::new(Cell::new([Value::Nil; 3]));
+
 impl Values {
     /// No values.
-    pub const NONE: Values = Values { list: [Value::Nil; 4], len: 0 };
+    pub const NONE: Values = Values { len: 0 };
 
     /// One value.
     #[inline]
     pub fn one(a: Value) -> Values {
-        Values { list: [a, Value::Nil, Value::Nil, Value::Nil], len: 1 }
+        Values::slots()[0].set(a);
+        Values { len: 1 }
     }
 
     /// Two values.
     #[inline]
     pub fn two(a: Value, b: Value) -> Values {
-        Values { list: [a, b, Value::Nil, Value::Nil], len: 2 }
+        let slots = Values::slots();
+        slots[0].set(a);
+        slots[1].set(b);
+        Values { len: 2 }
     }
 
     /// Three values.
     #[inline]
     pub fn three(a: Value, b: Value, c: Value) -> Values {
-        Values { list: [a, b, c, Value::Nil], len: 3 }
+        VALUES.set([a, b, c]);
+        Values { len: 3 }
     }
 
     /// `nil, err`.
@@ -102,24 +115,34 @@ impl Values {
         Values::two(Value::Nil, err)
     }
 
-    pub(super) fn allocates(&self) -> bool {
-        self.as_slice().iter().any(|v| v.allocates())
+    /// How many.
+    #[inline]
+    pub(super) fn len(&self) -> c_int {
+        c_int::from(self.len)
     }
 
-    pub(super) fn as_slice(&self) -> &[Value] {
-        &self.list[..self.len as usize]
+    /// Whether pushing them can fail.
+    #[inline]
+    pub(super) fn allocate(&self) -> bool {
+        Values::slots()[..self.len as usize].iter().any(|v| v.get().allocates())
     }
 
     /// Pushes all; returns how many.
     ///
     /// # Safety
-    /// - as for `Value::push`, with four free slots.
+    /// - as for `Value::push`, with three free slots.
+    #[inline]
     pub(super) unsafe fn push(&self, state: *mut lua_State) -> c_int {
-        for value in self.as_slice() {
+        for slot in &Values::slots()[..self.len as usize] {
             // SAFETY: the caller's duties are the same.
-            unsafe { value.push(state) };
+            unsafe { slot.get().push(state) };
         }
-        c_int::from(self.len)
+        self.len()
+    }
+
+    #[inline(always)]
+    fn slots() -> &'static [Cell<Value>; 3] {
+        VALUES.as_array_of_cells()
     }
 }
 

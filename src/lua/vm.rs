@@ -12,6 +12,7 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 use mlua::{Lua, LuaOptions, StdLib, Table};
 
+use super::coroutine;
 use super::native::{Function, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
@@ -40,6 +41,7 @@ pub(super) struct Frame {
     pub bytecode_factory: Ref,
     report: Ref,
     forget_modules: Ref,
+    push_job: Ref,
 }
 
 /// A named table of functions below `ngx` (empty name: `ngx` itself).
@@ -128,15 +130,16 @@ impl Vm {
                 prelude.get("report")?,
                 prelude.get("forget_modules")?,
             );
-            let mut refs = [Ref(0); 4];
+            let mut refs = [Ref(0); 5];
             lua.exec_raw::<()>(functions, |raw| {
                 state = raw;
+                lua::lua_pushcclosure(raw, coroutine::push_job, 0);
                 for slot in refs.iter_mut().rev() {
                     *slot = Ref::take(raw);
                 }
             })?;
-            let [start, bytecode_factory, report, forget_modules] = refs;
-            Frame { start, bytecode_factory, report, forget_modules }
+            let [start, bytecode_factory, report, forget_modules, push_job] = refs;
+            Frame { start, bytecode_factory, report, forget_modules, push_job }
         };
         Ok((state, frame))
     }
@@ -192,6 +195,25 @@ impl Vm {
         // SAFETY: by the caller's duties.
         unsafe {
             match lua::lua_cpcall(self.state, f, data) {
+                lua::LUA_OK => Ok(()),
+                _ => Err(self.pop_text()),
+            }
+        }
+    }
+
+    /// As protect(), for `coroutine::push_job`: its function object is made
+    /// once, where lua_cpcall() would make one each time.
+    ///
+    /// # Safety
+    /// - no Lua code of this VM is running; `data` is a job of that function.
+    #[inline]
+    pub(super) unsafe fn protect_hot(&self, data: *mut c_void) -> Result<(), Vec<u8>> {
+        // SAFETY: by the caller's duties; two slots are free on the main
+        // thread, whose stack is empty but for what mlua keeps there.
+        unsafe {
+            self.frame.push_job.push(self.state);
+            lua::lua_pushlightuserdata(self.state, data);
+            match lua::lua_pcall(self.state, 1, 0, 0) {
                 lua::LUA_OK => Ok(()),
                 _ => Err(self.pop_text()),
             }

@@ -10,35 +10,27 @@ use crate::nginx::time::current_msec;
 use crate::socket::{Received, SocketError};
 use crate::text::pattern::Scanner;
 
-/// What a native that reads has to do.
-pub enum Reading {
-    /// The call returns these.
-    Done(Values),
-    /// The call waits.
-    Waits,
-}
-
 impl Session {
-    /// Receives by pattern, for the running coroutine.
-    pub(crate) fn receive(&self, mut scanner: Scanner) -> Reading {
+    /// Receives by pattern, for the running coroutine; None if it has to wait.
+    #[inline]
+    pub(crate) fn receive_now(&self, scanner: &mut Scanner) -> Option<Values> {
         if self.end_told.get() && !self.socket.has_unread() {
             self.connection().write_log(
                 Level::Err,
                 0,
                 format_args!("attempt to receive data on a closed/invalid socket"),
             );
-            return Reading::Done(Values::error(Value::Str("closed")));
+            return Some(Values::error(Value::Str("closed")));
         }
-        if self.spend() {
-            if let Some(values) = self.poll_receive(&mut scanner) {
-                return Reading::Done(values);
-            }
-        }
+        if self.spend() { self.poll_receive(scanner) } else { None }
+    }
+
+    /// Makes the coroutine wait for what `receive_now` had not.
+    pub(crate) fn receive_later(&self, scanner: Scanner) {
         let timeout = self.conf.read_timeout();
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);
         self.wait_for(Wait::Receive(scanner));
-        Reading::Waits
     }
 
     /// Tries to complete a receive; None if more has to come.

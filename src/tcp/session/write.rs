@@ -19,14 +19,16 @@ pub enum Writing {
 }
 
 impl Session {
-    /// Prints one piece of bytes.
-    pub(crate) fn print(&self, bytes: &[u8]) -> Writing {
+    /// Prints one piece of bytes. Where the coroutine cannot wait, what the
+    /// kernel does not take now stays queued.
+    #[inline]
+    pub(crate) fn print(&self, bytes: &[u8], can_wait: impl Fn() -> bool) -> Writing {
         let sent = self.socket.write(bytes);
-        self.printed(sent, bytes.len())
+        self.printed(sent, bytes.len(), can_wait)
     }
 
     /// Prints what was queued by `TcpSocket::write_with`.
-    pub(crate) fn print_queued(&self, len: usize) -> Writing {
+    pub(crate) fn print_queued(&self, len: usize, can_wait: impl Fn() -> bool) -> Writing {
         let sent = match self.socket.writable() {
             Ok(()) if self.socket.output_is_long() => self.socket.flush(),
             Ok(()) => Ok(Sent::All),
@@ -35,7 +37,7 @@ impl Session {
                 Err(error)
             }
         };
-        self.printed(sent, len)
+        self.printed(sent, len, can_wait)
     }
 
     /// Sends what was printed; waits until the kernel has it, if asked to.
@@ -68,10 +70,16 @@ impl Session {
         self.connection().shutdown_write().map_err(|errno| error_value(SocketError::System(errno)))
     }
 
-    fn printed(&self, sent: Result<Sent, SocketError>, len: usize) -> Writing {
+    #[inline]
+    fn printed(
+        &self,
+        sent: Result<Sent, SocketError>,
+        len: usize,
+        can_wait: impl Fn() -> bool,
+    ) -> Writing {
         match sent {
-            Ok(Sent::Blocked) => self.wait_for_flush(len as f64),
-            Ok(_) if !self.spend() => {
+            Ok(Sent::Blocked) if can_wait() => self.wait_for_flush(len as f64),
+            Ok(Sent::All) if !self.spend() && can_wait() => {
                 self.wait_for(Wait::Flush(len as f64));
                 Writing::Waits
             }

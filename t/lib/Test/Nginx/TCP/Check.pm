@@ -110,7 +110,7 @@ sub files {
     for my $kind (qw(file_is file_like)) {
         my $section = $self->{sections}{$kind};
         next unless defined $section;
-        my (undef, @parts) = split /^>>> +(\S+)[^\n]*\n/m, $section;
+        my (undef, @parts) = split /^>>> +(\S+)[^\n]*\n/m, $section, -1;
 
         while (my ($name, $expected) = splice @parts, 0, 2) {
             my $file = Test::Nginx::TCP::Log->new("$self->{dir}/$name");

@@ -117,7 +117,7 @@ sub _files {
     my ($self) = @_;
     my $files = $self->{sections}{user_files};
     return unless defined $files;
-    my (undef, @parts) = split /^>>> +(\S+)[^\n]*\n/m, $files;
+    my (undef, @parts) = split /^>>> +(\S+)[^\n]*\n/m, $files, -1;
     return @parts;
 }
 
