@@ -12,6 +12,8 @@ import re
 NAMES = {"ob": "ob", "cob": "ob", "fn": "fn", "cfn": "fn",
          "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl"}
 
+CRATE = "ngx_tcp_lua_module::"
+
 
 class Profile:
     """Instructions by object, source file and function."""
@@ -60,7 +62,8 @@ class Profile:
         # Code that LuaJIT compiled lies elsewhere in every run.
         if name.startswith("0x") and obj == "???":
             name = "(compiled Lua)"
-        return f"{name}  [{short(obj)}]"
+        # Our own names without the crate, so that a line holds them.
+        return f"{name.replace(CRATE, '')}  [{short(obj)}]"
 
     def minus(self, other, requests):
         """What one request has of each."""
@@ -87,7 +90,7 @@ class Profile:
                     break
                 calls = self.calls[name]
                 times = f"{calls:8.2f} x" if calls >= 0.005 else " " * 10
-                print(f"{n:12,.1f} {times}  {name[-110:]}")
+                print(f"{n:12,.1f} {times}  {name}")
 
 
 def short(path):

@@ -94,8 +94,7 @@ class Server:
             self.wrapper + command, stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, start_new_session=True)
         self.stack.callback(self.stop)
-        port = next(iter(self.ports.values()))
-        until(lambda: self.alive() and listens(port), START_SECONDS,
+        until(lambda: self.alive() and listening(self.ports.values()), START_SECONDS,
               lambda: f"{self.name} does not listen:\n{self.logs()}")
         self.worker = until(self.find_worker, START_SECONDS,
                             lambda: f"{self.name} has no worker:\n{self.logs()}")
@@ -349,9 +348,16 @@ def stream_module():
     return f"load_module {path};", None
 
 
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def listening(ports):
+    """Whether all are listened on, without a connection that a server would see."""
+    wanted = set(ports)
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in table:
+            fields = line.split()
+            # 0A is TCP_LISTEN; the address is ADDRESS:PORT in hexadecimal.
+            if fields[3] == "0A":
+                wanted.discard(int(fields[1].split(":")[1], 16))
+    return not wanted
 
 
 def children(pid):
