@@ -37,6 +37,15 @@ my @cases = (
     ['response_like', "--- response_like: hallo\n",
      'response_like (run 1)', 'response_like (run 2)'],
 
+    ['reply: does not come', <<'BLOCK', 'exchange', 'response'],
+--- repeat: 1
+--- request_parts
+Up: listen $TEST_PORT3
+connect $TEST_PORT2
+Up: accept
+--- response: late
+BLOCK
+
     ['nobody listens', "--- connect: \$TEST_CLOSED_PORT\n--- repeat: 1\n"
      . "--- response: x\n", 'exchange', 'response'],
 

@@ -87,7 +87,8 @@ sub _finish {
     if (defined $arg{response} || defined $arg{response_like}) {
         push @$problems, "no client without a name for the response\n"
             unless $main;
-        _read_response($main, %arg) if $main && $main->is_open;
+        push @$problems, "the reply did not come in time\n"
+            if $main && $main->is_open && !_read_response($main, %arg);
 
     } elsif ($main && !$by_steps && !$main->read_all($arg{timeout})) {
         push @$problems, "the server did not end the connection in time\n";
@@ -115,14 +116,16 @@ sub _finish {
 }
 
 
+# False if neither all that is expected nor an end came in time.
 sub _read_response {
     my ($client, %arg) = @_;
 
     my $length = defined $arg{response} ? length $arg{response} : undef;
     my $like   = $arg{response_like};
-    $client->read_until($arg{timeout}, sub {
+    my $enough = $client->read_until($arg{timeout}, sub {
         return defined $length ? length $_[0] >= $length : $_[0] =~ $like;
     });
+    return $enough || $client->ended;
 }
 
 

@@ -151,7 +151,7 @@ sub barrier {
             # again from time to time: nginx without a master loses a signal
             # that comes before its loop
             $self->signal('USR1');
-            $next_signal = Time::HiRes::time() + seconds(0.5);
+            $next_signal = Time::HiRes::time() + seconds(0.1);
         }
         my $text = $self->{log}->text($mark);
         @silent = grep { $text !~ /\] \Q$_\E#\d+: reopening logs/ }
