@@ -12,13 +12,21 @@ pub fn install(lua: &Lua, native: &Table) -> mlua::Result<()> {
 }
 
 /// The query string, or nil and what is wrong.
-fn encode(lua: &Lua, table: Table) -> mlua::Result<(Option<mlua::LuaString>, Option<String>)> {
+fn encode(
+    lua: &Lua,
+    table: Table,
+) -> mlua::Result<(Option<mlua::LuaString>, Option<String>)> {
     let mut out = Vec::new();
     let mut encoder = Encoder::new(&mut out);
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
         let Some(name) = text(&key) else {
-            return Ok((None, Some("attempt to use a non-string key in the \"args\" option table".into())));
+            return Ok((
+                None,
+                Some(
+                    "attempt to use a non-string key in the \"args\" option table".into(),
+                ),
+            ));
         };
         let wrong = match value {
             Value::Table(list) => push_list(&mut encoder, &name, &list)?,
@@ -31,7 +39,11 @@ fn encode(lua: &Lua, table: Table) -> mlua::Result<(Option<mlua::LuaString>, Opt
     Ok((Some(lua.create_string(&out)?), None))
 }
 
-fn push_list(encoder: &mut Encoder, name: &[u8], list: &Table) -> mlua::Result<Option<&'static str>> {
+fn push_list(
+    encoder: &mut Encoder,
+    name: &[u8],
+    list: &Table,
+) -> mlua::Result<Option<&'static str>> {
     for value in list.sequence_values::<Value>() {
         if let Some(kind) = push(encoder, name, &value?) {
             return Ok(Some(kind));

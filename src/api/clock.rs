@@ -5,14 +5,18 @@ use crate::lua::value::build;
 use crate::lua::{Call, Function, Outcome, Value, function};
 use crate::nginx::time;
 use crate::text::http_date::parse_http_time;
-use crate::text::time::{append_cookie_time, append_date, append_datetime, append_http_time};
+use crate::text::time::{
+    append_cookie_time, append_date, append_datetime, append_http_time,
+};
 
 pub const FUNCTIONS: &[Function] = &[
     function("time", |_| Outcome::one(Value::Number(time::now().0 as f64))),
     function("now", |_| Outcome::one(seconds(time::now()))),
     function("today", |_| Outcome::one(build(|out| append_date(local(), out)))),
     function("localtime", |_| Outcome::one(build(|out| append_datetime(local(), out)))),
-    function("utctime", |_| Outcome::one(build(|out| append_datetime(time::now().0, out)))),
+    function("utctime", |_| {
+        Outcome::one(build(|out| append_datetime(time::now().0, out)))
+    }),
     function("update_time", |_| {
         time::update();
         Outcome::NONE

@@ -20,7 +20,10 @@ fn log(call: &Call) -> Outcome {
             ));
         };
         let Some(level) = Level::from_number(number as i64) else {
-            return Err(Outcome::bad_argument(1, format_args!("bad log level: {number}")));
+            return Err(Outcome::bad_argument(
+                1,
+                format_args!("bad log level: {number}"),
+            ));
         };
         write(call, level, 2)
     })())
@@ -60,14 +63,18 @@ fn write(call: &Call, level: Level, first: usize) -> Result<Outcome, Outcome> {
             Kind::Number => append_number(call.number(i).unwrap_or_default(), &mut line),
             Kind::Nil => line.extend_from_slice(b"nil"),
             Kind::Boolean => {
-                let text: &[u8] = if call.boolean(i) == Some(true) { b"true" } else { b"false" };
+                let text: &[u8] =
+                    if call.boolean(i) == Some(true) { b"true" } else { b"false" };
                 line.extend_from_slice(text);
             }
             _ if call.is_null(i) => line.extend_from_slice(b"null"),
             kind => {
                 return Err(Outcome::bad_argument(
                     i,
-                    format_args!("string, number, boolean, or nil expected, got {}", kind.name()),
+                    format_args!(
+                        "string, number, boolean, or nil expected, got {}",
+                        kind.name()
+                    ),
                 ));
             }
         }

@@ -78,4 +78,3 @@ fn check_count(call: &Call, n: usize, text: &str) -> Result<(), Outcome> {
 fn flatten(result: Result<Outcome, Outcome>) -> Outcome {
     result.unwrap_or_else(|raised| raised)
 }
-

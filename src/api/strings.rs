@@ -20,7 +20,9 @@ pub const FUNCTIONS: &[Function] = &[
     function("decode_base64url", |call| decode_base64(call, Alphabet::UrlSafe)),
     function("md5", |call| one(call, |s, out| hash::append_hex(&hash::md5(s), out))),
     function("md5_bin", |call| one(call, |s, out| out.extend_from_slice(&hash::md5(s)))),
-    function("sha1_bin", |call| one(call, |s, out| out.extend_from_slice(&hash::sha1(s)))),
+    function("sha1_bin", |call| {
+        one(call, |s, out| out.extend_from_slice(&hash::sha1(s)))
+    }),
     function("crc32_short", crc32),
     function("crc32_long", crc32),
     function("hmac_sha1", hmac_sha1),
@@ -88,7 +90,9 @@ fn encode_base64(call: &Call) -> Outcome {
                 ));
             }
         };
-        Ok(Outcome::one(build(|out| base64::encode(&bytes, Alphabet::Standard, padding, out))))
+        Ok(Outcome::one(build(|out| {
+            base64::encode(&bytes, Alphabet::Standard, padding, out)
+        })))
     })())
 }
 
@@ -126,7 +130,9 @@ fn hmac_sha1(call: &Call) -> Outcome {
             )));
         }
         let (key, bytes) = (bytes_or_nil(call, 1)?, bytes_or_nil(call, 2)?);
-        Ok(Outcome::one(build(|out| out.extend_from_slice(&hash::hmac_sha1(&key, &bytes)))))
+        Ok(Outcome::one(build(|out| {
+            out.extend_from_slice(&hash::hmac_sha1(&key, &bytes))
+        })))
     })())
 }
 

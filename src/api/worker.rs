@@ -22,6 +22,10 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 pub const CONFIG_FUNCTIONS: &[Function] = &[
-    function("prefix", |_| Outcome::one(build(|out| out.extend_from_slice(&cycle::prefix())))),
-    function("nginx_configure", |_| Outcome::one(Value::Str(cycle::configure_arguments()))),
+    function("prefix", |_| {
+        Outcome::one(build(|out| out.extend_from_slice(&cycle::prefix())))
+    }),
+    function("nginx_configure", |_| {
+        Outcome::one(Value::Str(cycle::configure_arguments()))
+    }),
 ];

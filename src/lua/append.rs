@@ -54,7 +54,12 @@ impl Call {
 ///
 /// # Safety
 /// - `state` is live and `i` a valid index of type `kind`.
-unsafe fn append_scalar(state: *mut lua_State, i: c_int, kind: Kind, out: &mut Vec<u8>) -> bool {
+unsafe fn append_scalar(
+    state: *mut lua_State,
+    i: c_int,
+    kind: Kind,
+    out: &mut Vec<u8>,
+) -> bool {
     // SAFETY: each conversion is for the type that the value has, so none
     // allocates or raises; the string is copied while it is on the stack.
     unsafe {

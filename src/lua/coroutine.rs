@@ -85,6 +85,7 @@ impl Coroutine {
     }
 
     fn run(&self, arguments: c_int) -> Resumed {
+        self.vm.collector.tick(self.vm.state());
         // SAFETY: the thread is anchored until drop; it is suspended or new,
         // with its arguments on top. lua_resume catches every Lua error, and
         // no Rust frame of ours lies between it and the script.

@@ -7,6 +7,7 @@
 
 pub mod append;
 pub mod chunk;
+mod collector;
 pub mod coroutine;
 pub mod native;
 pub mod registry;

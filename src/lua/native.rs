@@ -302,7 +302,8 @@ impl Call {
                     None => text(ar.short_src.as_ptr()).unwrap_or_default(),
                 },
             };
-            let name = if *ar.what == b'C' as std::ffi::c_char { None } else { text(ar.name) };
+            let name =
+                if *ar.what == b'C' as std::ffi::c_char { None } else { text(ar.name) };
             Some(Position { source, line: ar.currentline, name })
         }
     }
@@ -323,7 +324,9 @@ pub(super) fn wait_mark() -> *mut c_void {
 /// Slots that arguments with nested tables may need, see `append`.
 const TABLE_SLOTS: c_int = 2 * super::append::MAX_DEPTH as c_int + 8;
 
-unsafe extern "C-unwind" fn trampoline<F, const TABLES: bool>(state: *mut lua_State) -> c_int
+unsafe extern "C-unwind" fn trampoline<F, const TABLES: bool>(
+    state: *mut lua_State,
+) -> c_int
 where
     F: Fn(&Call) -> Outcome + Copy + 'static,
 {
@@ -345,7 +348,9 @@ where
                 Ok(outcome) => outcome,
                 Err(payload) => {
                     guard::report("a native function", payload);
-                    Outcome::raise(format_args!("panic in a native function, see error.log"))
+                    Outcome::raise(format_args!(
+                        "panic in a native function, see error.log"
+                    ))
                 }
             }
         };

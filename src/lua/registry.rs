@@ -56,7 +56,13 @@ impl Ref {
 /// For the prelude: the value with this number.
 pub(super) unsafe extern "C-unwind" fn registry_get(state: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; the prelude passes numbers that it got below.
-    unsafe { lua::lua_rawgeti_(state, lua::LUA_REGISTRYINDEX, lua::lua_tointeger_(state, 1) as c_int) };
+    unsafe {
+        lua::lua_rawgeti_(
+            state,
+            lua::LUA_REGISTRYINDEX,
+            lua::lua_tointeger_(state, 1) as c_int,
+        )
+    };
     1
 }
 
@@ -76,7 +82,11 @@ pub(super) unsafe extern "C-unwind" fn registry_set(state: *mut lua_State) -> c_
     // SAFETY: called by Lua with a number it got above and a value.
     unsafe {
         lua::lua_settop(state, 2);
-        lua::lua_rawseti_(state, lua::LUA_REGISTRYINDEX, lua::lua_tointeger_(state, 1) as c_int);
+        lua::lua_rawseti_(
+            state,
+            lua::LUA_REGISTRYINDEX,
+            lua::lua_tointeger_(state, 1) as c_int,
+        );
     }
     0
 }

@@ -58,7 +58,9 @@ impl Value {
                 Value::Number(n) => lua::lua_pushnumber(state, n),
                 Value::Str(s) => lua::lua_pushlstring_(state, s.as_ptr().cast(), s.len()),
                 Value::Bytes(b) => lua::lua_pushlstring_(state, b.data.cast(), b.len),
-                Value::Null => lua::lua_pushlightuserdata(state, ptr::null_mut::<c_void>()),
+                Value::Null => {
+                    lua::lua_pushlightuserdata(state, ptr::null_mut::<c_void>())
+                }
             }
         }
     }

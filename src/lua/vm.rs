@@ -5,13 +5,15 @@
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
-use mlua::{Lua, LuaOptions, StdLib, Table};
+use mlua::{Lua, Table};
 
+use super::collector::Collector;
 use super::coroutine;
 use super::native::{Function, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
@@ -27,12 +29,13 @@ type ResetThread = unsafe extern "C-unwind" fn(*mut lua_State, *mut lua_State);
 
 /// A Lua VM with the `ngx` table and the prelude.
 pub struct Vm {
-    lua: Lua,
+    lua: ManuallyDrop<Lua>,
     state: *mut lua_State,
     pub(super) frame: Frame,
     free: RefCell<Vec<(*mut lua_State, Ref)>>,
     /// Only OpenResty's LuaJIT has it: makes any thread usable again.
     reset_thread: Option<ResetThread>,
+    pub(super) collector: Collector,
 }
 
 /// The prelude's functions that Rust calls.
@@ -60,17 +63,41 @@ impl Vm {
         private: &[Function],
         finish: impl FnOnce(&Lua, &Table, &Table) -> mlua::Result<()>,
     ) -> Result<Rc<Vm>, String> {
-        // SAFETY: scripts are the administrator's and may use every library.
-        let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::default()) };
-        let (state, frame) =
-            Vm::set_up(&lua, paths, groups, private, finish).map_err(|e| e.to_string())?;
+        // SAFETY: the state is new and lives until drop(). Scripts are the
+        // administrator's and may use every library.
+        let (state, lua) = unsafe {
+            // Not by mlua's constructor: that brings an allocator over
+            // malloc(), and LuaJIT's own takes a third of the time.
+            let state = lua::luaL_newstate();
+            if state.is_null() {
+                return Err("out of memory".to_owned());
+            }
+            lua::luaL_openlibs(state);
+            (state, Lua::get_or_init_from_ptr(state).clone())
+        };
+        let frame = match Vm::set_up(&lua, paths, groups, private, finish) {
+            Ok(frame) => frame,
+            Err(error) => {
+                drop(lua);
+                // SAFETY: nothing refers to the state any more.
+                unsafe { lua::lua_close(state) };
+                return Err(error.to_string());
+            }
+        };
         // SAFETY: the symbol, where it exists, has this signature in
         // OpenResty's lua.h.
         let reset_thread = lookup(c"lua_resetthread")
             .map(|p| unsafe { std::mem::transmute::<NonNull<c_void>, ResetThread>(p) });
         // SAFETY: the state is live; the function only logs.
         unsafe { lua::lua_atpanic(state, at_panic) };
-        Ok(Rc::new(Vm { lua, state, frame, free: RefCell::new(Vec::new()), reset_thread }))
+        Ok(Rc::new(Vm {
+            lua: ManuallyDrop::new(lua),
+            state,
+            frame,
+            free: RefCell::new(Vec::new()),
+            reset_thread,
+            collector: Collector::new(),
+        }))
     }
 
     fn set_up(
@@ -79,7 +106,7 @@ impl Vm {
         groups: &[Group],
         private: &[Function],
         finish: impl FnOnce(&Lua, &Table, &Table) -> mlua::Result<()>,
-    ) -> mlua::Result<(*mut lua_State, Frame)> {
+    ) -> mlua::Result<Frame> {
         let package: Table = lua.globals().get("package")?;
         for (key, value) in [("path", path), ("cpath", cpath)] {
             if let Some(value) = value {
@@ -118,13 +145,18 @@ impl Vm {
         }
         finish(lua, &ngx, &native)?;
         let mark = mlua::LightUserData(wait_mark());
-        let prelude: Table = lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
+        let prelude: Table =
+            lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
 
-        let mut state = ptr::null_mut();
         // SAFETY: the closure runs under mlua's protection and takes the four
         // functions that it was given off the stack.
         let frame = unsafe {
-            let functions: (mlua::Function, mlua::Function, mlua::Function, mlua::Function) = (
+            let functions: (
+                mlua::Function,
+                mlua::Function,
+                mlua::Function,
+                mlua::Function,
+            ) = (
                 prelude.get("start")?,
                 prelude.get("bytecode_factory")?,
                 prelude.get("report")?,
@@ -132,7 +164,6 @@ impl Vm {
             );
             let mut refs = [Ref(0); 5];
             lua.exec_raw::<()>(functions, |raw| {
-                state = raw;
                 lua::lua_pushcclosure(raw, coroutine::push_job, 0);
                 for slot in refs.iter_mut().rev() {
                     *slot = Ref::take(raw);
@@ -141,7 +172,7 @@ impl Vm {
             let [start, bytecode_factory, report, forget_modules, push_job] = refs;
             Frame { start, bytecode_factory, report, forget_modules, push_job }
         };
-        Ok((state, frame))
+        Ok(frame)
     }
 
     /// mlua's handle, for what is cold.
@@ -302,11 +333,23 @@ impl Vm {
     }
 }
 
+impl Drop for Vm {
+    fn drop(&mut self) {
+        // SAFETY: mlua's handle goes first, and only here; the last owner of
+        // the VM is gone, so nobody uses the state after it is closed.
+        unsafe {
+            ManuallyDrop::drop(&mut self.lua);
+            lua::lua_close(self.state);
+        }
+    }
+}
+
 /// Sets each function in `table`.
 fn install(lua: &Lua, table: &Table, functions: &[Function]) -> mlua::Result<()> {
     for function in functions {
         // SAFETY: made by native::function(), which upholds Lua's rules.
-        table.raw_set(function.name, unsafe { lua.create_c_function(function.entry)? })?;
+        table
+            .raw_set(function.name, unsafe { lua.create_c_function(function.entry)? })?;
     }
     Ok(())
 }

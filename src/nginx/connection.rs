@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use ngx::ffi::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_del_timer,
-    ngx_destroy_pool, ngx_event_t, ngx_handle_read_event, ngx_handle_write_event, ngx_log_t,
-    ngx_post_event, ngx_posted_next_events, ngx_reusable_connection, u_char,
+    ngx_destroy_pool, ngx_event_t, ngx_handle_read_event, ngx_handle_write_event,
+    ngx_log_t, ngx_post_event, ngx_posted_next_events, ngx_reusable_connection, u_char,
 };
 
 use super::Msec;
@@ -157,18 +157,42 @@ impl Connection {
     /// buffer came out full, and refuses to read before the first event.
     #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> Io {
+        // SAFETY: the bytes of a slice may be written.
+        unsafe { self.recv_raw(buf.as_mut_ptr(), buf.len()) }
+    }
+
+    /// As recv(), up to `max` bytes to the end of a vector. What it has no
+    /// room for yet is not zeroed first.
+    pub fn recv_to(&self, buf: &mut Vec<u8>, max: usize) -> Io {
+        buf.reserve(max);
+        let free = buf.spare_capacity_mut();
+        // SAFETY: `max` bytes are reserved; recv() has written the `n` that
+        // then become part of the vector.
+        unsafe {
+            let io = self.recv_raw(free.as_mut_ptr().cast(), max);
+            if let Io::Done(n) = io {
+                buf.set_len(buf.len() + n);
+            }
+            io
+        }
+    }
+
+    /// # Safety
+    /// - `len` bytes at `data` may be written.
+    #[inline]
+    unsafe fn recv_raw(&self, data: *mut u8, len: usize) -> Io {
         let Some(c) = self.get() else { return Io::Eof };
         // SAFETY: `c` and its events are live until close(); recv() writes at
-        // most buf.len() bytes into buf.
+        // most `len` bytes.
         unsafe {
             let rev = (*c).read;
             loop {
-                let n = libc::recv((*c).fd, buf.as_mut_ptr().cast(), buf.len(), 0);
+                let n = libc::recv((*c).fd, data.cast(), len, 0);
                 if n > 0 {
                     // A short read has drained the socket: the kernel makes a
                     // new edge for whatever comes later, FIN included. A FIN
                     // that the event already told of makes none.
-                    if (n as usize) < buf.len() && (*rev).pending_eof() == 0 {
+                    if (n as usize) < len && (*rev).pending_eof() == 0 {
                         (*rev).set_ready(0);
                     }
                     return Io::Done(n as usize);
@@ -458,7 +482,8 @@ unsafe fn arm_early(event: *mut ngx_event_t, msec: Msec) {
     // SAFETY: the caller's event is live.
     unsafe {
         if (*event).timer_set() != 0 {
-            let left = (*event).timer.key.wrapping_sub(super::time::current_msec()) as isize;
+            let left =
+                (*event).timer.key.wrapping_sub(super::time::current_msec()) as isize;
             if left <= msec as isize {
                 return;
             }

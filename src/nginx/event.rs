@@ -84,7 +84,8 @@ impl<H: Expire> Timer<H> {
             event.handler = Some(expire::<H>);
             event.log = Log::cycle().as_ptr();
             let ident = Ident { data: 0, read: 0, write: 0, fd: -1 };
-            let inner = Box::into_raw(Box::new(Inner { event, ident, target: Cell::new(None) }));
+            let inner =
+                Box::into_raw(Box::new(Inner { event, ident, target: Cell::new(None) }));
             // SAFETY: just allocated, nobody else has it.
             unsafe { (*inner).event.data = (&raw mut (*inner).ident).cast() };
             self.0.set(inner);

@@ -43,8 +43,8 @@ impl Counter {
 
     fn get(&self) -> Option<&'static AtomicUsize> {
         let address = self.address.get().unwrap_or_else(|| {
-            let found =
-                lookup(self.symbol).map_or(std::ptr::null(), |p| p.as_ptr().cast_const().cast());
+            let found = lookup(self.symbol)
+                .map_or(std::ptr::null(), |p| p.as_ptr().cast_const().cast());
             self.address.set(Some(found));
             found
         });

@@ -1,6 +1,8 @@
 //! Bytes that were read and that the script has not taken yet.
 
 use super::buffer;
+use crate::nginx::connection::Connection;
+use crate::nginx::io::Io;
 
 /// A queue of bytes in one piece. Without bytes it owns no memory.
 #[derive(Default)]
@@ -32,20 +34,10 @@ impl Input {
         self.data.extend_from_slice(bytes);
     }
 
-    /// Space for `n` bytes at the end, for a read to fill; then `filled`.
-    pub fn space(&mut self, n: usize) -> &mut [u8] {
-        self.make_room(n);
-        let end = self.data.len();
-        // Zeroed once: filled() gives back what was not used, and the
-        // capacity stays. A large receive pays this only while it grows.
-        self.data.resize(end + n, 0);
-        &mut self.data[end..]
-    }
-
-    /// Keeps the first `used` bytes of the `asked` that `space` gave.
-    pub fn filled(&mut self, asked: usize, used: usize) {
-        let len = self.data.len() - asked + used.min(asked);
-        self.data.truncate(len);
+    /// Reads up to `max` bytes to the end.
+    pub fn read(&mut self, c: &Connection, max: usize) -> Io {
+        self.make_room(max);
+        c.recv_to(&mut self.data, max)
     }
 
     /// Gives the memory back if nothing is unread.
@@ -69,7 +61,8 @@ impl Input {
                 self.data = buffer::take();
             }
             self.data.clear();
-        } else if self.start >= self.data.len() / 2 || self.start >= buffer::SCRATCH_SIZE {
+        } else if self.start >= self.data.len() / 2 || self.start >= buffer::SCRATCH_SIZE
+        {
             // Moves what is left to the front, so that a long stream of short
             // lines does not grow the buffer for ever.
             self.data.drain(..self.start);

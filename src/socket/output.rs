@@ -7,7 +7,10 @@ use crate::nginx::io::Io;
 /// Prints are joined until the coroutine waits, or until they are this many.
 pub const JOIN_SIZE: usize = 16 * 1024;
 
-/// A queue of bytes to send. Without bytes it owns no memory.
+/// A busy connection keeps a buffer of this size from answer to answer.
+const KEPT: usize = 1024;
+
+/// A queue of bytes to send.
 #[derive(Default)]
 pub struct Output {
     data: Vec<u8>,
@@ -66,7 +69,7 @@ impl Output {
                     self.start = self.data.len();
                     queued = 0;
                     if rest.is_empty() {
-                        self.release();
+                        self.sent();
                         return Sent::All;
                     }
                 }
@@ -90,7 +93,7 @@ impl Output {
                 Io::Eof => return self.fail(libc::EPIPE),
             }
         }
-        self.release();
+        self.sent();
         Sent::All
     }
 
@@ -106,9 +109,23 @@ impl Output {
         self.release();
     }
 
-    /// Gives the memory back.
-    fn release(&mut self) {
+    /// Everything is sent: keeps a small buffer for the next answer, gives a
+    /// large one back.
+    #[inline]
+    fn sent(&mut self) {
         self.start = 0;
-        buffer::give(std::mem::take(&mut self.data));
+        if self.data.capacity() <= KEPT {
+            self.data.clear();
+        } else {
+            buffer::give(std::mem::take(&mut self.data));
+        }
+    }
+
+    /// Gives the memory back, if nothing is queued.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            self.start = 0;
+            buffer::give(std::mem::take(&mut self.data));
+        }
     }
 }

@@ -35,7 +35,9 @@ impl SocketError {
         match self {
             SocketError::Timeout => Cow::Borrowed("timeout"),
             SocketError::Closed => Cow::Borrowed("closed"),
-            SocketError::System(libc::ECONNRESET) => Cow::Borrowed("connection reset by peer"),
+            SocketError::System(libc::ECONNRESET) => {
+                Cow::Borrowed("connection reset by peer")
+            }
             SocketError::System(libc::EPIPE) => Cow::Borrowed("broken pipe"),
             SocketError::System(errno) => Cow::Owned(strerror(errno)),
         }
@@ -94,14 +96,17 @@ impl TcpSocket {
             if !input.is_empty() || ended.is_some() {
                 match scanner.scan(input.unread(), ended.is_some()) {
                     Scan::Done(found) => {
-                        let answer = with_result(&found, input.unread(), |b| give(Received::Data(b)));
+                        let answer = with_result(&found, input.unread(), |b| {
+                            give(Received::Data(b))
+                        });
                         input.consume(found.consumed());
                         return Some(answer);
                     }
                     Scan::Eof(found) => {
                         let error = ended.unwrap_or(SocketError::Closed);
-                        let answer =
-                            with_result(&found, input.unread(), |b| give(Received::Failed(error, b)));
+                        let answer = with_result(&found, input.unread(), |b| {
+                            give(Received::Failed(error, b))
+                        });
                         input.consume(found.consumed());
                         return Some(answer);
                     }
@@ -117,9 +122,7 @@ impl TcpSocket {
                 // No more than about what is missing, and no trust in hostile
                 // sizes: the buffer grows as data comes.
                 let want = missing.clamp(SCRATCH_SIZE, 256 * 1024);
-                let io = self.connection.recv(input.space(want));
-                let n = if let Io::Done(n) = io { n } else { 0 };
-                input.filled(want, n);
+                let io = input.read(&self.connection, want);
                 if !self.note_read(io) {
                     return None;
                 }
@@ -208,12 +211,14 @@ impl TcpSocket {
     /// Gives back memory that holds no bytes.
     pub fn release_buffers(&self) {
         self.input.borrow_mut().release();
+        self.output.borrow_mut().release();
     }
 
     /// Queues bytes, or sends them if they are many.
     pub fn write(&self, bytes: &[u8]) -> Result<Sent, SocketError> {
         self.writable()?;
-        let sent = self.output.borrow_mut().write(&self.connection, bytes, self.blocked.get());
+        let sent =
+            self.output.borrow_mut().write(&self.connection, bytes, self.blocked.get());
         self.note_sent(sent)
     }
 

@@ -80,7 +80,8 @@ impl Engine {
         let chunk = match server.chunk() {
             Some(chunk) => chunk,
             None => {
-                let chunk = Rc::new(self.compile(script).map_err(ScriptError::into_text)?);
+                let chunk =
+                    Rc::new(self.compile(script).map_err(ScriptError::into_text)?);
                 server.set_chunk(Some(chunk.clone()));
                 chunk
             }

@@ -17,8 +17,9 @@ use crate::nginx::log::{Level, Log};
 /// Makes the VM, runs init_by_lua and compiles every script that can be read.
 pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
     guard::install_hook();
-    let engine = Engine::new(main)
-        .map_err(|text| ConfError::Text(format!("failed to create the Lua VM: {text}")))?;
+    let engine = Engine::new(main).map_err(|text| {
+        ConfError::Text(format!("failed to create the Lua VM: {text}"))
+    })?;
     let engine = Rc::new(engine);
 
     if let Some(script) = main.init() {
@@ -62,7 +63,9 @@ pub fn worker_exiting(main: &'static MainConf) {
 
 fn run(main: &MainConf, script: Option<&Script>, phase: Phase) {
     let Some(script) = script else { return };
-    let Some(engine) = main.servers().iter().find_map(|server| server.engine()) else { return };
+    let Some(engine) = main.servers().iter().find_map(|server| server.engine()) else {
+        return;
+    };
     let result = match engine.compile(script) {
         Ok(chunk) => engine.run(&chunk, phase),
         Err(error) => Err(error.into_text()),

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::{Session, Wait, left_until};
 use crate::lua::Values;
+use crate::nginx::cycle;
 use crate::nginx::log::Level;
 use crate::nginx::time::current_msec;
-use crate::nginx::cycle;
 
 /// What wait_next_request() comes to.
 pub enum NextRequest {
@@ -105,7 +105,11 @@ impl Session {
                 Some(Some(left)) => c.arm_read_timer(left),
                 None => {}
                 Some(None) if !c.read_ready() => {
-                    c.write_log(Level::Info, libc::ETIMEDOUT, format_args!("client timed out"));
+                    c.write_log(
+                        Level::Info,
+                        libc::ETIMEDOUT,
+                        format_args!("client timed out"),
+                    );
                     return self.finish();
                 }
                 Some(None) => {}

@@ -51,7 +51,11 @@ impl Session {
             return;
         }
         if let Some(SocketError::System(errno)) = self.socket.read_end() {
-            self.connection().write_log(Level::Info, errno, format_args!("recv() failed"));
+            self.connection().write_log(
+                Level::Info,
+                errno,
+                format_args!("recv() failed"),
+            );
         }
     }
 
@@ -78,9 +82,9 @@ impl Session {
                             0,
                             format_args!("lua tcp socket read timed out"),
                         );
-                        let values = self
-                            .socket
-                            .take_partial(&scanner, |bytes| failure(SocketError::Timeout, bytes));
+                        let values = self.socket.take_partial(&scanner, |bytes| {
+                            failure(SocketError::Timeout, bytes)
+                        });
                         return self.wake(values);
                     }
                     _ => {}
@@ -134,7 +138,11 @@ impl Session {
                     return false;
                 }
             };
-            c.write_log(Level::Info, errno, format_args!("client prematurely closed connection"));
+            c.write_log(
+                Level::Info,
+                errno,
+                format_args!("client prematurely closed connection"),
+            );
             self.finish();
             return true;
         }
