@@ -80,9 +80,7 @@ fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
         AppendError::BadElement(kind) => {
             Outcome::bad_argument(i, format_args!("bad data type {} found", kind.name()))
         }
-        AppendError::TooDeep => {
-            Outcome::bad_argument(i, format_args!("table is nested too deep"))
-        }
+        AppendError::TooDeep => Outcome::bad_argument(i, format_args!("table is nested too deep")),
     }
 }
 
@@ -157,10 +155,7 @@ fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
         if let Some(pattern) = call.bytes(1).and_then(Pattern::from_name) {
             return Ok(pattern);
         }
-        return Err(Outcome::bad_argument(
-            1,
-            format_args!("expecting number parameter!"),
-        ));
+        return Err(Outcome::bad_argument(1, format_args!("expecting number parameter!")));
     };
     // Fractions are cut off; what does not fit is as good as infinite. NaN
     // becomes 0.
@@ -243,3 +238,4 @@ fn sleep(call: &Call) -> Outcome {
         })())
     })
 }
+
