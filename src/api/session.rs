@@ -110,7 +110,9 @@ fn flush(call: &Call) -> Outcome {
                     ));
                 }
             };
-            check_can_wait(call)?;
+            if wait {
+                check_can_wait(call)?;
+            }
             Ok(written(session.flush_now(wait)))
         })())
     })

@@ -14,6 +14,7 @@ pub mod write;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use self::write::Flushed;
 use super::conf::ServerConf;
 use super::current;
 use crate::lua::{Coroutine, Resumed, Values};
@@ -37,9 +38,8 @@ pub enum Wait {
     Nothing,
     /// Bytes from the client, by this pattern.
     Receive(Scanner),
-    /// That the kernel takes what was printed; then the call returns this
-    /// number, of bytes or of success.
-    Flush(f64),
+    /// That the kernel takes what was printed; then the call returns this.
+    Flush(Flushed),
     /// A time.
     Sleep,
     /// The next request, or that the client goes.
@@ -95,6 +95,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
             String::from_utf8_lossy(connection.server_text())
         ),
     );
+    connection.set_log_context();
     let session = Rc::new(Session {
         socket: TcpSocket::new(connection),
         conf,

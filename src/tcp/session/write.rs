@@ -18,6 +18,25 @@ pub enum Writing {
     Waits,
 }
 
+/// What a call returns when the kernel has everything.
+#[derive(Clone, Copy, Debug)]
+pub enum Flushed {
+    /// To print and say: how many bytes it was, and nil.
+    Bytes(usize),
+    /// To flush and eof: 1.
+    Done,
+}
+
+impl Flushed {
+    #[inline]
+    fn values(self) -> Values {
+        match self {
+            Flushed::Bytes(n) => Values::two(Value::Number(n as f64), Value::Nil),
+            Flushed::Done => Values::one(Value::Number(1.0)),
+        }
+    }
+}
+
 impl Session {
     /// Prints one piece of bytes. Where the coroutine cannot wait, what the
     /// kernel does not take now stays queued.
@@ -42,9 +61,9 @@ impl Session {
 
     /// Sends what was printed; waits until the kernel has it, if asked to.
     pub(crate) fn flush_now(&self, wait: bool) -> Writing {
-        match self.socket.flush() {
-            Ok(Sent::Blocked) if wait => self.wait_for_flush(1.0),
-            Ok(_) => Writing::Done(Values::one(Value::Number(1.0))),
+        match self.socket.writable().and_then(|()| self.socket.flush()) {
+            Ok(Sent::Blocked) if wait => self.wait_for_flush(Flushed::Done),
+            Ok(_) => Writing::Done(Flushed::Done.values()),
             Err(error) => Writing::Done(Values::error(self.write_error(error))),
         }
     }
@@ -78,18 +97,18 @@ impl Session {
         can_wait: impl Fn() -> bool,
     ) -> Writing {
         match sent {
-            Ok(Sent::Blocked) if can_wait() => self.wait_for_flush(len as f64),
+            Ok(Sent::Blocked) if can_wait() => self.wait_for_flush(Flushed::Bytes(len)),
             Ok(Sent::All) if !self.spend() && can_wait() => {
-                self.wait_for(Wait::Flush(len as f64));
+                self.wait_for(Wait::Flush(Flushed::Bytes(len)));
                 Writing::Waits
             }
-            Ok(_) => Writing::Done(Values::one(Value::Number(len as f64))),
+            Ok(_) => Writing::Done(Flushed::Bytes(len).values()),
             Err(error) => Writing::Done(Values::error(self.write_error(error))),
         }
     }
 
-    fn wait_for_flush(&self, result: f64) -> Writing {
-        self.wait_for(Wait::Flush(result));
+    fn wait_for_flush(&self, flushed: Flushed) -> Writing {
+        self.wait_for(Wait::Flush(flushed));
         self.arm_send_timer();
         self.connection().watch_write();
         Writing::Waits
@@ -180,7 +199,7 @@ impl Session {
             return self.linger_or_close();
         }
         let wait = match *self.wait.borrow() {
-            Wait::Flush(result) => Some(Some(result)),
+            Wait::Flush(flushed) => Some(Some(flushed)),
             Wait::Turn | Wait::Nothing => Some(None),
             _ => None,
         };
@@ -189,10 +208,10 @@ impl Session {
                 let value = self.write_error(error);
                 self.wake(Values::error(value));
             }
-            (Some(Some(result)), None) => {
+            (Some(Some(flushed)), None) => {
                 let values = match self.eof_sent.get().then(|| self.shut_down()) {
                     Some(Err(error)) => Values::error(error),
-                    _ => Values::one(Value::Number(result)),
+                    _ => flushed.values(),
                 };
                 self.wake(values);
             }
@@ -216,12 +235,16 @@ impl Session {
         if self.stage.get() == Stage::Flushing {
             return self.close();
         }
-        let result = match *self.wait.borrow() {
-            Wait::Flush(result) => result,
-            Wait::Turn => return self.wake(Values::NONE),
+        let timeout = Value::Str("timeout");
+        let values = match *self.wait.borrow() {
+            Wait::Flush(Flushed::Bytes(n)) => {
+                let sent = Value::Number(n.saturating_sub(lost) as f64);
+                Values::three(Value::Nil, timeout, sent)
+            }
+            Wait::Flush(Flushed::Done) => Values::error(timeout),
+            Wait::Turn => Values::NONE,
             _ => return,
         };
-        let sent = (result - lost as f64).max(0.0);
-        self.wake(Values::three(Value::Nil, Value::Str("timeout"), Value::Number(sent)));
+        self.wake(values);
     }
 }
