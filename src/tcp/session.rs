@@ -186,10 +186,13 @@ impl Session {
         match *self.wait.borrow() {
             Wait::Exit => {}
             Wait::Receive(_) => {
-                if !c.read_ready() && c.watch_read() {
+                let in_budget = self.budget.get() > 0;
+                if in_budget && !c.read_ready() && c.watch_read() {
                     return;
                 }
-                // Ready, but out of budget: the other connections first.
+                // Out of budget: the other connections first. What it asks for
+                // may be in the buffer already, with nothing left in the
+                // kernel to tell of.
                 c.post_read();
                 return;
             }
