@@ -1,0 +1,10 @@
+-- `make check` runs luacheck on lua/, conf/ and bench/ours.
+std = "luajit"
+max_line_length = 80
+-- What ngx has is checked by the tests.
+globals = { "ngx" }
+
+files["lua/prelude.lua"] = {
+    -- It replaces what the module's scripts see.
+    globals = { "coroutine", "print" },
+}
