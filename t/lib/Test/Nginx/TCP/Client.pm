@@ -26,7 +26,8 @@ sub connect {
         ? IO::Socket::UNIX->new(Peer => $1)
         : IO::Socket::IP->new(_peer($peer), Type => SOCK_STREAM,
                               $arg{rcvbuf} ? (Sockopts => [
-                                  [SOL_SOCKET, SO_RCVBUF, $arg{rcvbuf}],
+                                  # a string would be taken for the bytes of the int
+                                  [SOL_SOCKET, SO_RCVBUF, 0 + $arg{rcvbuf}],
                               ]) : ());
     die "cannot connect to $peer: " . ($@ || $!) . "\n" unless $socket;
     return $class->from_socket($socket);
