@@ -183,8 +183,9 @@ impl Session {
     fn suspended(self: &Rc<Self>) {
         self.flush_joined();
         let c = self.connection();
-        match *self.wait.borrow() {
-            Wait::Exit => {}
+        // Given back before anything that may end the session.
+        let wait = self.wait.borrow();
+        match *wait {
             Wait::Receive(_) => {
                 let in_budget = self.budget.get() > 0;
                 if in_budget && !c.read_ready() && c.watch_read() {
@@ -194,26 +195,28 @@ impl Session {
                 // may be in the buffer already, with nothing left in the
                 // kernel to tell of.
                 c.post_read();
-                return;
             }
-            Wait::NextRequest => {}
-            Wait::Sleep => return self.watch_for_abort(),
+            // Nothing: a script yielded our mark without a wait.
+            Wait::Turn | Wait::Nothing => c.post_write(),
+            Wait::Sleep => {
+                drop(wait);
+                self.watch_for_abort();
+            }
             Wait::Flush(_) => {
+                drop(wait);
                 if self.socket.queued() == 0 || self.socket.writable().is_err() {
                     c.post_write();
                 }
-                return self.watch_for_abort();
+                self.watch_for_abort();
             }
-            Wait::Turn | Wait::Nothing => {
-                // Nothing: a script yielded our mark without a wait.
-                c.post_write();
-                return;
+            Wait::NextRequest => {
+                drop(wait);
+                self.park();
             }
-        }
-        if matches!(*self.wait.borrow(), Wait::Exit) {
-            self.finish();
-        } else {
-            self.park();
+            Wait::Exit => {
+                drop(wait);
+                self.finish();
+            }
         }
     }
 
