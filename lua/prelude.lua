@@ -11,18 +11,22 @@
 
 local native, WAIT, ngx = ...
 
-local coroutine, debug, string = coroutine, debug, string
+-- Scripts share the library tables and may put something else into them: what
+-- is used below is taken from them here.
+local coroutine = coroutine
 local co_create = coroutine.create
 local co_resume = coroutine.resume
 local co_running = coroutine.running
 local co_status = coroutine.status
 local co_yield = coroutine.yield
 local is_yieldable = native.is_yieldable
-local traceback = debug.traceback
+local traceback, get_metatable = debug.traceback, debug.getmetatable
 local error, getfenv, pcall = error, getfenv, pcall
-local rawget, rawset = rawget, rawset
+local rawequal, rawget, rawset = rawequal, rawget, rawset
 local setfenv, setmetatable, tostring = setfenv, setmetatable, tostring
-local getmetatable, loadstring, type = getmetatable, loadstring, type
+local loadstring, next, type = loadstring, next, type
+local concat, find, gsub = table.concat, string.find, string.gsub
+local loaded = package.loaded
 
 -- Coroutines nested deeper than this would run into the end of the C stack.
 local MAX_DEPTH = 1000
@@ -36,8 +40,8 @@ local depth = 0
 local waiting = setmetatable({}, { __mode = "k" })
 
 -- The tracebacks of the coroutines that the last error came through, from
--- the innermost on, and that error.
-local trail, trail_error = {}, nil
+-- the innermost on, that error, and the coroutine that it was raised in last.
+local trail, trail_error, trail_owner = {}, nil, nil
 
 local settle
 
@@ -88,16 +92,16 @@ local function unwrap(co, ok, ...)
         return ...
     end
     local err = ...
-    if err ~= trail_error or trail_error == nil then
+    if trail_owner ~= co or not rawequal(err, trail_error) then
         trail = {}
     end
     trail[#trail + 1] = traceback(co)
     if type(err) == "string" then
         -- The position of wrap()'s caller in front, as Lua's own wrap does.
-        local _, with_position = pcall(error, err, 4)
+        local _, with_position = pcall(error, err, 3)
         err = with_position
     end
-    trail_error = err
+    trail_error, trail_owner = err, co_running()
     return error(err, 0)
 end
 
@@ -133,10 +137,11 @@ end
 
 -- The frame of a connection: a globals table of its own over the VM's, as the
 -- environment of the coroutine and of a fresh closure of the script.
-local globals_mt = { __index = getfenv(0) }
+-- The metatable, too, is its own: scripts add __newindex and the like to it.
+local main_globals = getfenv(0)
 
 local function start(factory)
-    local globals = setmetatable({ _G = false }, globals_mt)
+    local globals = setmetatable({ _G = false }, { __index = main_globals })
     globals._G = globals
     setfenv(0, globals)
     setfenv(factory, globals)
@@ -228,42 +233,44 @@ end
 -- The line for an uncaught error of the entry coroutine: the message and the
 -- traceback of the whole chain of coroutines, the innermost first.
 local function report(co, err)
-    local kind, text = type(err), nil
+    local kind, text = type(err), "unknown reason"
     if kind == "string" or kind == "number" then
         text = tostring(err)
-    elseif (kind == "table" or kind == "userdata") and getmetatable(err)
-        and type(getmetatable(err)) == "table"
-        and rawget(getmetatable(err), "__tostring")
-    then
-        local ok, s = pcall(tostring, err)
-        text = ok and type(s) == "string" and s or "unknown reason"
-    else
-        text = "unknown reason"
+    elseif kind == "table" or kind == "userdata" then
+        local mt = get_metatable(err)
+        if mt and rawget(mt, "__tostring") ~= nil then
+            local ok, s = pcall(tostring, err)
+            text = ok and type(s) == "string" and s or text
+        end
     end
 
     local lines = { text, "\nstack traceback:" }
-    local chain = err ~= nil and err == trail_error and trail or {}
-    for i = 1, #chain + 1 do
-        local trace = chain[i] or traceback(co)
-        lines[#lines + 1] = string.format("\ncoroutine %d:", i - 1)
-        lines[#lines + 1] = string.gsub(trace, "^[^\n]*", "", 1)
+    local n = 2
+    local chain = {}
+    if trail_owner == co and rawequal(err, trail_error) then
+        chain = trail
     end
-    depth, trail, trail_error = 0, {}, nil
-    return table.concat(lines)
+    chain[#chain + 1] = traceback(co)
+    for i = 1, #chain do
+        lines[n + 1] = "\ncoroutine " .. i - 1 .. ":"
+        lines[n + 2] = gsub(chain[i], "^[^\n]*", "", 1)
+        n = n + 2
+    end
+    depth, trail, trail_error, trail_owner = 0, {}, nil, nil
+    return concat(lines, "", 1, n)
 end
 
 
 -- lua_code_cache off: the next require() of a module reads its file again.
 local kept = {}
-for name in pairs(package.loaded) do
+for name in next, loaded do
     kept[name] = true
 end
 
 local function forget_modules()
-    local loaded = package.loaded
-    for name in pairs(loaded) do
-        if not kept[name] and not string.find(name, "^jit")
-            and not string.find(name, "^luarocks")
+    for name in next, loaded do
+        if not kept[name] and type(name) == "string"
+            and not find(name, "^jit") and not find(name, "^luarocks")
         then
             loaded[name] = nil
         end
