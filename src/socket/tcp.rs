@@ -94,7 +94,7 @@ impl TcpSocket {
         loop {
             let ended = self.read_end.get();
             if !input.is_empty() || ended.is_some() {
-                match scanner.scan(input.unread(), ended.is_some()) {
+                match scanner.scan(input.unread(), ended == Some(SocketError::Closed)) {
                     Scan::Done(found) => {
                         let answer = with_result(&found, input.unread(), |b| {
                             give(Received::Data(b))
@@ -110,7 +110,17 @@ impl TcpSocket {
                         input.consume(found.consumed());
                         return Some(answer);
                     }
-                    Scan::NeedMore => {}
+                    // A broken connection is no regular end, not even for "*a".
+                    Scan::NeedMore => {
+                        if let Some(error) = ended {
+                            let found = scanner.partial(input.unread());
+                            let answer = with_result(&found, input.unread(), |b| {
+                                give(Received::Failed(error, b))
+                            });
+                            input.consume(found.consumed());
+                            return Some(answer);
+                        }
+                    }
                 }
             }
             if !self.connection.read_ready() {
