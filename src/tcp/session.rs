@@ -154,7 +154,7 @@ impl Session {
 
     /// Resumes the coroutine: the call that waits returns `values`.
     pub(crate) fn wake(self: &Rc<Self>, values: Values) {
-        self.wait.replace(Wait::Nothing);
+        *self.wait.borrow_mut() = Wait::Nothing;
         self.run(|coroutine| coroutine.resume(values));
     }
 
@@ -186,10 +186,11 @@ impl Session {
         match *self.wait.borrow() {
             Wait::Exit => {}
             Wait::Receive(_) => {
-                if !c.read_ready() && c.watch_read() {
+                // Out of budget the call has not tried: the other connections
+                // first, then it does, with what is buffered or in the kernel.
+                if self.budget.get() > 0 && !c.read_ready() && c.watch_read() {
                     return;
                 }
-                // Ready, but out of budget: the other connections first.
                 c.post_read();
                 return;
             }
@@ -224,7 +225,7 @@ impl Session {
 
     /// Registers what the running coroutine is about to wait for.
     pub(crate) fn wait_for(&self, wait: Wait) {
-        self.wait.replace(wait);
+        *self.wait.borrow_mut() = wait;
     }
 
     /// Makes the coroutine sleep.
