@@ -59,8 +59,6 @@ impl Connection {
         unsafe {
             let log = (*c).log;
             (*log).connection = (*c).number;
-            (*log).data = c.cast();
-            (*log).handler = Some(append_context);
             (*c).set_log_error(LOG_ERROR_INFO);
         }
         Connection { c: Cell::new(c), release: Cell::new(None) }
@@ -98,6 +96,18 @@ impl Connection {
                         (*own).log_level = (*log).log_level;
                     }
                 }
+            }
+        }
+    }
+
+    /// Lines of the connection's log tell client and server from now on.
+    pub fn set_log_context(&self) {
+        if let Some(c) = self.get() {
+            // SAFETY: live; append_context() finds in the log's data the
+            // connection whose pool the log is in.
+            unsafe {
+                (*(*c).log).data = c.cast();
+                (*(*c).log).handler = Some(append_context);
             }
         }
     }
@@ -552,8 +562,9 @@ unsafe extern "C" fn append_context(
     buf: *mut u_char,
     len: usize,
 ) -> *mut u_char {
-    // SAFETY: nginx passes a live log and `len` writable bytes; accepted() set
-    // `data` to the log's connection, and both go with one pool.
+    // SAFETY: nginx passes a live log and `len` writable bytes;
+    // set_log_context() set `data` to the log's connection, and both go with
+    // one pool.
     unsafe {
         let mut line = Line { at: buf, left: len };
         let c: *mut ngx_connection_t = (*log).data.cast();
