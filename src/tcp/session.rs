@@ -186,11 +186,13 @@ impl Session {
         match *self.wait.borrow() {
             Wait::Exit => {}
             Wait::Receive(_) => {
-                // Out of budget the call has not tried: the other connections
-                // first, then it does, with what is buffered or in the kernel.
-                if self.budget.get() > 0 && !c.read_ready() && c.watch_read() {
+                let in_budget = self.budget.get() > 0;
+                if in_budget && !c.read_ready() && c.watch_read() {
                     return;
                 }
+                // Out of budget: the other connections first. What it asks for
+                // may be in the buffer already, with nothing left in the
+                // kernel to tell of.
                 c.post_read();
                 return;
             }
