@@ -2,7 +2,7 @@
 
 use super::in_session;
 use crate::lua::registry::Ref;
-use crate::lua::{Function, Outcome, Value, function};
+use crate::lua::{Function, Outcome, Value, forget_wait, function};
 use crate::tcp::current;
 
 pub const FUNCTIONS: &[Function] = &[
@@ -18,6 +18,7 @@ pub const FUNCTIONS: &[Function] = &[
     function("abandon", |_| {
         in_session(|session| {
             session.abandon_wait();
+            forget_wait();
             Outcome::NONE
         })
     }),

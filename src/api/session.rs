@@ -150,14 +150,15 @@ fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
     if call.len() > 2 {
         return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));
     }
-    if call.is_empty() || (call.kind(1) == Kind::Nil && call.len() == 1) {
-        return Ok(Pattern::Line);
-    }
     let Some(total) = call.number(1) else {
-        if let Some(pattern) = call.bytes(1).and_then(Pattern::from_name) {
-            return Ok(pattern);
-        }
-        return Err(Outcome::bad_argument(1, format_args!("expecting number parameter!")));
+        return match (call.kind(1), call.bytes(1).and_then(Pattern::from_name)) {
+            (Kind::None, _) => Ok(Pattern::Line),
+            (Kind::Nil, _) if call.len() == 1 => Ok(Pattern::Line),
+            (_, Some(pattern)) => Ok(pattern),
+            _ => {
+                Err(Outcome::bad_argument(1, format_args!("expecting number parameter!")))
+            }
+        };
     };
     // Fractions are cut off; what does not fit is as good as infinite. NaN
     // becomes 0.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
-use super::native::wait_mark;
+use super::native::{entering, waits};
 use super::registry::Ref;
 use super::value::Values;
 use super::vm::Vm;
@@ -86,6 +86,7 @@ impl Coroutine {
 
     fn run(&self, arguments: c_int) -> Resumed {
         self.vm.collector.tick(self.vm.state());
+        entering(self.state);
         // SAFETY: the thread is anchored until drop; it is suspended or new,
         // with its arguments on top. lua_resume catches every Lua error, and
         // no Rust frame of ours lies between it and the script.
@@ -97,10 +98,9 @@ impl Coroutine {
                     Resumed::Finished
                 }
                 lua::LUA_YIELD => {
-                    let waits = lua::lua_gettop(self.state) > 0
-                        && lua::lua_touserdata(self.state, 1) == wait_mark();
-                    lua::lua_settop(self.state, 0);
-                    if waits { Resumed::Waiting } else { Resumed::Yielded }
+                    // What was yielded lies below what the next resume
+                    // passes, and LuaJIT drops it then.
+                    if waits() { Resumed::Waiting } else { Resumed::Yielded }
                 }
                 status => Resumed::Failed(kind_of(status), self.vm.report(self.state)),
             }

@@ -15,6 +15,6 @@ pub mod value;
 pub mod vm;
 
 pub use coroutine::{Coroutine, Resumed};
-pub use native::{Call, Function, Kind, Outcome, function, table_function};
+pub use native::{Call, Function, Kind, Outcome, forget_wait, function, table_function};
 pub use value::{Value, Values};
 pub use vm::Vm;

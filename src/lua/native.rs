@@ -7,7 +7,7 @@
 //! or an error is raised, with nothing left to drop.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::fmt::{self, Write};
 use std::marker::PhantomData;
@@ -176,6 +176,8 @@ pub struct Position {
 pub struct Call {
     pub(super) state: *mut lua_State,
     top: c_int,
+    /// The type of argument 1, which nearly every function asks for.
+    first: c_int,
     not_send: PhantomData<*const ()>,
 }
 
@@ -194,8 +196,19 @@ impl Call {
     /// The type of argument `i`.
     #[inline]
     pub fn kind(&self, i: usize) -> Kind {
+        Kind::from_raw(self.raw_kind(i as c_int))
+    }
+
+    #[inline]
+    fn raw_kind(&self, i: c_int) -> c_int {
+        if i == 1 {
+            return self.first;
+        }
+        if i > self.top {
+            return lua::LUA_TNONE;
+        }
         // SAFETY: any positive index may be asked for its type.
-        unsafe { Call::kind_at(self.state, i as c_int) }
+        unsafe { lua::lua_type(self.state, i) }
     }
 
     /// The type of the value at a stack index.
@@ -213,7 +226,7 @@ impl Call {
         let i = i as c_int;
         // SAFETY: none raises; strings are converted without a new value.
         unsafe {
-            match lua::lua_type(self.state, i) {
+            match self.raw_kind(i) {
                 lua::LUA_TNUMBER => Some(lua::lua_tonumber(self.state, i)),
                 lua::LUA_TSTRING if lua::lua_isnumber(self.state, i) != 0 => {
                     Some(lua::lua_tonumber(self.state, i))
@@ -321,6 +334,30 @@ pub(super) fn wait_mark() -> *mut c_void {
     (&raw const MARK).cast_mut().cast()
 }
 
+/// The entry coroutine that runs now.
+static ENTRY: Local<Cell<*mut lua_State>> = Local::new(Cell::new(ptr::null_mut()));
+/// A native has begun to wait since the entry coroutine was resumed.
+static WAITS: Local<Cell<bool>> = Local::new(Cell::new(false));
+
+/// Notes that `entry` is about to be resumed.
+#[inline]
+pub(super) fn entering(entry: *mut lua_State) {
+    ENTRY.set(entry);
+    WAITS.set(false);
+}
+
+/// Whether the entry coroutine, which has yielded, waits: else the script has
+/// called coroutine.yield().
+#[inline]
+pub(super) fn waits() -> bool {
+    WAITS.get()
+}
+
+/// The coroutine that was about to wait could not be suspended.
+pub fn forget_wait() {
+    WAITS.set(false);
+}
+
 /// Slots that arguments with nested tables may need, see `append`.
 const TABLE_SLOTS: c_int = 2 * super::append::MAX_DEPTH as c_int + 8;
 
@@ -336,14 +373,18 @@ where
         let top = lua::lua_gettop(state);
         // Walking a table needs room; growing the stack can raise, so it is
         // done here.
-        if TABLES && (1..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE) {
+        let first = if top > 0 { lua::lua_type(state, 1) } else { lua::LUA_TNONE };
+        if TABLES
+            && (first == lua::LUA_TTABLE
+                || (2..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE))
+        {
             lua::luaL_checkstack(state, TABLE_SLOTS, ptr::null());
         }
 
         let outcome = {
             // `F` is a zero-sized function item, checked in function().
             let body: F = MaybeUninit::<F>::uninit().assume_init();
-            let call = Call { state, top, not_send: PhantomData };
+            let call = Call { state, top, first, not_send: PhantomData };
             match catch_unwind(AssertUnwindSafe(|| body(&call))) {
                 Ok(outcome) => outcome,
                 Err(payload) => {
@@ -358,6 +399,11 @@ where
         match outcome {
             Outcome::Return(values) => values.push(state),
             Outcome::Wait => {
+                WAITS.set(true);
+                if std::ptr::eq(ENTRY.get(), state) {
+                    return lua::lua_yield(state, 0);
+                }
+                // A user coroutine: the prelude's resume() sees the mark.
                 lua::lua_pushlightuserdata(state, wait_mark());
                 lua::lua_yield(state, 1)
             }

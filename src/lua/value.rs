@@ -48,7 +48,7 @@ impl Value {
     /// - `state` is live, has a free slot, and a Lua error may be raised in it.
     /// - no value with a destructor is alive in frames that such an error
     ///   would cross.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn push(self, state: *mut lua_State) {
         // SAFETY: by the caller's duties; the bytes are live, see bytes().
         unsafe {
@@ -126,18 +126,30 @@ impl Values {
     /// Whether pushing them can fail.
     #[inline]
     pub(super) fn allocate(&self) -> bool {
-        Values::slots()[..self.len as usize].iter().any(|v| v.get().allocates())
+        let slots = Values::slots();
+        (self.len > 0 && slots[0].get().allocates())
+            || (self.len > 1 && slots[1].get().allocates())
+            || (self.len > 2 && slots[2].get().allocates())
     }
 
     /// Pushes all; returns how many.
     ///
     /// # Safety
     /// - as for `Value::push`, with three free slots.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn push(&self, state: *mut lua_State) -> c_int {
-        for slot in &Values::slots()[..self.len as usize] {
-            // SAFETY: the caller's duties are the same.
-            unsafe { slot.get().push(state) };
+        let slots = Values::slots();
+        // SAFETY: the caller's duties are the same.
+        unsafe {
+            if self.len > 0 {
+                slots[0].get().push(state);
+            }
+            if self.len > 1 {
+                slots[1].get().push(state);
+            }
+            if self.len > 2 {
+                slots[2].get().push(state);
+            }
         }
         self.len()
     }

@@ -152,6 +152,9 @@ impl Conf {
     /// `name` relative to nginx's prefix, not to the folder of the
     /// configuration.
     pub fn full_name(&self, name: &[u8]) -> Result<Vec<u8>, ConfError> {
+        if name.is_empty() {
+            return Ok(self.prefix().to_vec()); // nginx looks at the first byte
+        }
         let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
         // SAFETY: nginx only reads the text, and replaces the string with one
         // of the cycle's pool when it has to put the prefix in front.

@@ -247,6 +247,17 @@ impl Connection {
         }
     }
 
+    /// How many bytes the kernel holds that nobody has read.
+    pub fn unread_in_kernel(&self) -> usize {
+        let Some(c) = self.get() else { return 0 };
+        let mut n: libc::c_int = 0;
+        // SAFETY: the fd is open until close(); FIONREAD writes one int.
+        match unsafe { libc::ioctl((*c).fd, libc::FIONREAD, &raw mut n) } {
+            0 => n.max(0) as usize,
+            _ => 0,
+        }
+    }
+
     /// Hands as much as possible to the kernel, in one call.
     #[inline]
     pub fn send(&self, data: &[u8]) -> Io {

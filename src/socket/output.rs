@@ -84,6 +84,7 @@ impl Output {
     }
 
     /// Hands the queue to the kernel as far as it takes it.
+    #[inline]
     pub fn flush(&mut self, c: &Connection) -> Sent {
         while self.start < self.data.len() {
             match c.send(&self.data[self.start..]) {

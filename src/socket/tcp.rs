@@ -254,6 +254,7 @@ impl TcpSocket {
     }
 
     /// Sends what is queued, unless the kernel's buffer is known to be full.
+    #[inline]
     pub fn flush(&self) -> Result<Sent, SocketError> {
         let mut output = self.output.borrow_mut();
         if output.is_empty() {
@@ -324,6 +325,7 @@ impl TcpSocket {
         }
     }
 
+    #[inline]
     fn note_sent(&self, sent: Sent) -> Result<Sent, SocketError> {
         self.written.set(true);
         match sent {
@@ -340,14 +342,13 @@ impl TcpSocket {
 }
 
 /// Calls `give` with the result's bytes, put together if CRs are left out.
+#[inline]
 fn with_result<R>(found: &Found, bytes: &[u8], give: impl FnOnce(&[u8]) -> R) -> R {
-    match found.result(bytes) {
-        Cow::Borrowed(bytes) => give(bytes),
-        Cow::Owned(joined) => {
-            // Kept for the caller: what `give` makes of it points here.
-            let mut line = LINE.borrow_mut();
-            *line = joined;
-            give(&line)
-        }
+    if found.crs == 0 {
+        return give(&bytes[..found.take]);
     }
+    // Kept for the caller: what `give` makes of it points here.
+    let mut line = LINE.borrow_mut();
+    *line = found.result(bytes).into_owned();
+    give(&line)
 }

@@ -2,7 +2,7 @@
 //! itself, as an argument or a block, or a file. Made by the directives of
 //! `directives/lua.rs`, compiled by `lifecycle.rs`.
 
-use crate::nginx::conf::{Conf, ConfError, Location, lossy};
+use crate::nginx::conf::{Conf, ConfError, Location};
 use crate::tcp::block_lexer::BlockLexer;
 
 /// Lua to run, with all that messages about it need.
@@ -26,26 +26,32 @@ pub enum Source {
     File(Vec<u8>),
 }
 
+/// A script, or none where there is nothing to run: no code, or no file's name.
+pub type MaybeScript = Result<Option<Script>, ConfError>;
+
 impl Script {
     /// `NAME code;`
-    pub fn from_argument(cf: &Conf) -> Script {
+    pub fn from_argument(cf: &mut Conf) -> MaybeScript {
         let location = Location { line: cf.line_of_last_arg(1), ..cf.location() };
-        Script::code(cf, cf.arg(1).to_vec(), location)
+        Ok(Script::code(cf, cf.arg(1).to_vec(), location))
     }
 
-    /// `NAME path;`
-    pub fn from_file(cf: &Conf) -> Result<Script, ConfError> {
+    /// `NAME path;`, relative to nginx's prefix.
+    pub fn from_file(cf: &mut Conf) -> MaybeScript {
+        if cf.arg(1).is_empty() {
+            return Ok(None);
+        }
         let path = cf.full_name(cf.arg(1))?;
-        Ok(Script {
+        Ok(Some(Script {
             directive: cf.directive(),
             chunk_name: [b"@", path.as_slice()].concat(),
             source: Source::File(path),
             location: cf.location(),
-        })
+        }))
     }
 
     /// `NAME { code }`, of which nginx has read the opening brace.
-    pub fn from_block(cf: &mut Conf) -> Result<Script, ConfError> {
+    pub fn from_block(cf: &mut Conf) -> MaybeScript {
         let location = cf.location();
         let mut lexer = BlockLexer::new();
         let mut code = Vec::new();
@@ -63,18 +69,13 @@ impl Script {
         Ok(Script::code(cf, code, location))
     }
 
-    /// Whether there is nothing to run: no code, or no name of a file.
-    pub fn is_empty(cf: &Conf, script: &Script) -> bool {
-        match &script.source {
-            Source::Code(code) => code.is_empty(),
-            Source::File(_) => cf.arg(1).is_empty(),
+    fn code(cf: &Conf, code: Vec<u8>, location: Location) -> Option<Script> {
+        if code.is_empty() {
+            return None;
         }
-    }
-
-    fn code(cf: &Conf, code: Vec<u8>, location: Location) -> Script {
-        let directive = lossy(cf.arg(0));
+        let directive = cf.directive();
         let name = format!("={directive}({}:{})", location.file_name(), location.line);
         let (source, chunk_name) = (Source::Code(code), name.into_bytes());
-        Script { directive, source, chunk_name, location }
+        Some(Script { directive, source, chunk_name, location })
     }
 }

@@ -154,7 +154,7 @@ impl Session {
 
     /// Resumes the coroutine: the call that waits returns `values`.
     pub(crate) fn wake(self: &Rc<Self>, values: Values) {
-        self.wait.replace(Wait::Nothing);
+        *self.wait.borrow_mut() = Wait::Nothing;
         self.run(|coroutine| coroutine.resume(values));
     }
 
@@ -230,7 +230,7 @@ impl Session {
 
     /// Registers what the running coroutine is about to wait for.
     pub(crate) fn wait_for(&self, wait: Wait) {
-        self.wait.replace(wait);
+        *self.wait.borrow_mut() = wait;
     }
 
     /// Makes the coroutine sleep.

@@ -94,6 +94,7 @@ impl Scanner {
     /// assert_eq!(&*found.result(b"GET / x\r\nHost"), b"GET / x");
     /// assert_eq!(found.consumed(), 9);
     /// ```
+    #[inline]
     pub fn scan(&mut self, buffered: &[u8], eof: bool) -> Scan {
         let done = match self.pattern {
             Pattern::AtLeast { min, max } => {
@@ -132,6 +133,7 @@ impl Scanner {
         }
     }
 
+    #[inline(never)]
     fn scan_line(&mut self, buffered: &[u8]) -> Option<Found> {
         let unseen = buffered.get(self.scanned..)?;
 
@@ -164,11 +166,13 @@ impl Found {
     }
 
     /// The bytes to remove from the front of the buffer.
+    #[inline]
     pub fn consumed(&self) -> usize {
         self.take + self.drop
     }
 
     /// The bytes for the script; copied only if there are CRs to leave out.
+    #[inline]
     pub fn result<'a>(&self, buffered: &'a [u8]) -> Cow<'a, [u8]> {
         let taken = &buffered[..self.take];
         if self.crs == 0 {

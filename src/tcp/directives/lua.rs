@@ -9,7 +9,11 @@ use crate::nginx::conf::command::{
     BLOCK, Command, ONE, SERVER, TCP, checked_flag, flag, set, set_main,
 };
 use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Slot};
-use crate::tcp::script::Script;
+use crate::tcp::script::{MaybeScript, Script};
+
+// The original's texts, which tell init from process by their first letter.
+const NO_CODE: &str = "invalid location config: no runnable Lua code";
+const NO_PROCESS_CODE: &str = "Invalid location config: no runnable Lua code";
 
 /// `ngx_tcp_lua_module`
 pub struct Lua;
@@ -105,67 +109,53 @@ fn code_cache(cf: &mut Conf, on: bool) -> ConfResult {
 }
 
 fn code(cf: &mut Conf, script: &mut Option<Script>) -> ConfResult {
-    store(cf, script, |cf| Ok(Script::from_argument(cf)))
+    *script = Some(once(cf, script.is_some(), Script::from_argument, NO_CODE)?);
+    Ok(())
 }
 
 fn file(cf: &mut Conf, script: &mut Option<Script>) -> ConfResult {
-    store(cf, script, |cf| Script::from_file(cf))
+    *script = Some(once(cf, script.is_some(), Script::from_file, NO_CODE)?);
+    Ok(())
 }
 
 fn block(cf: &mut Conf, script: &mut Option<Script>) -> ConfResult {
-    store(cf, script, Script::from_block)
-}
-
-fn store(
-    cf: &mut Conf,
-    slot: &mut Option<Script>,
-    make: fn(&mut Conf) -> Result<Script, ConfError>,
-) -> ConfResult {
-    let script = make_once(cf, slot.is_some(), make)?;
-    let script = script.ok_or_else(|| no_code("invalid location config"))?;
-    *slot = Some(script);
+    *script = Some(once(cf, script.is_some(), Script::from_block, NO_CODE)?);
     Ok(())
 }
 
 fn process_by_lua(cf: &mut Conf, server: &mut LuaServerConf) -> ConfResult {
-    store_process(cf, server, |cf| Ok(Script::from_argument(cf)))
+    process(cf, server, Script::from_argument)
 }
 
 fn process_by_lua_file(cf: &mut Conf, server: &mut LuaServerConf) -> ConfResult {
-    store_process(cf, server, |cf| Script::from_file(cf))
+    process(cf, server, Script::from_file)
 }
 
 fn process_by_lua_block(cf: &mut Conf, server: &mut LuaServerConf) -> ConfResult {
-    store_process(cf, server, Script::from_block)
+    process(cf, server, Script::from_block)
 }
 
-fn store_process(
+fn process(
     cf: &mut Conf,
     server: &mut LuaServerConf,
-    make: fn(&mut Conf) -> Result<Script, ConfError>,
+    make: fn(&mut Conf) -> MaybeScript,
 ) -> ConfResult {
-    let script = make_once(cf, server.script.is_some(), make)?;
-    let script = script.ok_or_else(|| no_code("Invalid location config"))?;
+    let script = once(cf, server.script.is_some(), make, NO_PROCESS_CODE)?;
     server.script = Some(Rc::new(script));
     Ok(())
 }
 
-/// The script, if there is something to run.
-fn make_once(
+/// The script of a directive that may stand once on a level.
+fn once(
     cf: &mut Conf,
     is_set: bool,
-    make: fn(&mut Conf) -> Result<Script, ConfError>,
-) -> Result<Option<Script>, ConfError> {
+    make: fn(&mut Conf) -> MaybeScript,
+    no_code: &str,
+) -> Result<Script, ConfError> {
     if is_set {
         return Err(ConfError::duplicate());
     }
-    let script = make(cf)?;
-    Ok((!Script::is_empty(cf, &script)).then_some(script))
-}
-
-/// The original's text, whose first letter tells init from process.
-fn no_code(subject: &str) -> ConfError {
-    ConfError::text(format!("{subject}: no runnable Lua code"))
+    make(cf)?.ok_or_else(|| ConfError::text(no_code))
 }
 
 /// Replaces `$prefix` and `${prefix}` by nginx's prefix.

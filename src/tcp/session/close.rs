@@ -49,8 +49,7 @@ impl Session {
     /// for it to go.
     pub(super) fn linger_or_close(self: &Rc<Self>) {
         let c = self.connection();
-        let unread = self.socket.has_unread()
-            || (c.read_ready() && self.socket.poll_input() == Some(true));
+        let unread = self.socket.has_unread() || c.unread_in_kernel() > 0;
         if !unread
             || self.socket.read_end().is_some()
             || !self.socket.has_written()

@@ -30,6 +30,11 @@ impl Session {
             self.wait_for(Wait::Exit);
             return NextRequest::Waits;
         }
+        if self.socket.writable().is_err() && !self.eof_sent() {
+            // Nobody will get the next answer.
+            self.wait_for(Wait::Exit);
+            return NextRequest::Waits;
+        }
         if self.spend() {
             match self.socket.poll_input() {
                 Some(true) => {
