@@ -8,3 +8,6 @@ files["lua/prelude.lua"] = {
     -- It replaces what the module's scripts see.
     globals = { "coroutine", "print" },
 }
+
+-- Kept as it stands in the README of nginx-tcp-lua-module.
+exclude_files = { "conf/seed" }

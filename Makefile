@@ -3,6 +3,8 @@
 # here installs what is missing, prepares nginx's headers, and starts things.
 
 NGINX ?= system
+# nginx looks for the sockets of an upgrade in a variable of that name.
+unexport NGINX
 CARGO ?= cargo
 JOBS ?= 2
 TESTS ?= t/*.t

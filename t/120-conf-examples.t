@@ -1,0 +1,214 @@
+# Each configuration in conf/ as it stands, but for its ports (6666 is the
+# test's first, 6667 its second, ...) and the path of the module. The folder it
+# lies in is conf/ below nginx's prefix. README's is conf/nginx.conf.
+
+use lib 't/lib';
+use Test::Nginx::TCP;
+use Test::Nginx::TCP::Options qw(repo_root);
+
+
+sub slurp {
+    my ($name) = @_;
+    open my $fh, '<:raw', repo_root() . "/$name" or die "$name: $!\n";
+    local $/;
+    return scalar <$fh>;
+}
+
+
+# For --- config.
+sub example {
+    my ($name) = @_;
+    return ported(slurp("conf/$name"));
+}
+
+
+sub ported {
+    my ($text) = @_;
+    $text =~ s{modules/ngx_tcp_lua_module\.so}{\$TEST_MODULE};
+    $text =~ s{(\blisten\s+)66(\d\d)\b}
+              {my $n = $2 - 65; "${1}127.0.0.1:\$TEST_PORT" . ($n > 1 && $n)}ge;
+    return $text;
+}
+
+
+# For --- user_files: the scripts beside the example.
+sub scripts {
+    my ($folder) = @_;
+    my $root = repo_root();
+    my @names = map { s{^\Q$root\E/}{}r } glob "$root/conf/$folder/*.lua";
+    return join '', map {
+        my $path = $_;
+        (my $name = $path) =~ s{^conf/\Q$folder\E/}{};
+        ">>> conf/$name\n" . slurp($path);
+    } @names;
+}
+
+
+# The first block of README that is a configuration.
+sub of_readme {
+    my ($text) = slurp('README.md') =~ /^```nginx\n(.*?)^```/ms
+        or die "README.md has no configuration\n";
+    return $text;
+}
+
+
+run_tests();
+
+__DATA__
+
+=== nginx.conf: sends back what comes
+--- config eval: main::example('nginx.conf')
+--- request_parts
+send "hello"
+expect "hello"
+send "\0\xff\r\n"
+expect "\0\xff\r\n"
+send "0123456789" x 1000
+expect "0123456789" x 1000
+half_close
+expect_eof
+--- no_error_log
+[error]
+
+
+=== README: its nginx.conf sends back what comes
+--- config eval: main::ported(main::of_readme())
+--- request chomp
+hello
+--- response chomp
+hello
+--- no_error_log
+[error]
+
+
+=== seed: answers six to ten bytes, and waits for the next request
+--- config eval: main::example('seed/nginx.conf')
+--- user_files eval: main::scripts('seed')
+--- skip_if: `dpkg-query -W -f '\${db:Status-Abbrev}' lua-cjson 2>&1` =~ /^ii/ ? '' : 'no lua-cjson'
+--- request_parts
+send "0123456789"
+expect_like /^receive ret 0123456789 nil nil,[\d.]+\n/
+send "abcdef"
+sync
+expect_like /^receive ret abcdef nil nil,[\d.]+\n/
+half_close
+expect_eof
+--- no_error_log
+[error]
+--- skip_mode: slow: there a read gives one byte, and six are enough
+
+
+=== seed: a client that leaves too early is told so
+--- config eval: main::example('seed/nginx.conf')
+--- user_files eval: main::scripts('seed')
+--- skip_if: `dpkg-query -W -f '\${db:Status-Abbrev}' lua-cjson 2>&1` =~ /^ii/ ? '' : 'no lua-cjson'
+--- request_parts
+send "abc"
+half_close
+expect_like /^receive ret nil closed abc,[\d.]+\nexit\n/
+expect_eof
+
+
+=== lines: commands
+--- config eval: main::example('lines/nginx.conf')
+--- user_files eval: main::scripts('lines')
+--- request_parts
+send "TIME\r\n"
+expect_like /^\+\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n/
+send "echo two words\nMD5 hello\ncount\nNOPE\n???\n"
+expect "+two words\n+5d41402abc4b2a76b9719d911017c592\n+4\n"
+expect "-ERR unknown command\n-ERR unknown command\n"
+send "QUIT\nTIME\n"
+expect "+BYE\n"
+expect_eof
+--- no_error_log
+[error]
+
+
+=== banner: the server speaks first
+--- config eval: main::example('banner/nginx.conf')
+--- user_files eval: main::scripts('banner')
+--- request_parts
+expect "220 ready, who are you?\n"
+send "\n"
+expect "501 a name, please\n"
+send "Ada\r\n"
+expect "250 hello Ada, how many bytes do you send?\n"
+send "9\n"
+expect "354 go on\n"
+send "123456789"
+expect "250 3421780262\n"
+expect_eof
+--- no_error_log
+[error]
+
+
+=== banner: a client that does not keep its word
+--- config eval: main::example('banner/nginx.conf')
+--- user_files eval: main::scripts('banner')
+--- request_parts
+send "Bob\n9\n1234"
+half_close
+expect_like /^220 .*\n250 .*\n354 go on\n/
+expect_eof
+--- error_log
+Bob sent 4 of 9 bytes: closed
+
+
+=== servers: one script for those that have none
+--- config eval: main::example('servers/nginx.conf')
+--- request_parts
+A: connect $TEST_PORT
+A: send "Ada\n"
+A: expect "hello Ada\n"
+A: expect_eof
+B: connect $TEST_PORT4
+B: half_close
+B: expect "hello nobody\n"
+B: expect_eof
+C: connect $TEST_PORT3
+C: send "abc\n"
+C: expect "cba\n"
+C: expect_eof
+--- file_like
+>>> logs/tcp.log
+(?s)asked for Ada.*asked for nobody
+
+
+=== servers: one with a timeout and a log of its own
+--- config eval: main::example('servers/nginx.conf')
+--- request_parts
+connect $TEST_PORT2
+expect "hello nobody\n"
+expect_eof
+--- file_like
+>>> logs/impatient.log
+lua tcp socket read timed out
+--- no_error_log
+timed out
+
+
+=== frames: in order, at once and in pieces
+--- config eval: main::example('frames/nginx.conf')
+--- user_files eval: main::scripts('frames')
+--- request_parts
+send "\0\0\0\x05hello\0\0\0\x01x"
+expect "\0\0\0\x05HELLO\0\0\0\x01X"
+drip "\0\0\0\x03abc" 0.001
+expect "\0\0\0\x03ABC"
+half_close
+expect_eof
+--- no_error_log
+[error]
+
+
+=== frames: one that is too long ends the connection
+--- config eval: main::example('frames/nginx.conf')
+--- user_files eval: main::scripts('frames')
+--- request_parts
+send "\xff\0\0\0abc"
+expect_eof
+--- error_log
+frame of 4278190080 bytes
+--- no_error_log
+[error]
