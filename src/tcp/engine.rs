@@ -1,5 +1,6 @@
 //! The VM of a configuration and the scripts that run in it.
 
+use std::borrow::Cow;
 use std::fs;
 use std::rc::Rc;
 
@@ -17,19 +18,26 @@ pub struct Engine {
 }
 
 /// Why a script cannot be run.
-pub enum ScriptError {
+pub struct ScriptError {
+    pub kind: ScriptErrorKind,
+    what: &'static str,
+    /// Lua's message, or `cannot open PATH: REASON`.
+    pub message: Vec<u8>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScriptErrorKind {
     /// Its file cannot be read: that may change.
-    Unreadable(Vec<u8>),
+    Unreadable,
     /// It does not compile.
-    Invalid(Vec<u8>),
+    Invalid,
 }
 
 impl ScriptError {
     /// The text for the log.
     pub fn into_text(self) -> Vec<u8> {
-        match self {
-            ScriptError::Unreadable(text) | ScriptError::Invalid(text) => text,
-        }
+        [self.what.as_bytes(), b": ", &self.message].concat()
     }
 }
 
@@ -48,23 +56,31 @@ impl Engine {
     /// Reads and compiles a script.
     pub fn compile(&self, script: &Script) -> Result<Chunk, ScriptError> {
         let name = String::from_utf8_lossy(&script.chunk_name);
-        let invalid = |what: &str, text: Vec<u8>| {
-            ScriptError::Invalid([what.as_bytes(), b": ", &text].concat())
-        };
-        match &script.source {
-            Source::Code(code) => Chunk::compile(&self.vm, code, &name)
-                .map_err(|text| invalid("failed to load Lua inlined code", text)),
-            Source::File(path) => {
-                let code = read(path).map_err(ScriptError::Unreadable)?;
-                Chunk::compile(&self.vm, &code, &name)
-                    .map_err(|text| invalid("failed to load Lua code", text))
+        let (what, code) = match &script.source {
+            Source::Code(code) => {
+                ("failed to load Lua inlined code", Cow::Borrowed(code))
             }
-        }
+            Source::File(path) => {
+                let what = "failed to load Lua code";
+                let kind = ScriptErrorKind::Unreadable;
+                let code = read(path).map_err(|message| ScriptError { kind, what, message })?;
+                (what, Cow::Owned(code))
+            }
+        };
+        let kind = ScriptErrorKind::Invalid;
+        Chunk::compile(&self.vm, &code, &name)
+            .map_err(|message| ScriptError { kind, what, message })
     }
 
     /// Runs a script that belongs to no connection.
     pub fn run(&self, chunk: &Chunk, phase: Phase) -> Result<(), Vec<u8>> {
         current::enter_phase(phase, || chunk.run())
+    }
+
+    /// Collects all garbage. The error is that of a `__gc`.
+    pub fn collect_garbage(&self, phase: Phase) -> Result<(), Vec<u8>> {
+        current::enter_phase(phase, || self.vm.lua().gc_collect())
+            .map_err(|error| error.to_string().into_bytes())
     }
 
     /// A coroutine that will run the server's script.
@@ -95,6 +111,6 @@ fn read(path: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
     use std::os::unix::ffi::OsStrExt;
     fs::read(OsStr::from_bytes(path)).map_err(|error| {
         let why = error.raw_os_error().map_or_else(|| error.to_string(), strerror);
-        [b"failed to load Lua code: cannot open ", path, b": ", why.as_bytes()].concat()
+        [b"cannot open ", path, b": ", why.as_bytes()].concat()
     })
 }

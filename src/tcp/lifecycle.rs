@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::conf::MainConf;
 use super::current::Phase;
-use super::engine::{Engine, ScriptError};
+use super::engine::{Engine, ScriptErrorKind};
 use super::listen::Sessions;
 use super::script::Script;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
@@ -23,11 +23,13 @@ pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
     let engine = Rc::new(engine);
 
     if let Some(script) = main.init() {
-        let chunk = match engine.compile(script) {
-            Ok(chunk) => chunk,
-            Err(error) => return Err(init_error(script, error.into_text())),
-        };
-        engine.run(&chunk, Phase::Init).map_err(|text| init_error(script, text))?;
+        let chunk =
+            engine.compile(script).map_err(|error| init_error(script, error.message))?;
+        engine
+            .run(&chunk, Phase::Init)
+            // What init leaves behind would lie in every worker.
+            .and_then(|()| engine.collect_garbage(Phase::Init))
+            .map_err(|text| init_error(script, text))?;
     }
     for script in [main.init_worker(), main.exit_worker()].into_iter().flatten() {
         engine.compile(script).map_err(|error| at(script, error.into_text()))?;
@@ -37,9 +39,9 @@ pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
         let Some(script) = server.script() else { continue };
         match engine.compile(script) {
             Ok(chunk) => server.set_chunk(Some(Rc::new(chunk))),
-            Err(ScriptError::Invalid(text)) => return Err(at(script, text)),
             // As ever: the file may come later, and each connection tries.
-            Err(ScriptError::Unreadable(_)) => {}
+            Err(error) if error.kind == ScriptErrorKind::Unreadable => {}
+            Err(error) => return Err(at(script, error.into_text())),
         }
     }
     Ok(())
@@ -68,7 +70,7 @@ fn run(main: &MainConf, script: Option<&Script>, phase: Phase) {
     };
     let result = match engine.compile(script) {
         Ok(chunk) => engine.run(&chunk, phase),
-        Err(error) => Err(error.into_text()),
+        Err(error) => Err(error.message),
     };
     if let Err(text) = result {
         let name = script.directive.as_bytes();
