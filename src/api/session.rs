@@ -25,7 +25,7 @@ pub const FUNCTIONS: &[Function] = &[
 pub(super) const NGX_ERROR: f64 = -1.0;
 
 /// Sleeps are longer than nginx's timers can count beyond this.
-const MAX_SLEEP: f64 = (i32::MAX / 1000) as f64;
+const MAX_SLEEP_MSEC: i64 = i32::MAX as i64;
 
 fn print(call: &Call) -> Outcome {
     in_session(|session| write(call, session, false))
@@ -231,12 +231,13 @@ fn sleep(call: &Call) -> Outcome {
                     format_args!("number expected, got {}", call.kind(1).name()),
                 ));
             };
-            let msec = (seconds.min(MAX_SLEEP) * 1000.0).trunc();
-            if msec.is_nan() || msec < 1.0 {
+            // A cast makes 0 of NaN.
+            let msec = (seconds * 1000.0) as i64;
+            if msec < 1 {
                 return Err(Outcome::bad_argument(1, format_args!("bad argument <= 0")));
             }
             check_can_wait(call)?;
-            session.sleep(msec as usize);
+            session.sleep(msec.min(MAX_SLEEP_MSEC) as usize);
             Ok(Outcome::Wait)
         })())
     })
