@@ -40,7 +40,7 @@ PROVE = prove -It/lib -j$(JOBS) $(TESTS)
 
 .NOTPARALLEL:
 .PHONY: help run build install headers test prove unittest test-slow test-hup \
-	test-valgrind check bench bench-instructions clean
+	test-valgrind test-configure check bench bench-instructions clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -86,6 +86,11 @@ test-hup: build ## t/ with one nginx a file, which gets each block by reload
 test-valgrind: build ## t/ under memcheck
 	@scripts/install-packages test valgrind
 	TEST_NGINX_USE_VALGRIND=1 $(PROVE)
+
+test-configure: ## nginx's own build of the module, by ./configure --add-dynamic-module
+	@scripts/install-packages build vendored
+	@scripts/nginx-vendored
+	@scripts/test-configure
 
 check: headers ## format, clippy, luacheck, docs of each name
 	@scripts/install-packages check
