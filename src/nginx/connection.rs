@@ -313,6 +313,21 @@ impl Connection {
         self.get().is_some_and(|c| unsafe { (*(*c).read).ready() != 0 })
     }
 
+    /// Whether more than `n` bytes were sent in all, and the other side has
+    /// not acknowledged the last of them.
+    pub fn has_unacknowledged(&self, n: usize) -> bool {
+        self.get().is_some_and(|c| {
+            let mut left: libc::c_int = 0;
+            // SAFETY: the fd is open until close(); SIOCOUTQ, which libc has
+            // under its other name TIOCOUTQ (tcp(7)), writes an int.
+            unsafe {
+                (*c).sent > n as libc::off_t
+                    && libc::ioctl((*c).fd, libc::TIOCOUTQ, &raw mut left) == 0
+                    && left > 0
+            }
+        })
+    }
+
     /// Makes the next receive try the socket, or wait for an event.
     pub fn set_read_ready(&self, ready: bool) {
         if let Some(c) = self.get() {

@@ -11,6 +11,10 @@ use crate::nginx::time::current_msec;
 const LINGERING_TIMEOUT: Msec = 5_000;
 const LINGERING_TIME: Msec = 30_000;
 
+/// So much output is on its way before a late RST can overtake it: it has left
+/// with the first packets, and the kernel need not be asked.
+const SMALL_OUTPUT: usize = 4096;
+
 impl Session {
     /// Ends the script; what it printed still goes to the client.
     pub(super) fn finish(self: &Rc<Self>) {
@@ -43,16 +47,18 @@ impl Session {
         }
     }
 
-    /// All is sent. If the client may have sent what nobody read, closing now
-    /// would make the kernel answer with RST, and that can destroy what the
-    /// client has not read yet: so first tell it that we are done, and wait
+    /// All is sent. If the client has sent what nobody read, or does so while
+    /// output is still on its way, closing now would make the kernel answer
+    /// with RST and drop the rest: so first tell it that we are done, and wait
     /// for it to go.
     pub(super) fn linger_or_close(self: &Rc<Self>) {
         let c = self.connection();
-        let unread = self.socket.has_unread() || c.unread_in_kernel() > 0;
-        if !unread
+        if !self.socket.has_written()
+            || self.socket.writable().is_err()
             || self.socket.read_end().is_some()
-            || !self.socket.has_written()
+            || !(self.socket.has_unread()
+                || c.unread_in_kernel() > 0
+                || c.has_unacknowledged(SMALL_OUTPUT))
             || c.shutdown_write().is_err()
         {
             return self.close();

@@ -235,6 +235,10 @@ impl Session {
         if self.stage.get() == Stage::Flushing {
             return self.close();
         }
+        if matches!(*self.wait.borrow(), Wait::NextRequest) {
+            // Whatever came after this would have a hole before it.
+            return self.finish();
+        }
         let timeout = Value::Str("timeout");
         let values = match *self.wait.borrow() {
             Wait::Flush(Flushed::Bytes(n)) => {
