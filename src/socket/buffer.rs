@@ -12,9 +12,9 @@ use crate::nginx::local::Local;
 pub const SCRATCH_SIZE: usize = 16 * 1024;
 
 /// Buffers of more than this are freed instead of kept.
-const MAX_KEPT: usize = 64 * 1024;
+const MAX_KEPT: usize = 256 * 1024;
 /// How many are kept.
-const MAX_FREE: usize = 64;
+const MAX_FREE: usize = 32;
 
 static SCRATCH: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
 static FREE: Local<RefCell<Vec<Vec<u8>>>> = Local::new(RefCell::new(Vec::new()));

@@ -40,6 +40,12 @@ impl Input {
         c.recv_to(&mut self.data, max)
     }
 
+    /// Whether it owns much memory.
+    #[inline]
+    pub fn is_large(&self) -> bool {
+        self.data.capacity() > buffer::SCRATCH_SIZE
+    }
+
     /// Gives the memory back if nothing is unread.
     pub fn release(&mut self) {
         if self.is_empty() {

@@ -218,6 +218,15 @@ impl TcpSocket {
         self.output.borrow_mut().clear();
     }
 
+    /// Gives back a large buffer that holds no bytes.
+    #[inline]
+    pub fn release_large_input(&self) {
+        let mut input = self.input.borrow_mut();
+        if input.is_large() {
+            input.release();
+        }
+    }
+
     /// Gives back memory that holds no bytes.
     pub fn release_buffers(&self) {
         self.input.borrow_mut().release();

@@ -189,6 +189,7 @@ impl Session {
             Wait::Receive(_) => {
                 let in_budget = self.budget.get() > 0;
                 if in_budget && !c.read_ready() && c.watch_read() {
+                    self.socket.release_large_input();
                     return;
                 }
                 // Out of budget: the other connections first. What it asks for
@@ -285,13 +286,15 @@ impl Session {
 
 impl Handler for Session {
     fn on_read(self: &Rc<Self>) {
+        if self.connection().close_requested() {
+            // nginx quits, is out of connections, or worker_shutdown_timeout
+            // is over.
+            return self.close();
+        }
         match self.stage.get() {
             Stage::Serving => self.on_read_serving(),
             Stage::Flushing => {
                 self.connection().take_read_timedout();
-                if self.connection().close_requested() {
-                    self.close();
-                }
             }
             Stage::Lingering => self.on_read_lingering(),
             Stage::Closed => {}
@@ -312,8 +315,14 @@ impl Handler for Session {
 
 impl Expire for Session {
     fn on_expire(self: Rc<Self>) {
-        if matches!(*self.wait.borrow(), Wait::Sleep) {
-            self.wake(Values::NONE);
+        let woken = guard("a timer's handler", false, || {
+            if matches!(*self.wait.borrow(), Wait::Sleep) {
+                self.wake(Values::NONE);
+            }
+            true
+        });
+        if !woken {
+            self.abort();
         }
     }
 }

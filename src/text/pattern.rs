@@ -124,6 +124,11 @@ impl Scanner {
         }
     }
 
+    /// Whether it waits for the end of the stream.
+    pub fn is_all(&self) -> bool {
+        self.pattern == Pattern::All
+    }
+
     /// How many more bytes are needed at least: how long to wait for, and how
     /// far to grow the buffer.
     pub fn missing(&self, buffered: &[u8]) -> usize {

@@ -78,7 +78,7 @@ impl Session {
         let silent = c.take_read_timedout()
             && self.read_deadline.get().and_then(left_until).is_none()
             && !c.read_ready();
-        if silent || c.close_requested() {
+        if silent {
             return self.close();
         }
         self.linger_on();

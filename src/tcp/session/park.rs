@@ -80,6 +80,10 @@ impl Session {
             c.post_read();
             return;
         }
+        if cycle::exiting() {
+            // It was sending still when the others were let go.
+            return self.finish();
+        }
         self.socket.release_buffers();
         self.read_deadline.set(None);
         match self.conf.keepalive_timeout() {
@@ -101,9 +105,6 @@ impl Session {
     /// Something happened to a parked session.
     pub(super) fn on_read_parked(self: &Rc<Self>, timedout: bool) {
         let c = self.connection();
-        if c.close_requested() {
-            return self.close();
-        }
         if timedout {
             match self.read_deadline.get().map(left_until) {
                 // Fired early, or left over from the request before.

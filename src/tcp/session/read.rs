@@ -35,11 +35,15 @@ impl Session {
 
     /// Tries to complete a receive; None if more has to come.
     fn poll_receive(&self, scanner: &mut Scanner) -> Option<Values> {
+        let mut failed = false;
         let values = self.socket.receive(scanner, |received| match received {
             Received::Data(bytes) => Values::one(Value::bytes(bytes)),
-            Received::Failed(error, partial) => failure(error, partial),
+            Received::Failed(error, partial) => {
+                failed = true;
+                failure(error, partial)
+            }
         })?;
-        if self.socket.read_end().is_some() && !self.socket.has_unread() {
+        if failed || scanner.is_all() {
             self.note_end();
         }
         Some(values)
