@@ -160,9 +160,12 @@ setmetatable(ngx, {
         if key ~= "ctx" then
             return nil
         end
-        local number = context()
+        local number, err = context()
         if number then
             return registry_get(number)
+        end
+        if err then
+            error(err, 2)
         end
         local ctx = {}
         set_context(registry_add(ctx))
@@ -178,9 +181,11 @@ setmetatable(ngx, {
             error("bad argument #1 to 'ctx' (table expected, got "
                 .. type(value) .. ")", 2)
         end
-        local number = context()
+        local number, err = context()
         if number then
             registry_set(number, value)
+        elseif err then
+            error(err, 2)
         else
             set_context(registry_add(value))
         end

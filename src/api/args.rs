@@ -59,10 +59,19 @@ fn push(encoder: &mut Encoder, name: &[u8], value: &Value) -> Option<&'static st
         Value::Boolean(false) => {}
         value => match text(value) {
             Some(text) => encoder.push(name, args::Value::Str(&text)),
-            None => return Some(value.type_name()),
+            None => return Some(type_name(value)),
         },
     }
     None
+}
+
+/// The name that Lua's `type()` gives.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::LightUserData(_) => "userdata",
+        Value::Other(_) => "cdata",
+        value => value.type_name(),
+    }
 }
 
 fn text(value: &Value) -> Option<Vec<u8>> {

@@ -1,7 +1,8 @@
 //! Functions that only the prelude calls.
 
-use super::in_session;
+use super::{in_session, no_session_text};
 use crate::lua::registry::Ref;
+use crate::lua::value::kept;
 use crate::lua::{Function, Outcome, Value, forget_wait, function};
 use crate::tcp::current;
 
@@ -22,13 +23,15 @@ pub const FUNCTIONS: &[Function] = &[
             Outcome::NONE
         })
     }),
-    // The number of the table behind ngx.ctx, if there is one.
+    // The number of the table behind ngx.ctx, if there is one; without a
+    // session nil and the text to raise at the script's line.
     function("context", |_| {
-        in_session(|session| {
-            Outcome::one(match session.context().get() {
+        current::with_session(|session| match session {
+            Some(session) => Outcome::one(match session.context().get() {
                 Some(context) => Value::Number(context.number()),
                 None => Value::Nil,
-            })
+            }),
+            None => Outcome::error(kept(no_session_text())),
         })
     }),
     function("set_context", |call| {

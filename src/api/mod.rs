@@ -50,13 +50,14 @@ fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {
 
 #[cold]
 fn no_session() -> Outcome {
+    Outcome::raise(format_args!("{}", no_session_text()))
+}
+
+fn no_session_text() -> String {
     match current::phase() {
         // The original's words, which its scripts may know.
-        Phase::Init => Outcome::raise(format_args!("no session found")),
-        phase => Outcome::raise(format_args!(
-            "API disabled in the context of {}",
-            phase.directive()
-        )),
+        Phase::Init => "no session found".to_owned(),
+        phase => format!("API disabled in the context of {}", phase.directive()),
     }
 }
 

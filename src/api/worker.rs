@@ -4,7 +4,7 @@
 use crate::lua::value::build;
 use crate::lua::{Function, Outcome, Value, function};
 use crate::nginx::cycle;
-use crate::tcp::current;
+use crate::tcp::current::{self, Phase};
 
 pub const TOP_FUNCTIONS: &[Function] =
     &[function("get_phase", |_| Outcome::one(Value::Str(current::phase().name())))];
@@ -12,10 +12,9 @@ pub const TOP_FUNCTIONS: &[Function] =
 pub const FUNCTIONS: &[Function] = &[
     function("pid", |_| Outcome::one(Value::Number(f64::from(cycle::pid())))),
     function("id", |_| {
-        Outcome::one(match cycle::worker_id() {
-            Some(id) => Value::Number(id as f64),
-            None => Value::Nil,
-        })
+        // At nginx's first start init_by_lua runs before it is a master.
+        let id = cycle::worker_id().filter(|_| current::phase() != Phase::Init);
+        Outcome::one(id.map_or(Value::Nil, |id| Value::Number(id as f64)))
     }),
     function("count", |_| Outcome::one(Value::Number(cycle::worker_count() as f64))),
     function("exiting", |_| Outcome::one(Value::Boolean(cycle::exiting()))),
