@@ -362,7 +362,10 @@ impl Connection {
         if let Some(c) = self.get() {
             // SAFETY: the event is live; ngx_close_connection() takes posted
             // events off their queue.
-            unsafe { ngx_post_event((*c).read, &raw mut ngx_posted_next_events) };
+            unsafe {
+                hold_worker(c);
+                ngx_post_event((*c).read, &raw mut ngx_posted_next_events);
+            }
         }
     }
 
@@ -370,7 +373,10 @@ impl Connection {
     pub fn post_write(&self) {
         if let Some(c) = self.get() {
             // SAFETY: as in post_read().
-            unsafe { ngx_post_event((*c).write, &raw mut ngx_posted_next_events) };
+            unsafe {
+                hold_worker(c);
+                ngx_post_event((*c).write, &raw mut ngx_posted_next_events);
+            }
         }
     }
 
@@ -526,6 +532,22 @@ unsafe fn arm_early(event: *mut ngx_event_t, msec: Msec) {
             ngx_del_timer(event);
         }
         ngx_add_timer(event, msec);
+    }
+}
+
+/// An exiting worker waits for connections that have a timer, and not for
+/// posted events: gives the connection a timer if it has none. It fires late
+/// or never; the write handler takes it for an event.
+///
+/// # Safety
+/// - `c` is live.
+unsafe fn hold_worker(c: *mut ngx_connection_t) {
+    const LONG: Msec = 60_000;
+    // SAFETY: `c` and its events are live by the caller's duty.
+    unsafe {
+        if (*(*c).read).timer_set() == 0 && (*(*c).write).timer_set() == 0 {
+            ngx_add_timer((*c).write, LONG);
+        }
     }
 }
 

@@ -295,6 +295,7 @@ impl Handler for Session {
             Stage::Serving => self.on_read_serving(),
             Stage::Flushing => {
                 self.connection().take_read_timedout();
+                self.rest_read_event();
             }
             Stage::Lingering => self.on_read_lingering(),
             Stage::Closed => {}

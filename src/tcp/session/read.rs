@@ -156,7 +156,7 @@ impl Session {
 
     /// Keeps a level-triggered event method from reporting again and again
     /// what nobody reads now; asks an edge-triggered one for the next edge.
-    fn rest_read_event(self: &Rc<Self>) {
+    pub(super) fn rest_read_event(self: &Rc<Self>) {
         if !self.connection().watch_read() {
             self.abort();
         }

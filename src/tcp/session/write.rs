@@ -179,16 +179,18 @@ impl Session {
                 }
             }
             Ok(_) => {
-                self.write_deadline.set(None);
-                self.connection().cancel_write_timer();
+                if self.write_deadline.take().is_some() {
+                    self.connection().cancel_write_timer();
+                }
                 // Stops a level-triggered method; costs an edge-triggered one
                 // nothing.
                 self.connection().watch_write();
                 self.write_done(None);
             }
             Err(error) => {
-                self.write_deadline.set(None);
-                self.connection().cancel_write_timer();
+                if self.write_deadline.take().is_some() {
+                    self.connection().cancel_write_timer();
+                }
                 self.write_done(Some(error));
             }
         }
