@@ -14,7 +14,7 @@ use std::rc::Rc;
 use ngx::ffi::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_del_timer,
     ngx_destroy_pool, ngx_event_t, ngx_handle_read_event, ngx_handle_write_event,
-    ngx_log_t, ngx_post_event, ngx_posted_next_events, ngx_reusable_connection, u_char,
+    ngx_log_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events, ngx_reusable_connection, ngx_use_accept_mutex, u_char,
 };
 
 use super::Msec;
@@ -354,6 +354,21 @@ impl Connection {
         // SAFETY: live until close().
         self.get().is_some_and(|c| unsafe {
             ngx_handle_write_event((*c).write, 0) == NGX_OK as isize
+        })
+    }
+
+    /// Runs on_read later in this turn if workers take turns at accepting:
+    /// this one holds the accept mutex now, and the others wait for it. False
+    /// if they do not.
+    pub fn post_after_accept(&self) -> bool {
+        // SAFETY: the event is live; ngx_close_connection() takes posted
+        // events off their queue.
+        self.get().is_some_and(|c| unsafe {
+            let posts = ngx_use_accept_mutex != 0;
+            if posts {
+                ngx_post_event((*c).read, &raw mut ngx_posted_events);
+            }
+            posts
         })
     }
 

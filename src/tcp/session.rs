@@ -53,6 +53,8 @@ pub enum Wait {
 /// Where the session is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// Accepted; the script has not started.
+    Accepted,
     /// The script runs or waits.
     Serving,
     /// The script has ended; what it printed still goes out.
@@ -99,7 +101,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
     let session = Rc::new(Session {
         socket: TcpSocket::new(connection),
         conf,
-        stage: Cell::new(Stage::Serving),
+        stage: Cell::new(Stage::Accepted),
         wait: RefCell::new(Wait::Nothing),
         coroutine: RefCell::new(None),
         timer: Timer::new(),
@@ -114,6 +116,9 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         context: Cell::new(None),
     });
     session.connection().set_handler(&session);
+    if session.connection().post_after_accept() {
+        return;
+    }
     if !guard("the start of a session", false, || {
         session.start();
         true
@@ -130,6 +135,7 @@ impl Session {
 
     /// Starts the script.
     fn start(self: &Rc<Self>) {
+        self.stage.set(Stage::Serving);
         // The first receive tries the socket before it asks for events: most
         // clients have sent their request by then.
         self.connection().set_read_ready(true);
@@ -292,6 +298,7 @@ impl Handler for Session {
             return self.close();
         }
         match self.stage.get() {
+            Stage::Accepted => self.start(),
             Stage::Serving => self.on_read_serving(),
             Stage::Flushing => {
                 self.connection().take_read_timedout();
@@ -305,7 +312,7 @@ impl Handler for Session {
     fn on_write(self: &Rc<Self>) {
         match self.stage.get() {
             Stage::Serving | Stage::Flushing => self.on_write_pending(),
-            Stage::Lingering | Stage::Closed => {}
+            Stage::Accepted | Stage::Lingering | Stage::Closed => {}
         }
     }
 
