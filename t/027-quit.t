@@ -150,6 +150,7 @@ expect "x"
 signal QUIT
 expect_like /\Ax+end/
 expect_eof
+close
 wait_exit
 --- no_error_log
 [error]
