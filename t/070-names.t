@@ -1,0 +1,165 @@
+# All names that scripts find, so that none appears or vanishes unnoticed.
+# tests/docs.rs sees that each has an entry in docs/api.md and a block here.
+
+use lib 't/lib';
+use Test::Nginx::TCP;
+
+run_tests();
+
+__DATA__
+
+=== names: everything in ngx
+--- tcp_server_config
+process_by_lua_block {
+    local names = {}
+    for name, value in pairs(ngx) do
+        names[#names + 1] = name .. " " .. type(value)
+    end
+    table.sort(names)
+    ngx.say(table.concat(names, "\n"))
+}
+--- response
+AGAIN number
+ALERT number
+CRIT number
+DEBUG number
+DECLINED number
+DONE number
+EMERG number
+ERR number
+ERROR number
+INFO number
+NOTICE number
+OK number
+STDERR number
+WARN number
+config table
+cookie_time function
+crc32_long function
+crc32_short function
+decode_args function
+decode_base64 function
+decode_base64url function
+encode_args function
+encode_base64 function
+encode_base64url function
+eof function
+escape_uri function
+exit function
+flush function
+get_phase function
+hmac_sha1 function
+http_time function
+localtime function
+log function
+md5 function
+md5_bin function
+now function
+null userdata
+parse_http_time function
+parse_tcp_time function
+print function
+quote_sql_str function
+receive function
+say function
+sha1_bin function
+sleep function
+start_time function
+tcp_time function
+time function
+today function
+unescape_uri function
+update_time function
+utctime function
+wait_next_request function
+worker table
+--- no_error_log
+[error]
+
+
+=== names: everything in the tables of ngx
+--- tcp_server_config
+process_by_lua_block {
+    local names = {}
+    for _, group in ipairs({ "config", "worker" }) do
+        for name, value in pairs(ngx[group]) do
+            names[#names + 1] = group .. "." .. name .. " " .. type(value)
+        end
+    end
+    table.sort(names)
+    ngx.say(table.concat(names, "\n"))
+}
+--- response
+config.debug boolean
+config.nginx_configure function
+config.nginx_version number
+config.ngx_lua_version number
+config.prefix function
+config.subsystem string
+worker.count function
+worker.exiting function
+worker.id function
+worker.pid function
+--- no_error_log
+[error]
+
+
+=== names: everything in coroutine
+--- tcp_server_config
+process_by_lua_block {
+    local names = {}
+    for name, value in pairs(coroutine) do
+        names[#names + 1] = name .. " " .. type(value)
+    end
+    table.sort(names)
+    ngx.say(table.concat(names, "\n"))
+}
+--- response
+create function
+isyieldable function
+resume function
+running function
+status function
+wrap function
+yield function
+--- no_error_log
+[error]
+
+
+=== names: a connection's globals are its own, but for what is Lua's and ngx
+--- tcp_server_config
+process_by_lua_block {
+    local own, shared = {}, {}
+    for name in pairs(_G) do own[#own + 1] = name end
+    for name in pairs(getmetatable(_G).__index) do
+        shared[#shared + 1] = name
+    end
+    table.sort(own)
+    table.sort(shared)
+    ngx.say(table.concat(own, " "))
+    ngx.say(table.concat(shared, " "))
+}
+--- response
+_G
+_G _VERSION assert bit collectgarbage coroutine debug dofile error gcinfo getfenv getmetatable io ipairs jit load loadfile loadstring math module newproxy next ngx os package pairs pcall print rawequal rawget rawset require select setfenv setmetatable string table tonumber tostring type unpack xpcall
+--- no_error_log
+[error]
+
+
+=== coroutine: outside of sessions there is nothing to yield to
+--- tcp_config
+init_by_lua_block {
+    in_init = tostring(coroutine.isyieldable()) .. " "
+        .. tostring(select(2, pcall(coroutine.yield))) .. " "
+        .. tostring(coroutine.running())
+}
+--- tcp_server_config
+process_by_lua_block {
+    ngx.say(in_init)
+    ngx.say(coroutine.isyieldable(), " ", type(coroutine.running()))
+}
+--- response
+false attempt to yield across C-call boundary nil
+true thread
+--- no_error_log
+[error]

@@ -1,0 +1,156 @@
+//! Each name that scripts or configurations can use has an entry in docs/ and
+//! occurs in a suite of t/.
+//!
+//! The tables are read as text: code that uses them links against nginx, which
+//! a test binary lacks. `t/070-names.t` compares what they become in a running
+//! nginx with a list, so that no name escapes this reader.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Made by the prelude, or Lua's own.
+const OTHER_NAMES: &[&str] = &[
+    "print",
+    "ngx.ctx",
+    "ngx.encode_args",
+    "ngx.decode_args",
+    "coroutine.create",
+    "coroutine.isyieldable",
+    "coroutine.resume",
+    "coroutine.running",
+    "coroutine.status",
+    "coroutine.wrap",
+    "coroutine.yield",
+];
+
+#[test]
+fn every_name_of_the_api_is_documented() {
+    assert_complete(&api_names(), &headings("docs/api.md"), "entry in docs/api.md");
+}
+
+#[test]
+fn every_name_of_the_api_is_tested() {
+    assert_complete(&api_names(), &words_of_suites(), "block in t/*.t");
+}
+
+#[test]
+fn every_documented_name_exists() {
+    assert_complete(&headings("docs/api.md"), &api_names(), "row in src/api");
+}
+
+#[test]
+fn every_directive_is_documented() {
+    let headings = headings("docs/directives.md");
+    assert_complete(&directives(), &headings, "entry in docs/directives.md");
+}
+
+#[test]
+fn every_directive_is_tested() {
+    assert_complete(&directives(), &words_of_suites(), "block in t/*.t");
+}
+
+#[test]
+fn every_documented_directive_exists() {
+    assert_complete(&headings("docs/directives.md"), &directives(), "row in src/tcp");
+}
+
+fn assert_complete(names: &BTreeSet<String>, place: &BTreeSet<String>, what: &str) {
+    let missing: Vec<_> = names.difference(place).collect();
+    assert!(missing.is_empty(), "no {what} for {missing:?}");
+}
+
+/// The functions of `GROUPS` in src/api/mod.rs, and constants.
+fn api_names() -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = OTHER_NAMES.iter().map(|s| s.to_string()).collect();
+    let groups = between(&read("src/api/mod.rs"), "GROUPS", "];");
+    for group in groups.split("Group {").skip(1) {
+        let path = quoted(group, "path: \"").remove(0);
+        let table = between(group, "functions: ", " }");
+        let (file, constant) = table.split_once("::").expect("FILE::TABLE");
+        let source = read(&format!("src/api/{file}.rs"));
+        let rows = between(&source, &format!("pub const {constant}:"), "\n];\n");
+        // A table of one row is on one line.
+        let rows = rows.split("];\n").next().unwrap_or_default();
+        let functions = quoted(rows, "function(\"");
+        assert!(!functions.is_empty(), "no functions read from {table}");
+        names.extend(functions.iter().map(|name| match path.as_str() {
+            "" => format!("ngx.{name}"),
+            path => format!("ngx.{path}.{name}"),
+        }));
+    }
+
+    let constants = read("src/api/constants.rs");
+    let numbers = between(&constants, "NUMBERS", "];");
+    names.extend(quoted(&numbers, "(\"").iter().map(|name| format!("ngx.{name}")));
+    names.extend(quoted(&constants, "ngx.set(\"").iter().map(|n| format!("ngx.{n}")));
+    names.extend(
+        quoted(&constants, "config.set(\"").iter().map(|n| format!("ngx.config.{n}")),
+    );
+    assert!(names.len() > 70, "only {} names were read", names.len());
+    names
+}
+
+/// The rows of the directive tables, and `tcp` itself.
+fn directives() -> BTreeSet<String> {
+    let mut names = BTreeSet::from(["tcp".to_owned()]);
+    for file in files("src/tcp/directives", "rs") {
+        for table in read(&file).split("COMMANDS:").skip(1) {
+            let rows = table.split("Command::END").next().unwrap_or_default();
+            names.extend(quoted(rows, "(c\""));
+        }
+    }
+    assert!(names.len() > 25, "only {} directives were read", names.len());
+    names
+}
+
+/// The names in the headings of entries: "### `a`, `b`".
+fn headings(path: &str) -> BTreeSet<String> {
+    let text = read(path);
+    let lines = text.lines().filter_map(|line| line.strip_prefix("### "));
+    lines
+        .flat_map(|line| line.split(", ").map(|s| s.trim_matches('`').to_owned()))
+        .collect()
+}
+
+/// Names with their dots, as they stand in the suites' blocks.
+fn words_of_suites() -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for file in files("t", "t") {
+        let text = read(&file);
+        let (_, blocks) = text.split_once("__DATA__").unwrap_or_default();
+        // Titles are not uses.
+        for line in blocks.lines().filter(|line| !line.starts_with("===")) {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+            words.extend(line.split(|c| !is_name(c)).map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// What stands between `start` and the next `end`.
+fn between(text: &str, start: &str, end: &str) -> String {
+    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}"));
+    rest.split(end).next().unwrap_or_default().to_owned()
+}
+
+/// The rest of each string literal that begins with `start`.
+fn quoted(text: &str, start: &str) -> Vec<String> {
+    let ends = text.split(start).skip(1);
+    ends.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
+}
+
+fn files(dir: &str, extension: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(dir)).expect(dir);
+    let names = entries.map(|entry| entry.expect(dir).file_name());
+    let names = names.map(|name| format!("{dir}/{}", name.to_string_lossy()));
+    names.filter(|name| name.ends_with(&format!(".{extension}"))).collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
