@@ -64,6 +64,7 @@ impl Coroutine {
         let n = values.len();
         if values.allocate() {
             if let Err(text) = self.push_protected(&values) {
+                self.vm.set_starved();
                 return Resumed::Failed("memory allocation error", text);
             }
         } else if n > 0 {
@@ -102,7 +103,12 @@ impl Coroutine {
                     // passes, and LuaJIT drops it then.
                     if waits() { Resumed::Waiting } else { Resumed::Yielded }
                 }
-                status => Resumed::Failed(kind_of(status), self.vm.report(self.state)),
+                status => {
+                    if status == lua::LUA_ERRMEM {
+                        self.vm.set_starved();
+                    }
+                    Resumed::Failed(kind_of(status), self.vm.report(self.state))
+                }
             }
         }
     }
