@@ -18,6 +18,12 @@ use crate::text::pattern::{Found, Scan, Scanner};
 /// instead of the scratch buffer: they are not copied twice.
 const DIRECT_READ: usize = 4096;
 
+/// One call reads no more than about so much before it lets others have a
+/// turn, however fast the other side sends; the socket stays ready.
+const TURN_READ: usize = 1024 * 1024;
+/// The same for bytes that nobody wants: reads of `SCRATCH_SIZE`.
+const TURN_DISCARDS: usize = 16;
+
 /// Why a socket does not give or take bytes any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketError {
@@ -83,14 +89,15 @@ impl TcpSocket {
         }
     }
 
-    /// Reads until `scanner` is satisfied, the other side closes or nothing
-    /// more is there (None). `give` sees the bytes in place.
+    /// Reads until `scanner` is satisfied, the other side closes, nothing more
+    /// is there or too much is (None). `give` sees the bytes in place.
     pub fn receive<R>(
         &self,
         scanner: &mut Scanner,
         give: impl FnOnce(Received<'_>) -> R,
     ) -> Option<R> {
         let mut input = self.input.borrow_mut();
+        let mut turn = TURN_READ;
         loop {
             let ended = self.read_end.get();
             if !input.is_empty() || ended.is_some() {
@@ -123,7 +130,7 @@ impl TcpSocket {
                     }
                 }
             }
-            if !self.connection.read_ready() {
+            if turn == 0 || !self.connection.read_ready() {
                 return None;
             }
 
@@ -133,6 +140,9 @@ impl TcpSocket {
                 // sizes: the buffer grows as data comes.
                 let want = missing.clamp(SCRATCH_SIZE, 256 * 1024);
                 let io = input.read(&self.connection, want);
+                if let Io::Done(n) = io {
+                    turn = turn.saturating_sub(n);
+                }
                 if !self.note_read(io) {
                     return None;
                 }
@@ -197,10 +207,14 @@ impl TcpSocket {
         }
     }
 
-    /// Reads and drops what is there; false when the other side is gone.
+    /// Reads and drops what is there, or a part of it if it is much; false
+    /// when the other side is gone.
     pub fn discard_input(&self) -> bool {
         self.input.borrow_mut().clear();
-        while self.read_end.get().is_none() && self.connection.read_ready() {
+        for _ in 0..TURN_DISCARDS {
+            if self.read_end.get().is_some() || !self.connection.read_ready() {
+                break;
+            }
             let io = self.connection.recv(&mut buffer::scratch());
             self.note_read(io);
         }

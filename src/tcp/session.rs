@@ -30,6 +30,8 @@ use crate::text::pattern::Scanner;
 /// How many calls of one resume may complete at once before the coroutine
 /// waits for its next turn: a client that floods must not starve the others.
 const BUDGET: u32 = 64;
+/// How many bytes count as much as a call.
+const BYTES_PER_CALL: usize = 16 * 1024;
 
 /// What the coroutine waits for.
 #[derive(Debug)]
@@ -233,6 +235,16 @@ impl Session {
         let left = self.budget.get();
         self.budget.set(left.saturating_sub(1));
         left > 0
+    }
+
+    /// Takes from the budget for bytes: many at once are as much work as many
+    /// calls.
+    #[inline]
+    pub(crate) fn spend_bytes(&self, n: usize) {
+        let calls = (n / BYTES_PER_CALL) as u32;
+        if calls > 0 {
+            self.budget.set(self.budget.get().saturating_sub(calls));
+        }
     }
 
     /// Registers what the running coroutine is about to wait for.

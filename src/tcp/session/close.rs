@@ -93,7 +93,9 @@ impl Session {
         let wait = left.min(LINGERING_TIMEOUT);
         self.read_deadline.set(Some(current_msec().wrapping_add(wait)));
         c.arm_read_timer(wait);
-        if !c.watch_read() {
+        if c.read_ready() {
+            c.post_read();
+        } else if !c.watch_read() {
             self.close();
         }
     }

@@ -37,7 +37,10 @@ impl Session {
     fn poll_receive(&self, scanner: &mut Scanner) -> Option<Values> {
         let mut failed = false;
         let values = self.socket.receive(scanner, |received| match received {
-            Received::Data(bytes) => Values::one(Value::bytes(bytes)),
+            Received::Data(bytes) => {
+                self.spend_bytes(bytes.len());
+                Values::one(Value::bytes(bytes))
+            }
             Received::Failed(error, partial) => {
                 failed = true;
                 failure(error, partial)
@@ -93,7 +96,10 @@ impl Session {
                     }
                     _ => {}
                 }
-                if !self.connection().watch_read() {
+                if self.connection().read_ready() {
+                    // It has had its turn; more is there.
+                    self.connection().post_read();
+                } else if !self.connection().watch_read() {
                     drop(wait);
                     self.abort();
                 }
