@@ -14,7 +14,6 @@ use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
 use super::collector::Collector;
-use super::coroutine;
 use super::native::{Function, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
@@ -44,7 +43,6 @@ pub(super) struct Frame {
     pub bytecode_factory: Ref,
     report: Ref,
     forget_modules: Ref,
-    push_job: Ref,
 }
 
 /// A named table of functions below `ngx` (empty name: `ngx` itself).
@@ -162,15 +160,14 @@ impl Vm {
                 prelude.get("report")?,
                 prelude.get("forget_modules")?,
             );
-            let mut refs = [Ref(0); 5];
+            let mut refs = [Ref(0); 4];
             lua.exec_raw::<()>(functions, |raw| {
-                lua::lua_pushcclosure(raw, coroutine::push_job, 0);
                 for slot in refs.iter_mut().rev() {
                     *slot = Ref::take(raw);
                 }
             })?;
-            let [start, bytecode_factory, report, forget_modules, push_job] = refs;
-            Frame { start, bytecode_factory, report, forget_modules, push_job }
+            let [start, bytecode_factory, report, forget_modules] = refs;
+            Frame { start, bytecode_factory, report, forget_modules }
         };
         Ok(frame)
     }
@@ -226,25 +223,6 @@ impl Vm {
         // SAFETY: by the caller's duties.
         unsafe {
             match lua::lua_cpcall(self.state, f, data) {
-                lua::LUA_OK => Ok(()),
-                _ => Err(self.pop_text()),
-            }
-        }
-    }
-
-    /// As protect(), for `coroutine::push_job`: its function object is made
-    /// once, where lua_cpcall() would make one each time.
-    ///
-    /// # Safety
-    /// - no Lua code of this VM is running; `data` is a job of that function.
-    #[inline]
-    pub(super) unsafe fn protect_hot(&self, data: *mut c_void) -> Result<(), Vec<u8>> {
-        // SAFETY: by the caller's duties; two slots are free on the main
-        // thread, whose stack is empty but for what mlua keeps there.
-        unsafe {
-            self.frame.push_job.push(self.state);
-            lua::lua_pushlightuserdata(self.state, data);
-            match lua::lua_pcall(self.state, 1, 0, 0) {
                 lua::LUA_OK => Ok(()),
                 _ => Err(self.pop_text()),
             }
@@ -311,8 +289,12 @@ impl Vm {
             lua::lua_xmove(thread, self.state, 1);
             lua::lua_pushvalue(thread, -1);
             lua::lua_xmove(thread, self.state, 1);
-            lua::lua_pcall(self.state, 2, 1, 0);
-            self.pop_text()
+            if lua::lua_pcall(self.state, 2, 1, 0) == lua::LUA_OK {
+                return self.pop_text();
+            }
+            // Out of memory, or a failing __gc: then without traceback.
+            lua::lua_settop(self.state, -2);
+            text_at_top(thread)
         }
     }
 
@@ -320,16 +302,26 @@ impl Vm {
     pub(super) unsafe fn pop_text(&self) -> Vec<u8> {
         // SAFETY: a value is on top of the main thread's stack.
         unsafe {
-            let text = if lua::lua_type(self.state, -1) == lua::LUA_TSTRING {
-                let mut len = 0;
-                let data = lua::lua_tolstring(self.state, -1, &mut len);
-                std::slice::from_raw_parts(data.cast::<u8>(), len).to_vec()
-            } else {
-                b"unknown reason".to_vec()
-            };
+            let text = text_at_top(self.state);
             lua::lua_settop(self.state, -2);
             text
         }
+    }
+}
+
+/// A copy of the string on top of a stack.
+///
+/// # Safety
+/// - `state` is live and has a value on its stack.
+unsafe fn text_at_top(state: *mut lua_State) -> Vec<u8> {
+    // SAFETY: only a string is read, so nothing is converted.
+    unsafe {
+        if lua::lua_type(state, -1) != lua::LUA_TSTRING {
+            return b"unknown reason".to_vec();
+        }
+        let mut len = 0;
+        let data = lua::lua_tolstring(state, -1, &mut len);
+        std::slice::from_raw_parts(data.cast::<u8>(), len).to_vec()
     }
 }
 
