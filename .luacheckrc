@@ -6,7 +6,7 @@ globals = { "ngx" }
 
 files["lua/prelude.lua"] = {
     -- It replaces what the module's scripts see.
-    globals = { "coroutine", "print" },
+    globals = { "coroutine", "newproxy", "print" },
 }
 
 -- Kept as it stands in the README of nginx-tcp-lua-module.

@@ -97,7 +97,7 @@ check: headers ## format, clippy, luacheck, docs of each name
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	luacheck -q lua conf bench/ours
-	$(CARGO) test -q --lib documented
+	$(CARGO) test -q --test docs
 
 bench: build ## speed beside other servers; bench/README.md
 	@scripts/install-packages bench

@@ -26,7 +26,8 @@ local rawequal, rawget, rawset = rawequal, rawget, rawset
 local setfenv, setmetatable, tostring = setfenv, setmetatable, tostring
 local loadstring, next, type = loadstring, next, type
 local concat, find, gsub = table.concat, string.find, string.gsub
-local loaded = package.loaded
+local loaded, preload = package.loaded, package.preload
+local finalizing = native.finalizing
 
 -- Coroutines nested deeper than this would run into the end of the C stack.
 local MAX_DEPTH = 1000
@@ -235,9 +236,8 @@ local function bytecode_factory(code, name)
 end
 
 
--- The line for an uncaught error of the entry coroutine: the message and the
--- traceback of the whole chain of coroutines, the innermost first.
-local function report(co, err)
+-- The text of an error value, whatever it is.
+local function text_of(err)
     local kind, text = type(err), "unknown reason"
     if kind == "string" or kind == "number" then
         text = tostring(err)
@@ -248,8 +248,14 @@ local function report(co, err)
             text = ok and type(s) == "string" and s or text
         end
     end
+    return text
+end
 
-    local lines = { text, "\nstack traceback:" }
+
+-- The line for an uncaught error of the entry coroutine: the message and the
+-- traceback of the whole chain of coroutines, the innermost first.
+local function report(co, err)
+    local lines = { text_of(err), "\nstack traceback:" }
     local n = 2
     local chain = {}
     if trail_owner == co and rawequal(err, trail_error) then
@@ -266,10 +272,82 @@ local function report(co, err)
 end
 
 
+-- An error in a finalizer would come out of whatever happens to allocate next,
+-- of any connection; and LuaJIT crashes if that is compiled code. So it goes to
+-- the log instead.
+local guards = setmetatable({}, { __mode = "kv" })
+
+local function log_finalizer(err)
+    native.log_error("error in __gc: " .. text_of(err))
+end
+
+local function guarded(finalizer)
+    if type(finalizer) ~= "function" then
+        return finalizer
+    end
+    local guard = guards[finalizer]
+    if not guard then
+        guard = function(object)
+            if is_yieldable() then
+                -- No finalizer: a script calls it.
+                return finalizer(object)
+            end
+            finalizing(true)
+            local ok, err = pcall(finalizer, object)
+            finalizing(false)
+            if not ok then
+                pcall(log_finalizer, err)
+            end
+        end
+        guards[finalizer] = guard
+    end
+    return guard
+end
+
+local proxy_metatable = {
+    __newindex = function(self, key, value)
+        rawset(self, key, key == "__gc" and guarded(value) or value)
+    end,
+}
+local lua_newproxy = newproxy
+
+function newproxy(kind)
+    if kind ~= true then
+        return lua_newproxy(kind)
+    end
+    local proxy = lua_newproxy(true)
+    setmetatable(get_metatable(proxy), proxy_metatable)
+    return proxy
+end
+
+local load_ffi = preload.ffi
+
+function preload.ffi(...)
+    local ffi = load_ffi(...)
+    local gc, metatype = ffi.gc, ffi.metatype
+
+    function ffi.gc(cdata, finalizer)
+        return gc(cdata, guarded(finalizer))
+    end
+
+    function ffi.metatype(ct, mt)
+        if type(mt) == "table" then
+            rawset(mt, "__gc", guarded(rawget(mt, "__gc")))
+        end
+        return metatype(ct, mt)
+    end
+
+    return ffi
+end
+
+
 -- lua_code_cache off: the next require() of a module reads its file again.
+-- What has no file stays; a second "ffi" would lose the C types of the first.
 local kept = {}
-for name in next, loaded do
-    kept[name] = true
+for _, names in next, { loaded, preload } do
+    for name in next, names do
+        kept[name] = true
+    end
 end
 
 local function forget_modules()

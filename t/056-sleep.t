@@ -251,6 +251,7 @@ lua_package_path "$prefix/lua/?.lua;;";
 --- tcp_server_config
 process_by_lua_block {
     local ok, err = pcall(require, "sleepy")
+    package.loaded.sleepy = nil
     ngx.say(ok, " ", err:match("sleepy.lua:1: (.*)$"))
 }
 --- user_files

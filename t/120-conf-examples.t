@@ -207,7 +207,7 @@ expect_eof
 --- user_files eval: main::scripts('frames')
 --- request_parts
 send "\xff\0\0\0abc"
-expect_eof
+expect_close
 --- error_log
 frame of 4278190080 bytes
 --- no_error_log

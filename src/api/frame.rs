@@ -4,6 +4,7 @@ use super::{in_session, no_session_text};
 use crate::lua::registry::Ref;
 use crate::lua::value::kept;
 use crate::lua::{Function, Outcome, Value, forget_wait, function};
+use crate::nginx::log::{Level, Log};
 use crate::tcp::current;
 
 pub const FUNCTIONS: &[Function] = &[
@@ -22,6 +23,15 @@ pub const FUNCTIONS: &[Function] = &[
             forget_wait();
             Outcome::NONE
         })
+    }),
+    // Logs an error that no script can be told of.
+    function("log_error", |call| {
+        let text = call.bytes(1).unwrap_or_default();
+        current::with_session(|session| match session {
+            Some(session) => session.connection().log().write_bytes(Level::Err, 0, text),
+            None => Log::cycle().write_bytes(Level::Err, 0, text),
+        });
+        Outcome::NONE
     }),
     // The number of the table behind ngx.ctx, if there is one; without a
     // session nil and the text to raise at the script's line.

@@ -70,6 +70,9 @@ impl Coroutine {
                 // SAFETY: the error's text is on the thread's stack.
                 let text = unsafe { self.vm.report(self.state) };
                 let memory = text.starts_with(b"not enough memory");
+                if memory {
+                    self.vm.set_starved();
+                }
                 let status = if memory { lua::LUA_ERRMEM } else { lua::LUA_ERRRUN };
                 return Resumed::Failed(kind_of(status), text);
             }
@@ -105,7 +108,12 @@ impl Coroutine {
                     // passes, and LuaJIT drops it then.
                     if waits() { Resumed::Waiting } else { Resumed::Yielded }
                 }
-                status => Resumed::Failed(kind_of(status), self.vm.report(self.state)),
+                status => {
+                    if status == lua::LUA_ERRMEM {
+                        self.vm.set_starved();
+                    }
+                    Resumed::Failed(kind_of(status), self.vm.report(self.state))
+                }
             }
         }
     }

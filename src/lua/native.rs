@@ -279,10 +279,10 @@ impl Call {
     }
 
     /// Whether the running coroutine can be suspended from here: not inside a
-    /// C function's callback such as that of `table.sort`.
+    /// C function's callback such as that of `table.sort`, nor in a `__gc`.
     pub fn can_wait(&self) -> bool {
         // SAFETY: reads the state's frame.
-        unsafe { lua_isyieldable(self.state) != 0 }
+        FINALIZERS.get() == 0 && unsafe { lua_isyieldable(self.state) != 0 }
     }
 
     /// The running coroutine, to be compared with others.
@@ -356,6 +356,19 @@ pub(super) fn waits() -> bool {
 /// The coroutine that was about to wait could not be suspended.
 pub fn forget_wait() {
     WAITS.set(false);
+}
+
+/// How many finalizers are running. LuaJIT runs them as it runs hooks: what a
+/// C function yields there is lost, even in a coroutine of the finalizer's.
+static FINALIZERS: Local<Cell<u32>> = Local::new(Cell::new(0));
+
+/// For the prelude: a finalizer begins (true), or has ended.
+pub(super) unsafe extern "C-unwind" fn finalizing(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua; any index may be converted.
+    let begins = unsafe { lua::lua_toboolean(state, 1) != 0 };
+    let n = FINALIZERS.get();
+    FINALIZERS.set(if begins { n + 1 } else { n.saturating_sub(1) });
+    0
 }
 
 /// Slots that arguments with nested tables may need, see `append`.

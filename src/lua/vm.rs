@@ -3,7 +3,7 @@
 //! mlua makes it and does what is cold (registering, loading the prelude);
 //! what happens per connection goes through the raw C API.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
@@ -14,7 +14,7 @@ use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
 use super::collector::Collector;
-use super::native::{Function, lua_isyieldable, wait_mark};
+use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
 use crate::nginx::symbol::lookup;
@@ -35,6 +35,8 @@ pub struct Vm {
     /// Only OpenResty's LuaJIT has it: makes any thread usable again.
     reset_thread: Option<ResetThread>,
     pub(super) collector: Collector,
+    /// A script has run out of memory: what it held is to be collected.
+    starved: Cell<bool>,
 }
 
 /// The prelude's functions that Rust calls.
@@ -43,6 +45,7 @@ pub(super) struct Frame {
     pub bytecode_factory: Ref,
     report: Ref,
     forget_modules: Ref,
+    collect: Ref,
 }
 
 /// A named table of functions below `ngx` (empty name: `ngx` itself).
@@ -95,6 +98,7 @@ impl Vm {
             free: RefCell::new(Vec::new()),
             reset_thread,
             collector: Collector::new(),
+            starved: Cell::new(false),
         }))
     }
 
@@ -131,8 +135,9 @@ impl Vm {
 
         let native = lua.create_table()?;
         install(lua, &native, private)?;
-        let raw: [(&str, lua::lua_CFunction); 4] = [
+        let raw: [(&str, lua::lua_CFunction); 5] = [
             ("is_yieldable", is_yieldable),
+            ("finalizing", finalizing),
             ("registry_get", registry::registry_get),
             ("registry_add", registry::registry_add),
             ("registry_set", registry::registry_set),
@@ -160,14 +165,16 @@ impl Vm {
                 prelude.get("report")?,
                 prelude.get("forget_modules")?,
             );
-            let mut refs = [Ref(0); 4];
+            let mut refs = [Ref(0); 5];
             lua.exec_raw::<()>(functions, |raw| {
+                lua::lua_pushcclosure(raw, collect, 0);
                 for slot in refs.iter_mut().rev() {
                     *slot = Ref::take(raw);
                 }
             })?;
-            let [start, bytecode_factory, report, forget_modules] = refs;
-            Frame { start, bytecode_factory, report, forget_modules }
+            let [start, bytecode_factory, report, forget_modules, collect] =
+                refs;
+            Frame { start, bytecode_factory, report, forget_modules, collect }
         };
         Ok(frame)
     }
@@ -240,11 +247,42 @@ impl Vm {
         Ok(made)
     }
 
+    /// A script has run out of memory. LuaJIT does not collect for that, and
+    /// the next script would fail for want of what this one held.
+    pub(super) fn set_starved(&self) {
+        self.starved.set(true);
+    }
+
     /// Takes a thread back, for the next connection or for the collector.
     ///
     /// # Safety
     /// - the pair came from take_thread(), is given back once and not running.
     pub(super) unsafe fn give_thread(
+        &self,
+        thread: *mut lua_State,
+        anchor: Ref,
+        reusable: bool,
+        finished: bool,
+    ) {
+        // SAFETY: the caller's duties are the same.
+        unsafe { self.keep_or_release(thread, anchor, reusable, finished) };
+        if self.starved.replace(false) {
+            // SAFETY: called from event handlers, with no Lua frame below; an
+            // error value, if any, is popped. Nothing is allocated for it.
+            unsafe {
+                self.frame.collect.push(self.state);
+                if lua::lua_pcall(self.state, 0, 0, 0) != lua::LUA_OK {
+                    lua::lua_settop(self.state, -2);
+                }
+            }
+        }
+    }
+
+    /// The thread's part of give_thread().
+    ///
+    /// # Safety
+    /// - as for give_thread().
+    unsafe fn keep_or_release(
         &self,
         thread: *mut lua_State,
         anchor: Ref,
@@ -366,6 +404,13 @@ unsafe extern "C-unwind" fn is_yieldable(state: *mut lua_State) -> c_int {
     // SAFETY: called by Lua with a live state.
     unsafe { lua::lua_pushboolean(state, lua_isyieldable(state)) };
     1
+}
+
+/// Collects all garbage.
+unsafe extern "C-unwind" fn collect(main: *mut lua_State) -> c_int {
+    // SAFETY: called under lua_pcall.
+    unsafe { lua::lua_gc(main, lua::LUA_GCCOLLECT, 0) };
+    0
 }
 
 /// Makes a thread and anchors it; `data` is where both go.

@@ -1,0 +1,54 @@
+-- What a test asks of the worker that it runs in, from /proc.  For blocks with
+--     lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+
+
+local _M = {}
+
+
+-- Processor time used so far, in ticks of 10 ms.
+function _M.ticks()
+    local f = assert(io.open("/proc/self/stat"))
+    local stat = f:read("*a")
+    f:close()
+    -- After the command's name come fields 3 and on; 14 and 15 are wanted.
+    local fields = {}
+    for field in stat:match("^.*%) (.*)"):gmatch("%S+") do
+        fields[#fields + 1] = field
+    end
+    return fields[12] + fields[13]
+end
+
+
+-- "idle" if the worker uses hardly any time in so many seconds, else how much.
+function _M.busy(seconds)
+    local before = _M.ticks()
+    ngx.sleep(seconds)
+    local used = _M.ticks() - before
+    return used <= 25 * seconds and "idle" or used .. " ticks"
+end
+
+
+-- How many file descriptors are open.
+function _M.fds()
+    local n = 0
+    for fd = 0, 1023 do
+        local f = io.open("/proc/self/fdinfo/" .. fd)
+        if f then
+            n = n + 1
+            f:close()
+        end
+    end
+    -- The one that counted was none of them.
+    return n
+end
+
+
+-- Lua's memory in KiB, after all garbage is gone.
+function _M.memory()
+    collectgarbage()
+    collectgarbage()
+    return collectgarbage("count")
+end
+
+
+return _M
