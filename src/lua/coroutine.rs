@@ -8,6 +8,7 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
 use super::native::{entering, waits};
+use super::protect;
 use super::registry::Ref;
 use super::value::Values;
 use super::vm::Vm;
@@ -62,15 +63,19 @@ impl Coroutine {
     /// Runs the script on; the call that waits returns `values`.
     pub fn resume(&self, values: Values) -> Resumed {
         let n = values.len();
-        if values.allocate() {
-            if let Err(text) = self.push_protected(&values) {
-                self.vm.set_starved();
-                return Resumed::Failed("memory allocation error", text);
+        if n > 0 {
+            // SAFETY: the suspended thread has room, and no Lua code runs:
+            // sessions resume from event handlers.
+            if !unsafe { protect::push(self.vm.state(), self.state, &values) } {
+                // SAFETY: the error's text is on the thread's stack.
+                let text = unsafe { self.vm.report(self.state) };
+                let memory = text.starts_with(b"not enough memory");
+                if memory {
+                    self.vm.set_starved();
+                }
+                let status = if memory { lua::LUA_ERRMEM } else { lua::LUA_ERRRUN };
+                return Resumed::Failed(kind_of(status), text);
             }
-        } else if n > 0 {
-            // SAFETY: the suspended thread's stack is empty (run() saw to
-            // that) and has LUA_MINSTACK slots; nothing here allocates.
-            unsafe { values.push(self.state) };
         }
         self.run(n)
     }
@@ -112,22 +117,6 @@ impl Coroutine {
             }
         }
     }
-
-    /// Pushes values whose allocation may fail, through a protected call on
-    /// the VM's main thread: here no pcall of a script is below us, and an
-    /// error (out of memory, a failing __gc) would end the process.
-    fn push_protected(&self, values: &Values) -> Result<(), Vec<u8>> {
-        let job = PushJob { to: self.state, values };
-        // SAFETY: no Lua code runs now, so the main thread is idle; `job`
-        // outlives the call.
-        unsafe { self.vm.protect_hot((&raw const job).cast_mut().cast()) }
-    }
-}
-
-/// What `push_job` pushes, and where.
-struct PushJob<'a> {
-    to: *mut lua_State,
-    values: &'a Values,
 }
 
 impl Drop for Coroutine {
@@ -139,18 +128,6 @@ impl Drop for Coroutine {
             self.vm.give_thread(self.state, self.anchor, reusable, self.finished.get());
         }
     }
-}
-
-/// The function behind `Vm::protect_hot`.
-pub(super) unsafe extern "C-unwind" fn push_job(main: *mut lua_State) -> c_int {
-    // SAFETY: called by push_protected() with its job; values own nothing that
-    // an error would have to drop.
-    unsafe {
-        let job = &*lua::lua_touserdata(main, 1).cast::<PushJob>();
-        let n = job.values.push(main);
-        lua::lua_xmove(main, job.to, n);
-    }
-    0
 }
 
 /// The words that the log has for a status of lua_resume().

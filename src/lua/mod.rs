@@ -10,6 +10,7 @@ pub mod chunk;
 mod collector;
 pub mod coroutine;
 pub mod native;
+mod protect;
 pub mod registry;
 pub mod value;
 pub mod vm;

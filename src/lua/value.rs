@@ -64,12 +64,6 @@ impl Value {
             }
         }
     }
-
-    /// Whether pushing allocates, and so can fail.
-    #[inline]
-    fn allocates(self) -> bool {
-        matches!(self, Value::Str(_) | Value::Bytes(_))
-    }
 }
 
 /// Up to three values: what a call returns.
@@ -121,15 +115,6 @@ impl Values {
     #[inline]
     pub(super) fn len(&self) -> c_int {
         c_int::from(self.len)
-    }
-
-    /// Whether pushing them can fail.
-    #[inline]
-    pub(super) fn allocate(&self) -> bool {
-        let slots = Values::slots();
-        (self.len > 0 && slots[0].get().allocates())
-            || (self.len > 1 && slots[1].get().allocates())
-            || (self.len > 2 && slots[2].get().allocates())
     }
 
     /// Pushes all; returns how many.

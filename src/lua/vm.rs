@@ -14,7 +14,6 @@ use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
 use super::collector::Collector;
-use super::coroutine;
 use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
@@ -46,7 +45,6 @@ pub(super) struct Frame {
     pub bytecode_factory: Ref,
     report: Ref,
     forget_modules: Ref,
-    push_job: Ref,
     collect: Ref,
 }
 
@@ -167,17 +165,16 @@ impl Vm {
                 prelude.get("report")?,
                 prelude.get("forget_modules")?,
             );
-            let mut refs = [Ref(0); 6];
+            let mut refs = [Ref(0); 5];
             lua.exec_raw::<()>(functions, |raw| {
-                lua::lua_pushcclosure(raw, coroutine::push_job, 0);
                 lua::lua_pushcclosure(raw, collect, 0);
                 for slot in refs.iter_mut().rev() {
                     *slot = Ref::take(raw);
                 }
             })?;
-            let [start, bytecode_factory, report, forget_modules, push_job, collect] =
+            let [start, bytecode_factory, report, forget_modules, collect] =
                 refs;
-            Frame { start, bytecode_factory, report, forget_modules, push_job, collect }
+            Frame { start, bytecode_factory, report, forget_modules, collect }
         };
         Ok(frame)
     }
@@ -233,25 +230,6 @@ impl Vm {
         // SAFETY: by the caller's duties.
         unsafe {
             match lua::lua_cpcall(self.state, f, data) {
-                lua::LUA_OK => Ok(()),
-                _ => Err(self.pop_text()),
-            }
-        }
-    }
-
-    /// As protect(), for `coroutine::push_job`: its function object is made
-    /// once, where lua_cpcall() would make one each time.
-    ///
-    /// # Safety
-    /// - no Lua code of this VM is running; `data` is a job of that function.
-    #[inline]
-    pub(super) unsafe fn protect_hot(&self, data: *mut c_void) -> Result<(), Vec<u8>> {
-        // SAFETY: by the caller's duties; two slots are free on the main
-        // thread, whose stack is empty but for what mlua keeps there.
-        unsafe {
-            self.frame.push_job.push(self.state);
-            lua::lua_pushlightuserdata(self.state, data);
-            match lua::lua_pcall(self.state, 1, 0, 0) {
                 lua::LUA_OK => Ok(()),
                 _ => Err(self.pop_text()),
             }
@@ -349,8 +327,12 @@ impl Vm {
             lua::lua_xmove(thread, self.state, 1);
             lua::lua_pushvalue(thread, -1);
             lua::lua_xmove(thread, self.state, 1);
-            lua::lua_pcall(self.state, 2, 1, 0);
-            self.pop_text()
+            if lua::lua_pcall(self.state, 2, 1, 0) == lua::LUA_OK {
+                return self.pop_text();
+            }
+            // Out of memory, or a failing __gc: then without traceback.
+            lua::lua_settop(self.state, -2);
+            text_at_top(thread)
         }
     }
 
@@ -358,16 +340,26 @@ impl Vm {
     pub(super) unsafe fn pop_text(&self) -> Vec<u8> {
         // SAFETY: a value is on top of the main thread's stack.
         unsafe {
-            let text = if lua::lua_type(self.state, -1) == lua::LUA_TSTRING {
-                let mut len = 0;
-                let data = lua::lua_tolstring(self.state, -1, &mut len);
-                std::slice::from_raw_parts(data.cast::<u8>(), len).to_vec()
-            } else {
-                b"unknown reason".to_vec()
-            };
+            let text = text_at_top(self.state);
             lua::lua_settop(self.state, -2);
             text
         }
+    }
+}
+
+/// A copy of the string on top of a stack.
+///
+/// # Safety
+/// - `state` is live and has a value on its stack.
+unsafe fn text_at_top(state: *mut lua_State) -> Vec<u8> {
+    // SAFETY: only a string is read, so nothing is converted.
+    unsafe {
+        if lua::lua_type(state, -1) != lua::LUA_TSTRING {
+            return b"unknown reason".to_vec();
+        }
+        let mut len = 0;
+        let data = lua::lua_tolstring(state, -1, &mut len);
+        std::slice::from_raw_parts(data.cast::<u8>(), len).to_vec()
     }
 }
 

@@ -1,0 +1,192 @@
+//! Calls that may raise a Lua error where no pcall of a script is below.
+//!
+//! Pushing a received string on a suspended coroutine allocates, and may run a
+//! step of the collector with somebody's failing `__gc`: without a handler on
+//! the C stack such an error ends the process. `lua_pcall` around every push
+//! would cost 270 instructions, an eighth of an echo. LuaJIT raises its errors
+//! as exceptions of the platform's unwinder (on x86-64 always, see "External
+//! unwinding" in its lj_err.c, and its documentation: C++ can catch them by
+//! `catch (...)`). So here is the part of `catch (...)` that Rust lacks, for
+//! the price of a call: a frame whose personality takes every exception.
+
+use std::ffi::{c_int, c_void};
+
+use mlua::ffi::lua_State;
+
+use super::value::Values;
+
+/// Pushes `values` on the suspended thread `to`. False: a Lua error was
+/// raised instead, and its text is on top of the thread's stack; the thread
+/// cannot be resumed any more.
+///
+/// # Safety
+/// - `to` is live and suspended or new, with room for three values.
+/// - `main` is the main thread of its VM, and no Lua code of it is running.
+#[inline]
+pub(super) unsafe fn push(
+    main: *mut lua_State,
+    to: *mut lua_State,
+    values: &Values,
+) -> bool {
+    // SAFETY: do_push gets what it expects; it owns nothing to drop, so an
+    // exception may cross it.
+    unsafe { imp::push(main, to, (&raw const *values).cast_mut().cast()) }
+}
+
+unsafe extern "C-unwind" fn do_push(to: *mut lua_State, values: *mut c_void) {
+    // SAFETY: called by push() with its arguments.
+    unsafe {
+        (*values.cast_const().cast::<Values>()).push(to);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod imp {
+    use std::arch::global_asm;
+
+    use super::{c_int, c_void, do_push, lua_State};
+
+    /// What `ngx_tcp_lua_catch` calls.
+    type Body = unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void);
+
+    unsafe extern "C" {
+        /// Calls `body(to, data)`; 0 when it returns, 1 when an exception
+        /// ends it.
+        fn ngx_tcp_lua_catch(
+            body: Body,
+            to: *mut lua_State,
+            data: *mut c_void,
+        ) -> c_int;
+
+        static ngx_tcp_lua_catch_landing: u8;
+    }
+
+    pub(super) unsafe fn push(
+        _main: *mut lua_State,
+        to: *mut lua_State,
+        values: *mut c_void,
+    ) -> bool {
+        // SAFETY: by the duties of the outer push().
+        unsafe { ngx_tcp_lua_catch(do_push, to, values) == 0 }
+    }
+
+    // The frame is one return address and eight bytes that align the stack.
+    // The unwinder finds the personality by the CFI (encoding 0x9b: indirect,
+    // relative to the place, 4 bytes) and, when that has told it to, goes on
+    // at the landing with the stack as it is after the call.
+    global_asm!(
+        ".pushsection .data.rel.ro.ngx_tcp_lua_catch, \"aw\", @progbits",
+        ".p2align 3",
+        ".Lngx_tcp_lua_catch_personality:",
+        ".quad {personality}",
+        ".popsection",
+        ".pushsection .text.ngx_tcp_lua_catch, \"ax\", @progbits",
+        ".globl ngx_tcp_lua_catch",
+        ".hidden ngx_tcp_lua_catch",
+        ".globl ngx_tcp_lua_catch_landing",
+        ".hidden ngx_tcp_lua_catch_landing",
+        ".type ngx_tcp_lua_catch, @function",
+        ".p2align 4",
+        "ngx_tcp_lua_catch:",
+        ".cfi_startproc",
+        ".cfi_personality 0x9b, .Lngx_tcp_lua_catch_personality",
+        "sub rsp, 8",
+        ".cfi_adjust_cfa_offset 8",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "call rax",
+        "xor eax, eax",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        ".cfi_adjust_cfa_offset 8",
+        "ngx_tcp_lua_catch_landing:",
+        "mov eax, 1",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        ".cfi_endproc",
+        ".size ngx_tcp_lua_catch, . - ngx_tcp_lua_catch",
+        ".popsection",
+        personality = sym personality,
+    );
+
+    // Of the Itanium C++ ABI, "Exception Handling", level I.
+    const SEARCH_PHASE: c_int = 1;
+    const HANDLER_FRAME: c_int = 4;
+    const HANDLER_FOUND: c_int = 6;
+    const INSTALL_CONTEXT: c_int = 7;
+    const CONTINUE_UNWIND: c_int = 8;
+
+    unsafe extern "C" {
+        fn _Unwind_SetIP(context: *mut c_void, ip: usize);
+    }
+
+    /// Takes every exception that reaches the frame; lets a forced unwind (of
+    /// a thread that is cancelled) pass. LuaJIT's exception object is static:
+    /// there is nothing to free.
+    unsafe extern "C" fn personality(
+        _version: c_int,
+        actions: c_int,
+        _class: u64,
+        _exception: *mut c_void,
+        context: *mut c_void,
+    ) -> c_int {
+        if actions & SEARCH_PHASE != 0 {
+            return HANDLER_FOUND;
+        }
+        if actions & HANDLER_FRAME == 0 {
+            return CONTINUE_UNWIND;
+        }
+        // SAFETY: the unwinder's own context; the landing belongs to the frame
+        // that it describes.
+        unsafe {
+            _Unwind_SetIP(context, (&raw const ngx_tcp_lua_catch_landing).addr());
+        }
+        INSTALL_CONTEXT
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod imp {
+    //! Elsewhere LuaJIT may unwind by itself, so by `lua_cpcall`. What it
+    //! calls runs on the main thread, where an error finds its handler.
+
+    use mlua::ffi as lua;
+
+    use super::{c_int, c_void, do_push, lua_State};
+
+    struct Job {
+        to: *mut lua_State,
+        values: *mut c_void,
+    }
+
+    pub(super) unsafe fn push(
+        main: *mut lua_State,
+        to: *mut lua_State,
+        values: *mut c_void,
+    ) -> bool {
+        let mut job = Job { to, values };
+        // SAFETY: the main thread is idle, by the duty of the outer push(),
+        // and the job outlives the call.
+        unsafe {
+            let done = lua::lua_cpcall(main, run, (&raw mut job).cast()) == lua::LUA_OK;
+            if !done {
+                lua::lua_xmove(main, to, 1);
+            }
+            done
+        }
+    }
+
+    unsafe extern "C-unwind" fn run(main: *mut lua_State) -> c_int {
+        // SAFETY: called by catch() with its job.
+        unsafe {
+            let job = lua::lua_touserdata(main, 1).cast::<Job>();
+            let before = lua::lua_gettop(main);
+            do_push(main, (*job).values);
+            lua::lua_xmove(main, (*job).to, lua::lua_gettop(main) - before);
+        }
+        0
+    }
+}
