@@ -113,7 +113,7 @@ boom
 
 === a lingering client that closes lets go at once
 --- tcp_server_config
-process_by_lua_block { ngx.print("bye") }
+process_by_lua_block { ngx.receive(1) ngx.print("bye") }
 --- tcp_server_config2
 process_by_lua_block {
     local n = 0
@@ -140,7 +140,7 @@ B: expect_like /\A\d+/
 
 === a lingering client that goes on sending gets its end, and RST at last
 --- tcp_server_config
-process_by_lua_block { ngx.print("bye") }
+process_by_lua_block { ngx.receive(1) ngx.print("bye") }
 --- request_parts
 send "unread"
 expect "bye"
@@ -165,7 +165,7 @@ expect_close
 
 === quit ends a lingering client's connection
 --- tcp_server_config
-process_by_lua_block { ngx.print("bye") }
+process_by_lua_block { ngx.receive(1) ngx.print("bye") }
 --- request_parts
 send "unread"
 expect "bye"

@@ -64,7 +64,7 @@ process_by_lua_block {
 --- events
 worker_connections 40;
 --- tcp_server_config
-process_by_lua_block { ngx.print("bye") }
+process_by_lua_block { ngx.receive(1) ngx.print("bye") }
 --- request_parts eval
 [
     (map { (["L$_:", send => "unread"], ["L$_:", expect => 'bye'],

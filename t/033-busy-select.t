@@ -412,6 +412,7 @@ lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
 server {
     listen 127.0.0.1:$TEST_PORT sndbuf=16k;
     process_by_lua_block {
+        ngx.receive(1)
         ngx.print("bye")
     }
 }
