@@ -295,7 +295,10 @@ impl Vm {
             if reusable && self.free.borrow().len() < MAX_FREE_THREADS {
                 let usable = match self.reset_thread {
                     Some(reset) if !finished => {
-                        reset(self.state, thread);
+                        // The first is the one whose upvalues it closes: those
+                        // of a closure that outlives the script would else
+                        // show what the thread's next one does.
+                        reset(thread, thread);
                         true
                     }
                     _ => finished,
