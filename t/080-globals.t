@@ -366,3 +366,52 @@ B: expect_eof
 --- no_reload: the numbers are those of a fresh server
 --- no_error_log
 [error]
+
+
+=== globals: a closure that outlives its connection keeps its upvalues
+--- tcp_config
+init_by_lua_block { shared = {} }
+--- tcp_server_config
+process_by_lua_block {
+    local how = ngx.receive(1)
+    if how == "." then
+        local a, b, c = {}, {}, {}
+        ngx.sleep(0.001)
+        ngx.say(shared.f())
+        return
+    end
+    local value = { "value of " .. how }
+    local function get() return value[1] end
+    shared.f = function() return get() end
+    if how == "e" then error("boom") end
+    if how == "x" then ngx.exit() end
+    if how == "y" then coroutine.wrap(ngx.exit)() end
+    if how == "w" then ngx.wait_next_request() end
+    if how == "s" then local t = {} t = t .. t end
+}
+--- request_parts
+A: send "r"
+A: expect_eof
+B: send "."
+B: expect "value of r\n"
+C: send "e"
+C: expect_eof
+D: send "."
+D: expect "value of e\n"
+E: send "x"
+E: expect_eof
+F: send "."
+F: expect "value of x\n"
+G: send "y"
+G: expect_eof
+H: send "."
+H: expect "value of y\n"
+I: send "w"
+I: close
+sync
+J: send "."
+J: expect "value of w\n"
+K: send "s"
+K: expect_eof
+L: send "."
+L: expect "value of s\n"
