@@ -261,7 +261,7 @@ server {
     }
 }
 --- request_parts
-connect rcvbuf=8192
+connect rcvbuf=32768
 send "a"
 expect "a"
 stop_reading

@@ -19,7 +19,7 @@ process_by_lua_block {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 20_000 : 8_000_000;
 [
-    [connect => 'rcvbuf=16384'], ['stop_reading'],
+    [connect => 'rcvbuf=65536'], ['stop_reading'],
     [send => "$n\n"], ['sync'], [pause => 0.2], ['start_reading'],
     [expect => CORE::join '', map { sprintf "%09d\n", $_ } 1 .. $n / 10],
     [expect => $n . 'nil'], ['expect_eof'],
@@ -44,7 +44,7 @@ server {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 20_000 : 2_000_000;
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
     [send => "$n\n"], ['sync'], [pause => 0.2], ['start_reading'],
     [expect => CORE::join '', map { sprintf "%09d\n", $_ } 1 .. $n / 10],
     [expect => $n], ['expect_eof'],
@@ -73,7 +73,7 @@ server {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 5_000 : 300_000;
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
     [send => "$n\n"], ['sync'], ['start_reading'],
     [expect => 'a' x $n . 'b' x $n . '|' . 'c' x $n . "\nend"], ['expect_eof'],
 ]
@@ -97,7 +97,7 @@ server {
     }
 }
 --- request_parts
-connect rcvbuf=8192
+connect rcvbuf=32768
 stop_reading
 send "a"
 wait_log "again: nil,closed"
@@ -120,7 +120,7 @@ server {
     }
 }
 --- request_parts
-connect rcvbuf=8192
+connect rcvbuf=32768
 stop_reading
 send "a"
 pause 0.35
@@ -158,7 +158,7 @@ server {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 10_000 : 200_000;
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
     [send => "$n\n"], ['sync'], [pause => 0.1], ['start_reading'],
     [expect => 'x' x $n . 'y' x 10000], ['expect_eof'],
 ]
@@ -180,7 +180,7 @@ server {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 10_000 : 200_000;
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
     [send => "$n\n"], ['sync'], [pause => 0.1], ['start_reading'],
     [expect => 'x' x $n . 'y' x 10000], ['expect_eof'],
 ]
@@ -202,7 +202,7 @@ server {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 10_000 : 200_000;
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
     [send => "$n\n"], ['sync'], [pause => 0.1], ['start_reading'],
     [expect => 'x' x $n . 'y' x 10000], ['expect_eof'],
 ]
@@ -227,7 +227,7 @@ server {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 10_000 : 200_000;
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
     [send => "$n\n"], ['sync'], [pause => 0.2], ['start_reading'],
     [expect => 'x' x $n . 'y' x 10000],
     [send => 'a'], [expect => 'a'], ['sync'],
@@ -303,7 +303,7 @@ server {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 20 : 500;
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
     [send => CORE::join '', map { $_ % 10 } 1 .. $n], ['sync'], [pause => 0.1],
     ['start_reading'],
     [expect => CORE::join '', map { ($_ % 10) x 1000 } 1 .. $n],

@@ -17,7 +17,7 @@ process_by_lua_block {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 10_000 : 1_000_000;
 [
-    [connect => 'rcvbuf=16384'], ['stop_reading'],
+    [connect => 'rcvbuf=65536'], ['stop_reading'],
     [send => "$n\n" . 'unread' x 1000], ['sync'], [pause => 0.1],
     ['start_reading'], [expect => 'x' x $n], ['expect_eof'],
 ]
@@ -34,7 +34,7 @@ process_by_lua_block {
 --- request_parts eval
 my $n = $ENV{TEST_SLOW} ? 10_000 : 8_000_000;
 [
-    [connect => 'rcvbuf=16384'], ['stop_reading'],
+    [connect => 'rcvbuf=65536'], ['stop_reading'],
     [send => "$n\n"], ['sync'], [pause => 0.1],
     [send => 'unread'], ['sync'],
     ['start_reading'], [expect => 'x' x $n], ['expect_eof'],
@@ -52,7 +52,7 @@ process_by_lua_block {
 }
 --- request_parts eval
 [
-    [connect => 'rcvbuf=16384'],
+    [connect => 'rcvbuf=65536'],
     [send => 'a'], [expect => 'a'], ['stop_reading'],
     [send => 'unread'], [pause => 0.4],
     ['start_reading'], [expect => 'x' x 100000], ['expect_eof'],
@@ -69,7 +69,7 @@ process_by_lua_block {
 }
 --- request_parts eval
 [
-    [connect => 'rcvbuf=16384'], ['stop_reading'],
+    [connect => 'rcvbuf=65536'], ['stop_reading'],
     [send => 'abcd'], ['sync'], [send => 'more' x 100], ['sync'],
     [send => 'more' x 100], ['sync'], [pause => 0.05],
     ['start_reading'], [expect => 'x' x 100000], ['expect_eof'],
@@ -86,7 +86,7 @@ process_by_lua_block {
 }
 --- request_parts eval
 [
-    [connect => 'rcvbuf=16384'], ['stop_reading'],
+    [connect => 'rcvbuf=65536'], ['stop_reading'],
     [send => 'unread' x 1000], ['sync'],
     ['start_reading'], [expect => 'x' x 100000], ['expect_eof'],
 ]
@@ -103,7 +103,7 @@ process_by_lua_block {
 }
 --- request_parts eval
 [
-    [connect => 'rcvbuf=16384'], ['stop_reading'],
+    [connect => 'rcvbuf=65536'], ['stop_reading'],
     [send => 'unread' x 1000], ['sync'],
     ['start_reading'], [expect => 'x' x 100000], ['expect_eof'],
 ]

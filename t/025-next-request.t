@@ -229,7 +229,7 @@ server {
 }
 --- request_parts eval
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'], [send => 'a'], ['sync'],
+    [connect => 'rcvbuf=4096'], ['stop_reading'], [send => 'a'], ['sync'],
     [pause => 0.1], ['start_reading'],
     [expect => 'x' x 20000 . 'y' x 10000], ['expect_eof'],
 ]

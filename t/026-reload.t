@@ -78,7 +78,7 @@ server {
 [
     ['Receive:', send => "receive\n"],
     ['Sleep:', send => "sleep\n"],
-    ['Print:', connect => 'rcvbuf=8192'], ['Print:', 'stop_reading'],
+    ['Print:', connect => 'rcvbuf=32768'], ['Print:', 'stop_reading'],
     ['Print:', send => "print\n"],
     ['Coroutine:', send => "coroutine\n"],
     ['sync'], ['reload'],

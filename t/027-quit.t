@@ -260,7 +260,7 @@ Sleep: send "sleep\n"
 Sleep: expect "begun\n"
 Park: send "park\n"
 Park: expect "begun\n"
-Print: connect rcvbuf=8192
+Print: connect rcvbuf=32768
 Print: send "print\n"
 Print: expect "begun\n"
 Print: stop_reading
@@ -312,7 +312,7 @@ server {
     ['Idle:', 'connect'],
     (map { (["\u$_:", send => "$_\n"], ["\u$_:", expect => "begun\n"]) }
      qw(receive sleep park coroutine)),
-    ['Print:', connect => 'rcvbuf=8192'], ['Print:', send => "print\n"],
+    ['Print:', connect => 'rcvbuf=32768'], ['Print:', send => "print\n"],
     ['Print:', expect => "begun\n"], ['Print:', 'stop_reading'],
     ['Linger:', send => "end\nunread"], ['Linger:', expect => "begun\n"],
     ['Linger:', 'expect_eof'],

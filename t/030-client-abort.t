@@ -253,7 +253,7 @@ server {
     }
 }
 --- request_parts
-connect rcvbuf=8192
+connect rcvbuf=32768
 stop_reading
 send "a"
 sync
@@ -279,7 +279,7 @@ server {
     }
 }
 --- request_parts
-connect rcvbuf=8192
+connect rcvbuf=32768
 stop_reading
 send "a"
 sync
@@ -368,7 +368,7 @@ server {
 }
 --- request_parts eval
 [
-    [connect => 'rcvbuf=8192'], ['stop_reading'], [send => 'a'], ['sync'],
+    [connect => 'rcvbuf=32768'], ['stop_reading'], [send => 'a'], ['sync'],
     ['half_close'], ['sync'], ['start_reading'],
     [expect => 'x' x 200000 . '200000nil'], ['expect_eof'],
 ]

@@ -107,7 +107,7 @@ Sleep: expect "s"
 Linger: send "linger\nunread"
 Linger: expect "l"
 Linger: expect_eof
-Print: connect rcvbuf=8192
+Print: connect rcvbuf=32768
 Print: stop_reading
 Print: send "print\n"
 Part: send "part"

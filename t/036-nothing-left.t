@@ -433,7 +433,7 @@ end
 my $n = $ENV{TEST_NGINX_USE_VALGRIND} ? 2 : 20;
 my @round = map {
     my $c = "C$_";
-    (["$c:", 'connect', 'rcvbuf=8192'],
+    (["$c:", 'connect', 'rcvbuf=32768'],
      ["$c:", 'stop_reading'],
      ["$c:", 'send', "a"])
 } 1 .. $n;
@@ -499,7 +499,7 @@ end
 my $n = $ENV{TEST_NGINX_USE_VALGRIND} ? 2 : 20;
 my @round = map {
     my $c = "C$_";
-    (["$c:", 'connect', 'rcvbuf=8192'],
+    (["$c:", 'connect', 'rcvbuf=32768'],
      ["$c:", 'stop_reading'],
      ["$c:", 'send', "a"])
 } 1 .. $n;
