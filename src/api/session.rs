@@ -80,7 +80,9 @@ fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
         AppendError::BadElement(kind) => {
             Outcome::bad_argument(i, format_args!("bad data type {} found", kind.name()))
         }
-        AppendError::TooDeep => Outcome::bad_argument(i, format_args!("table is nested too deep")),
+        AppendError::TooDeep => {
+            Outcome::bad_argument(i, format_args!("table is nested too deep"))
+        }
     }
 }
 
@@ -242,4 +244,3 @@ fn sleep(call: &Call) -> Outcome {
         })())
     })
 }
-

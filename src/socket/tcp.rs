@@ -89,6 +89,12 @@ impl TcpSocket {
         }
     }
 
+    /// Whether a receive could come to anything now: cheaper than to try.
+    #[inline]
+    pub fn may_receive(&self) -> bool {
+        self.connection.read_ready() || self.has_unread() || self.read_end.get().is_some()
+    }
+
     /// Reads until `scanner` is satisfied, the other side closes, nothing more
     /// is there or too much is (None). `give` sees the bytes in place.
     pub fn receive<R>(
@@ -222,6 +228,7 @@ impl TcpSocket {
     }
 
     /// Whether bytes were read that nobody took.
+    #[inline]
     pub fn has_unread(&self) -> bool {
         !self.input.borrow().is_empty()
     }
@@ -326,6 +333,7 @@ impl TcpSocket {
     }
 
     /// Why reading has ended, if it has.
+    #[inline]
     pub fn read_end(&self) -> Option<SocketError> {
         self.read_end.get()
     }

@@ -179,7 +179,8 @@ impl Session {
                 self.suspended();
             }
             Some(Resumed::Failed(kind, text)) => {
-                let line = [b"lua entry thread aborted: ", kind.as_bytes(), b": ", &text].concat();
+                let line = [b"lua entry thread aborted: ", kind.as_bytes(), b": ", &text]
+                    .concat();
                 self.connection().log().write_bytes(Level::Err, 0, &line);
                 self.finish();
             }

@@ -22,7 +22,11 @@ impl Session {
             );
             return Some(Values::error(Value::Str("closed")));
         }
-        if self.spend() { self.poll_receive(scanner) } else { None }
+        if self.socket.may_receive() && self.spend() {
+            self.poll_receive(scanner)
+        } else {
+            None
+        }
     }
 
     /// Makes the coroutine wait for what `receive_now` had not.

@@ -47,7 +47,11 @@ impl Session {
     }
 
     /// Prints what was queued by `TcpSocket::write_with`.
-    pub(crate) fn print_queued(&self, len: usize, can_wait: impl Fn() -> bool) -> Writing {
+    pub(crate) fn print_queued(
+        &self,
+        len: usize,
+        can_wait: impl Fn() -> bool,
+    ) -> Writing {
         let sent = match self.socket.writable() {
             Ok(()) if self.socket.output_is_long() => self.socket.flush(),
             Ok(()) => Ok(Sent::All),
@@ -86,7 +90,9 @@ impl Session {
     }
 
     fn shut_down(&self) -> Result<(), Value> {
-        self.connection().shutdown_write().map_err(|errno| error_value(SocketError::System(errno)))
+        self.connection()
+            .shutdown_write()
+            .map_err(|errno| error_value(SocketError::System(errno)))
     }
 
     #[inline]
@@ -118,7 +124,11 @@ impl Session {
     fn write_error(&self, error: SocketError) -> Value {
         match error {
             SocketError::System(errno) => {
-                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+                self.connection().write_log(
+                    Level::Info,
+                    errno,
+                    format_args!("send() failed"),
+                );
             }
             _ => self.connection().write_log(
                 Level::Err,
@@ -139,7 +149,11 @@ impl Session {
             }
             Ok(_) => {}
             Err(SocketError::System(errno)) => {
-                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+                self.connection().write_log(
+                    Level::Info,
+                    errno,
+                    format_args!("send() failed"),
+                );
             }
             // Told already, to the call or to the log.
             Err(_) => {}
@@ -219,11 +233,17 @@ impl Session {
             }
             (Some(None), _) => self.wake(Values::NONE),
             (None, Some(SocketError::System(errno))) => {
-                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+                self.connection().write_log(
+                    Level::Info,
+                    errno,
+                    format_args!("send() failed"),
+                );
             }
             (None, _) => {}
         }
-        if matches!(*self.wait.borrow(), Wait::NextRequest) && self.stage.get() == Stage::Serving {
+        if matches!(*self.wait.borrow(), Wait::NextRequest)
+            && self.stage.get() == Stage::Serving
+        {
             self.park();
         }
     }
@@ -233,7 +253,11 @@ impl Session {
         self.write_deadline.set(None);
         let lost = self.socket.queued();
         self.socket.abandon_output(SocketError::Closed);
-        self.connection().write_log(Level::Err, 0, format_args!("lua tcp socket write timed out"));
+        self.connection().write_log(
+            Level::Err,
+            0,
+            format_args!("lua tcp socket write timed out"),
+        );
         if self.stage.get() == Stage::Flushing {
             return self.close();
         }
