@@ -133,6 +133,7 @@ fn eof(call: &Call) -> Outcome {
     })
 }
 
+#[inline(always)]
 fn receive(call: &Call) -> Outcome {
     in_session(|session| {
         flatten((|| {
@@ -148,6 +149,7 @@ fn receive(call: &Call) -> Outcome {
 }
 
 /// `receive([pattern])`, `receive(total [, at_least])`.
+#[inline(always)]
 fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
     if call.len() > 2 {
         return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));

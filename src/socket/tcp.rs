@@ -240,7 +240,7 @@ impl TcpSocket {
     }
 
     /// Gives back a large buffer that holds no bytes.
-    #[inline]
+    #[inline(always)]
     pub fn release_large_input(&self) {
         let mut input = self.input.borrow_mut();
         if input.is_large() {
@@ -255,6 +255,7 @@ impl TcpSocket {
     }
 
     /// Queues bytes, or sends them if they are many.
+    #[inline(always)]
     pub fn write(&self, bytes: &[u8]) -> Result<Sent, SocketError> {
         self.writable()?;
         let sent =
@@ -284,7 +285,7 @@ impl TcpSocket {
     }
 
     /// Sends what is queued, unless the kernel's buffer is known to be full.
-    #[inline]
+    #[inline(always)]
     pub fn flush(&self) -> Result<Sent, SocketError> {
         let mut output = self.output.borrow_mut();
         if output.is_empty() {
@@ -339,6 +340,7 @@ impl TcpSocket {
     }
 
     /// Notes what a read came to; false if there is nothing for now.
+    #[inline(always)]
     fn note_read(&self, io: Io) -> bool {
         match io {
             Io::Done(_) => true,
@@ -356,7 +358,7 @@ impl TcpSocket {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn note_sent(&self, sent: Sent) -> Result<Sent, SocketError> {
         self.written.set(true);
         match sent {
@@ -373,7 +375,7 @@ impl TcpSocket {
 }
 
 /// Calls `give` with the result's bytes, put together if CRs are left out.
-#[inline]
+#[inline(always)]
 fn with_result<R>(found: &Found, bytes: &[u8], give: impl FnOnce(&[u8]) -> R) -> R {
     if found.crs == 0 {
         return give(&bytes[..found.take]);

@@ -40,7 +40,7 @@ impl Flushed {
 impl Session {
     /// Prints one piece of bytes. Where the coroutine cannot wait, what the
     /// kernel does not take now stays queued.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn print(&self, bytes: &[u8], can_wait: impl Fn() -> bool) -> Writing {
         let sent = self.socket.write(bytes);
         self.printed(sent, bytes.len(), can_wait)
@@ -95,7 +95,7 @@ impl Session {
             .map_err(|errno| error_value(SocketError::System(errno)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn printed(
         &self,
         sent: Result<Sent, SocketError>,
@@ -141,6 +141,7 @@ impl Session {
 
     /// Sends what the last resume printed. What the kernel does not take goes
     /// out while the coroutine waits for whatever it waits for.
+    #[inline(always)]
     pub(super) fn flush_joined(&self) {
         match self.socket.flush() {
             Ok(Sent::Blocked) => {
