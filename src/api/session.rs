@@ -86,8 +86,10 @@ fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
     }
 }
 
+#[inline(always)]
 fn written(writing: Writing) -> Outcome {
     match writing {
+        Writing::Sent(n) => Outcome::Sent(n),
         Writing::Done(values) => Outcome::Return(values),
         Writing::Waits => Outcome::Wait,
     }

@@ -14,6 +14,8 @@ use crate::socket::output::Sent;
 pub enum Writing {
     /// The call returns these.
     Done(Values),
+    /// Everything is sent or queued: the call returns this number, and nil.
+    Sent(usize),
     /// The call waits; later it returns the number that was given.
     Waits,
 }
@@ -85,7 +87,7 @@ impl Session {
                 Ok(()) => Writing::Done(values),
                 Err(error) => Writing::Done(Values::error(error)),
             },
-            Writing::Waits => Writing::Waits,
+            other => other,
         }
     }
 
@@ -108,7 +110,7 @@ impl Session {
                 self.wait_for(Wait::Flush(Flushed::Bytes(len)));
                 Writing::Waits
             }
-            Ok(_) => Writing::Done(Flushed::Bytes(len).values()),
+            Ok(_) => Writing::Sent(len),
             Err(error) => Writing::Done(Values::error(self.write_error(error))),
         }
     }
