@@ -41,8 +41,10 @@ local depth = 0
 local waiting = setmetatable({}, { __mode = "k" })
 
 -- The tracebacks of the coroutines that the last error came through, from
--- the innermost on, that error, and the coroutine that it was raised in last.
-local trail, trail_error, trail_owner = {}, nil, nil
+-- the innermost on; that error, and the coroutine that it was raised in last.
+-- Weak: a script may have caught it, and nobody needs them any more.
+local trail = {}
+local last = setmetatable({}, { __mode = "v" })
 
 local settle
 
@@ -93,7 +95,7 @@ local function unwrap(co, ok, ...)
         return ...
     end
     local err = ...
-    if trail_owner ~= co or not rawequal(err, trail_error) then
+    if last.owner ~= co or not rawequal(err, last.error) then
         trail = {}
     end
     trail[#trail + 1] = traceback(co)
@@ -102,7 +104,7 @@ local function unwrap(co, ok, ...)
         local _, with_position = pcall(error, err, 3)
         err = with_position
     end
-    trail_error, trail_owner = err, co_running()
+    last.error, last.owner = err, co_running()
     return error(err, 0)
 end
 
@@ -146,7 +148,10 @@ local function start(factory)
     globals._G = globals
     setfenv(0, globals)
     setfenv(factory, globals)
-    return factory()()
+    local script = factory()
+    -- The factory outlives the connection, whose globals must not.
+    setfenv(factory, main_globals)
+    return script()
 end
 
 
@@ -258,7 +263,7 @@ local function report(co, err)
     local lines = { text_of(err), "\nstack traceback:" }
     local n = 2
     local chain = {}
-    if trail_owner == co and rawequal(err, trail_error) then
+    if last.owner == co and rawequal(err, last.error) then
         chain = trail
     end
     chain[#chain + 1] = traceback(co)
@@ -267,7 +272,7 @@ local function report(co, err)
         lines[n + 2] = gsub(chain[i], "^[^\n]*", "", 1)
         n = n + 2
     end
-    depth, trail, trail_error, trail_owner = 0, {}, nil, nil
+    depth, trail, last.error, last.owner = 0, {}, nil, nil
     return concat(lines, "", 1, n)
 end
 

@@ -161,6 +161,25 @@ Xtrue
 [error]
 
 
+=== lua_code_cache: off, the FFI keeps its types
+--- tcp_config
+init_by_lua_block {
+    ffi = require "ffi"
+    ffi.cdef "int getpid(void); typedef struct { int a; } one_t;"
+    one_t = ffi.typeof("one_t")
+}
+--- tcp_server_config
+lua_code_cache off;
+process_by_lua_block {
+    ngx.say(require("ffi") == ffi, " ", one_t({ 7 }).a, " ",
+            ffi.new("one_t", 8).a, " ", ffi.C.getpid() == ngx.worker.pid())
+}
+--- response
+true 7 8 true
+--- no_error_log
+[error]
+
+
 === lua_code_cache: off, C modules are loaded again
 --- tcp_server_config
 lua_code_cache off;

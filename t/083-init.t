@@ -404,12 +404,12 @@ init
 [error]
 
 
-=== init_by_lua: an error in a __gc of what it leaves behind
+=== init_by_lua: an error in a __gc of what it leaves behind is logged
 --- tcp_config
 init_by_lua_block {
     getmetatable(newproxy(true)).__gc = function() error("not closed") end
 }
 --- tcp_server_config
 process_by_lua_block { }
---- conf_error
-~ init_by_lua_block error: .*not closed
+--- conf_ok
+~ error in __gc: init_by_lua_block\(nginx\.conf:\d+\):2: not closed

@@ -217,6 +217,7 @@ process_by_lua_block {
     ngx.say(ngx.receive("*l"))
 }
 --- request_parts
+connect
 sync
 pause 0.6
 send "one\n"

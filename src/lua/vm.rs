@@ -405,11 +405,22 @@ unsafe extern "C-unwind" fn is_yieldable(state: *mut lua_State) -> c_int {
     1
 }
 
-/// Collects all garbage.
+/// Collects all garbage. A collection halves the table of strings at most, and
+/// while it is large the next one may want memory to begin with: so again until
+/// the heap shrinks no more.
 unsafe extern "C-unwind" fn collect(main: *mut lua_State) -> c_int {
     // SAFETY: called under lua_pcall.
-    unsafe { lua::lua_gc(main, lua::LUA_GCCOLLECT, 0) };
-    0
+    unsafe {
+        let mut kib = lua::lua_gc(main, lua::LUA_GCCOUNT, 0);
+        loop {
+            lua::lua_gc(main, lua::LUA_GCCOLLECT, 0);
+            let left = lua::lua_gc(main, lua::LUA_GCCOUNT, 0);
+            if left > kib - kib / 8 {
+                return 0;
+            }
+            kib = left;
+        }
+    }
 }
 
 /// Makes a thread and anchors it; `data` is where both go.

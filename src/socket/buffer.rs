@@ -45,3 +45,9 @@ pub fn give(mut buffer: Vec<u8>) {
         free.push(buffer);
     }
 }
+
+/// Frees what is shared: the worker is about to exit.
+pub fn free_all() {
+    SCRATCH.take();
+    FREE.take();
+}

@@ -12,6 +12,7 @@ use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::guard;
 use crate::nginx::listening;
 use crate::nginx::log::{Level, Log};
+use crate::socket::buffer;
 
 /// The whole of `tcp {}` has been read and merged; nothing is opened yet.
 /// Makes the VM, runs init_by_lua and compiles every script that can be read.
@@ -61,6 +62,7 @@ pub fn worker_exiting(main: &'static MainConf) {
         server.set_chunk(None);
         server.set_engine(None);
     }
+    buffer::free_all();
 }
 
 fn run(main: &MainConf, script: Option<&Script>, phase: Phase) {
