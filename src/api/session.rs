@@ -80,12 +80,16 @@ fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
         AppendError::BadElement(kind) => {
             Outcome::bad_argument(i, format_args!("bad data type {} found", kind.name()))
         }
-        AppendError::TooDeep => Outcome::bad_argument(i, format_args!("table is nested too deep")),
+        AppendError::TooDeep => {
+            Outcome::bad_argument(i, format_args!("table is nested too deep"))
+        }
     }
 }
 
+#[inline(always)]
 fn written(writing: Writing) -> Outcome {
     match writing {
+        Writing::Sent(n) => Outcome::Sent(n),
         Writing::Done(values) => Outcome::Return(values),
         Writing::Waits => Outcome::Wait,
     }
@@ -131,6 +135,7 @@ fn eof(call: &Call) -> Outcome {
     })
 }
 
+#[inline(always)]
 fn receive(call: &Call) -> Outcome {
     in_session(|session| {
         flatten((|| {
@@ -146,6 +151,7 @@ fn receive(call: &Call) -> Outcome {
 }
 
 /// `receive([pattern])`, `receive(total [, at_least])`.
+#[inline(always)]
 fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
     if call.len() > 2 {
         return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));
@@ -242,4 +248,3 @@ fn sleep(call: &Call) -> Outcome {
         })())
     })
 }
-

@@ -61,6 +61,7 @@ impl Coroutine {
     }
 
     /// Runs the script on; the call that waits returns `values`.
+    #[inline(always)]
     pub fn resume(&self, values: Values) -> Resumed {
         let n = values.len();
         if n > 0 {
@@ -90,6 +91,7 @@ impl Coroutine {
         self.escaped.set(true);
     }
 
+    #[inline(always)]
     fn run(&self, arguments: c_int) -> Resumed {
         self.vm.collector.tick(self.vm.state());
         entering(self.state);

@@ -55,6 +55,8 @@ where
 pub enum Outcome {
     /// The call returns these values.
     Return(Values),
+    /// The call returns this number, and nil: what prints answer.
+    Sent(usize),
     /// The call's work is registered with an event; the coroutine is suspended
     /// and what it is resumed with is what the call returns.
     Wait,
@@ -411,6 +413,11 @@ where
 
         match outcome {
             Outcome::Return(values) => values.push(state),
+            Outcome::Sent(n) => {
+                lua::lua_pushnumber(state, n as f64);
+                lua::lua_pushnil(state);
+                2
+            }
             Outcome::Wait => {
                 WAITS.set(true);
                 if std::ptr::eq(ENTRY.get(), state) {

@@ -52,11 +52,7 @@ mod imp {
     unsafe extern "C" {
         /// Calls `body(to, data)`; 0 when it returns, 1 when an exception
         /// ends it.
-        fn ngx_tcp_lua_catch(
-            body: Body,
-            to: *mut lua_State,
-            data: *mut c_void,
-        ) -> c_int;
+        fn ngx_tcp_lua_catch(body: Body, to: *mut lua_State, data: *mut c_void) -> c_int;
 
         static ngx_tcp_lua_catch_landing: u8;
     }

@@ -172,8 +172,7 @@ impl Vm {
                     *slot = Ref::take(raw);
                 }
             })?;
-            let [start, bytecode_factory, report, forget_modules, collect] =
-                refs;
+            let [start, bytecode_factory, report, forget_modules, collect] = refs;
             Frame { start, bytecode_factory, report, forget_modules, collect }
         };
         Ok(frame)

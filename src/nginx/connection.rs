@@ -14,7 +14,8 @@ use std::rc::Rc;
 use ngx::ffi::{
     NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_del_timer,
     ngx_destroy_pool, ngx_event_t, ngx_handle_read_event, ngx_handle_write_event,
-    ngx_log_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events, ngx_reusable_connection, ngx_use_accept_mutex, u_char,
+    ngx_log_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events,
+    ngx_reusable_connection, ngx_use_accept_mutex, u_char,
 };
 
 use super::Msec;

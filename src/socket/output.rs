@@ -49,6 +49,7 @@ impl Output {
 
     /// Queues bytes; those that make the queue long go to the kernel at once,
     /// from where they are.
+    #[inline(always)]
     pub fn write(&mut self, c: &Connection, bytes: &[u8], blocked: bool) -> Sent {
         if blocked || self.len() + bytes.len() < JOIN_SIZE {
             self.buffer().extend_from_slice(bytes);
@@ -84,7 +85,7 @@ impl Output {
     }
 
     /// Hands the queue to the kernel as far as it takes it.
-    #[inline]
+    #[inline(always)]
     pub fn flush(&mut self, c: &Connection) -> Sent {
         while self.start < self.data.len() {
             match c.send(&self.data[self.start..]) {
@@ -112,7 +113,7 @@ impl Output {
 
     /// Everything is sent: keeps a small buffer for the next answer, gives a
     /// large one back.
-    #[inline]
+    #[inline(always)]
     fn sent(&mut self) {
         self.start = 0;
         if self.data.capacity() <= KEPT {

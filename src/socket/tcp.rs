@@ -89,6 +89,12 @@ impl TcpSocket {
         }
     }
 
+    /// Whether a receive could come to anything now: cheaper than to try.
+    #[inline]
+    pub fn may_receive(&self) -> bool {
+        self.connection.read_ready() || self.has_unread() || self.read_end.get().is_some()
+    }
+
     /// Reads until `scanner` is satisfied, the other side closes, nothing more
     /// is there or too much is (None). `give` sees the bytes in place.
     pub fn receive<R>(
@@ -222,6 +228,7 @@ impl TcpSocket {
     }
 
     /// Whether bytes were read that nobody took.
+    #[inline]
     pub fn has_unread(&self) -> bool {
         !self.input.borrow().is_empty()
     }
@@ -233,7 +240,7 @@ impl TcpSocket {
     }
 
     /// Gives back a large buffer that holds no bytes.
-    #[inline]
+    #[inline(always)]
     pub fn release_large_input(&self) {
         let mut input = self.input.borrow_mut();
         if input.is_large() {
@@ -248,6 +255,7 @@ impl TcpSocket {
     }
 
     /// Queues bytes, or sends them if they are many.
+    #[inline(always)]
     pub fn write(&self, bytes: &[u8]) -> Result<Sent, SocketError> {
         self.writable()?;
         let sent =
@@ -277,7 +285,7 @@ impl TcpSocket {
     }
 
     /// Sends what is queued, unless the kernel's buffer is known to be full.
-    #[inline]
+    #[inline(always)]
     pub fn flush(&self) -> Result<Sent, SocketError> {
         let mut output = self.output.borrow_mut();
         if output.is_empty() {
@@ -326,11 +334,13 @@ impl TcpSocket {
     }
 
     /// Why reading has ended, if it has.
+    #[inline]
     pub fn read_end(&self) -> Option<SocketError> {
         self.read_end.get()
     }
 
     /// Notes what a read came to; false if there is nothing for now.
+    #[inline(always)]
     fn note_read(&self, io: Io) -> bool {
         match io {
             Io::Done(_) => true,
@@ -348,7 +358,7 @@ impl TcpSocket {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn note_sent(&self, sent: Sent) -> Result<Sent, SocketError> {
         self.written.set(true);
         match sent {
@@ -365,7 +375,7 @@ impl TcpSocket {
 }
 
 /// Calls `give` with the result's bytes, put together if CRs are left out.
-#[inline]
+#[inline(always)]
 fn with_result<R>(found: &Found, bytes: &[u8], give: impl FnOnce(&[u8]) -> R) -> R {
     if found.crs == 0 {
         return give(&bytes[..found.take]);

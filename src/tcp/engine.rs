@@ -63,13 +63,17 @@ impl Engine {
             Source::File(path) => {
                 let what = "failed to load Lua code";
                 let kind = ScriptErrorKind::Unreadable;
-                let code = read(path).map_err(|message| ScriptError { kind, what, message })?;
+                let code =
+                    read(path).map_err(|message| ScriptError { kind, what, message })?;
                 (what, Cow::Owned(code))
             }
         };
         let kind = ScriptErrorKind::Invalid;
-        Chunk::compile(&self.vm, &code, &name)
-            .map_err(|message| ScriptError { kind, what, message })
+        Chunk::compile(&self.vm, &code, &name).map_err(|message| ScriptError {
+            kind,
+            what,
+            message,
+        })
     }
 
     /// Runs a script that belongs to no connection.

@@ -161,11 +161,13 @@ impl Session {
     }
 
     /// Resumes the coroutine: the call that waits returns `values`.
+    #[inline(always)]
     pub(crate) fn wake(self: &Rc<Self>, values: Values) {
         *self.wait.borrow_mut() = Wait::Nothing;
         self.run(|coroutine| coroutine.resume(values));
     }
 
+    #[inline(always)]
     fn run(self: &Rc<Self>, run: impl FnOnce(&Coroutine) -> Resumed) {
         self.budget.set(BUDGET);
         let resumed = current::enter_session(self, || {
@@ -179,7 +181,8 @@ impl Session {
                 self.suspended();
             }
             Some(Resumed::Failed(kind, text)) => {
-                let line = [b"lua entry thread aborted: ", kind.as_bytes(), b": ", &text].concat();
+                let line = [b"lua entry thread aborted: ", kind.as_bytes(), b": ", &text]
+                    .concat();
                 self.connection().log().write_bytes(Level::Err, 0, &line);
                 self.finish();
             }
@@ -188,6 +191,7 @@ impl Session {
     }
 
     /// The coroutine waits: sees that what it waits for can come.
+    #[inline(always)]
     fn suspended(self: &Rc<Self>) {
         self.flush_joined();
         let c = self.connection();

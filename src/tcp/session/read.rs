@@ -12,7 +12,7 @@ use crate::text::pattern::Scanner;
 
 impl Session {
     /// Receives by pattern, for the running coroutine; None if it has to wait.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive_now(&self, scanner: &mut Scanner) -> Option<Values> {
         if self.end_told.get() && !self.socket.has_unread() {
             self.connection().write_log(
@@ -22,10 +22,15 @@ impl Session {
             );
             return Some(Values::error(Value::Str("closed")));
         }
-        if self.spend() { self.poll_receive(scanner) } else { None }
+        if self.socket.may_receive() && self.spend() {
+            self.poll_receive(scanner)
+        } else {
+            None
+        }
     }
 
     /// Makes the coroutine wait for what `receive_now` had not.
+    #[inline(always)]
     pub(crate) fn receive_later(&self, scanner: Scanner) {
         let timeout = self.conf.read_timeout();
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));

@@ -14,6 +14,8 @@ use crate::socket::output::Sent;
 pub enum Writing {
     /// The call returns these.
     Done(Values),
+    /// Everything is sent or queued: the call returns this number, and nil.
+    Sent(usize),
     /// The call waits; later it returns the number that was given.
     Waits,
 }
@@ -40,14 +42,18 @@ impl Flushed {
 impl Session {
     /// Prints one piece of bytes. Where the coroutine cannot wait, what the
     /// kernel does not take now stays queued.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn print(&self, bytes: &[u8], can_wait: impl Fn() -> bool) -> Writing {
         let sent = self.socket.write(bytes);
         self.printed(sent, bytes.len(), can_wait)
     }
 
     /// Prints what was queued by `TcpSocket::write_with`.
-    pub(crate) fn print_queued(&self, len: usize, can_wait: impl Fn() -> bool) -> Writing {
+    pub(crate) fn print_queued(
+        &self,
+        len: usize,
+        can_wait: impl Fn() -> bool,
+    ) -> Writing {
         let sent = match self.socket.writable() {
             Ok(()) if self.socket.output_is_long() => self.socket.flush(),
             Ok(()) => Ok(Sent::All),
@@ -81,15 +87,17 @@ impl Session {
                 Ok(()) => Writing::Done(values),
                 Err(error) => Writing::Done(Values::error(error)),
             },
-            Writing::Waits => Writing::Waits,
+            other => other,
         }
     }
 
     fn shut_down(&self) -> Result<(), Value> {
-        self.connection().shutdown_write().map_err(|errno| error_value(SocketError::System(errno)))
+        self.connection()
+            .shutdown_write()
+            .map_err(|errno| error_value(SocketError::System(errno)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn printed(
         &self,
         sent: Result<Sent, SocketError>,
@@ -102,7 +110,7 @@ impl Session {
                 self.wait_for(Wait::Flush(Flushed::Bytes(len)));
                 Writing::Waits
             }
-            Ok(_) => Writing::Done(Flushed::Bytes(len).values()),
+            Ok(_) => Writing::Sent(len),
             Err(error) => Writing::Done(Values::error(self.write_error(error))),
         }
     }
@@ -118,7 +126,11 @@ impl Session {
     fn write_error(&self, error: SocketError) -> Value {
         match error {
             SocketError::System(errno) => {
-                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+                self.connection().write_log(
+                    Level::Info,
+                    errno,
+                    format_args!("send() failed"),
+                );
             }
             _ => self.connection().write_log(
                 Level::Err,
@@ -131,6 +143,7 @@ impl Session {
 
     /// Sends what the last resume printed. What the kernel does not take goes
     /// out while the coroutine waits for whatever it waits for.
+    #[inline(always)]
     pub(super) fn flush_joined(&self) {
         match self.socket.flush() {
             Ok(Sent::Blocked) => {
@@ -139,7 +152,11 @@ impl Session {
             }
             Ok(_) => {}
             Err(SocketError::System(errno)) => {
-                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+                self.connection().write_log(
+                    Level::Info,
+                    errno,
+                    format_args!("send() failed"),
+                );
             }
             // Told already, to the call or to the log.
             Err(_) => {}
@@ -219,11 +236,17 @@ impl Session {
             }
             (Some(None), _) => self.wake(Values::NONE),
             (None, Some(SocketError::System(errno))) => {
-                self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+                self.connection().write_log(
+                    Level::Info,
+                    errno,
+                    format_args!("send() failed"),
+                );
             }
             (None, _) => {}
         }
-        if matches!(*self.wait.borrow(), Wait::NextRequest) && self.stage.get() == Stage::Serving {
+        if matches!(*self.wait.borrow(), Wait::NextRequest)
+            && self.stage.get() == Stage::Serving
+        {
             self.park();
         }
     }
@@ -233,7 +256,11 @@ impl Session {
         self.write_deadline.set(None);
         let lost = self.socket.queued();
         self.socket.abandon_output(SocketError::Closed);
-        self.connection().write_log(Level::Err, 0, format_args!("lua tcp socket write timed out"));
+        self.connection().write_log(
+            Level::Err,
+            0,
+            format_args!("lua tcp socket write timed out"),
+        );
         if self.stage.get() == Stage::Flushing {
             return self.close();
         }
