@@ -267,14 +267,15 @@ PEERS = {cls.name: cls for cls in
          (Ours, HAProxy, StreamReturn, StreamProxy, EpollEcho)}
 
 
-def setup():
-    """What both commands need first: limits, signals, the load generator."""
+def setup(build=True):
+    """What all commands need first: limits, signals, the load generator."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--locked"],
-                   cwd=HERE / "load", check=True)
+    if build:
+        subprocess.run(["cargo", "build", "--release", "--quiet", "--locked"],
+                       cwd=HERE / "load", check=True)
 
 
 def chosen(names):
