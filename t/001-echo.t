@@ -290,7 +290,7 @@ process_by_lua_block {
 --- request_parts eval
 my $size = $ENV{TEST_SLOW} ? 20000 : 8_000_000;
 [
-    [connect => 'rcvbuf=8192'],
+    [connect => 'rcvbuf=65536'],
     ['stop_reading'],
     [send => "$size\n"],
     ['sync'],
