@@ -55,9 +55,10 @@ expect_eof
 
 === wait: print that waits in a coroutine
 --- tcp_server_config
+listen 127.0.0.1:$TEST_PORT sndbuf=32k;
 process_by_lua_block {
     local f = coroutine.wrap(function()
-        local n, err = ngx.print(("0123456789"):rep(800000))
+        local n, err = ngx.print(("0123456789"):rep(100000))
         coroutine.yield(n)
         return "end"
     end)
@@ -69,10 +70,10 @@ connect rcvbuf=8192
 stop_reading
 sync
 start_reading
-expect "0123456789" x 800000
-expect "8000000end"
+expect "0123456789" x 100000
+expect "1000000end"
 expect_eof
---- skip_mode: slow: 8 MB byte by byte
+--- skip_mode: slow: 1 MB byte by byte
 --- no_error_log
 [error]
 
