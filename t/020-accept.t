@@ -85,6 +85,7 @@ server {
 }
 --- response chomp
 hello
+--- no_reload: the block before it listens on 127.0.0.1 of that port
 --- error_log
 ~ \[info\] \d+#\d+: \*\d+ client 127\.0\.0\.1 connected to 0\.0\.0\.0:$TEST_PORT$
 --- no_error_log

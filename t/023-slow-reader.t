@@ -106,6 +106,7 @@ close
 print: nil,timeout,true
 ~ \[error\] .*lua tcp socket write timed out while running Lua, client: 127\.0\.0\.1
 attempt to send data on a closed/invalid socket
+--- skip_mode: slow: takes a byte at a time for ever
 
 
 === send_timeout: begins anew whenever the client takes something
@@ -260,6 +261,7 @@ A: connect
 A: close
 --- no_error_log
 [alert]
+--- skip_mode: slow: takes a byte at a time for ever
 
 
 === output that is queued while parked, to a reader that stalls
@@ -286,6 +288,7 @@ read_all
 --- no_error_log
 [alert]
 next request
+--- skip_mode: slow: takes a byte at a time for ever
 
 
 === a pipelining client that does not read, until it does

@@ -305,17 +305,17 @@ failed to load Lua code: cannot open $TEST_DIR/conf: is a directory
 
 === process_by_lua_file: broken when it comes later
 --- tcp_server_config
-process_by_lua_file later.lua;
+process_by_lua_file broken-later.lua;
 --- repeat: 1
 --- request_parts
 A: expect_eof
-write_file later.lua "ngx.say('here'"
+write_file broken-later.lua "ngx.say('here'"
 B: expect_eof
-write_file later.lua "ngx.say('mended')"
+write_file broken-later.lua "ngx.say('mended')"
 C: expect "mended\n"
 C: expect_eof
 --- error_log
-failed to load Lua code: $TEST_DIR/later.lua:1: ')' expected near '<eof>'
+failed to load Lua code: $TEST_DIR/broken-later.lua:1: ')' expected near '<eof>'
 
 
 === source: the first line may begin with #!

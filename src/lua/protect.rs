@@ -1,19 +1,34 @@
 //! Calls that may raise a Lua error where no pcall of a script is below.
 //!
-//! Pushing a received string on a suspended coroutine allocates, and may run a
+//! Pushing a received string for a suspended coroutine allocates, and may run a
 //! step of the collector with somebody's failing `__gc`: without a handler on
-//! the C stack such an error ends the process. `lua_pcall` around every push
-//! would cost 270 instructions, an eighth of an echo. LuaJIT raises its errors
-//! as exceptions of the platform's unwinder (on x86-64 always, see "External
-//! unwinding" in its lj_err.c, and its documentation: C++ can catch them by
-//! `catch (...)`). So here is the part of `catch (...)` that Rust lacks, for
-//! the price of a call: a frame whose personality takes every exception.
+//! the C stack such an error ends the process. It is pushed on the main thread
+//! and moved: a finalizer runs on the thread that collects, and an error in it,
+//! even a caught one, makes that thread forget that it is suspended (LuaJIT's
+//! lj_err_throw() sets its status).
+//!
+//! `lua_pcall` around every push would cost 270 instructions, an eighth of an
+//! echo. LuaJIT raises its errors as exceptions of the platform's unwinder (on
+//! x86-64 always, see "External unwinding" in its lj_err.c, and its
+//! documentation: C++ can catch them by `catch (...)`). So here is the part of
+//! `catch (...)` that Rust lacks, for the price of a call: a frame whose
+//! personality takes every exception.
 
 use std::ffi::{c_int, c_void};
 
+use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
 use super::value::Values;
+
+/// What is pushed, and where it goes.
+struct Job<'a> {
+    to: *mut lua_State,
+    values: &'a Values,
+}
+
+/// What may raise.
+type Body = unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void);
 
 /// Pushes `values` on the suspended thread `to`. False: a Lua error was
 /// raised instead, and its text is on top of the thread's stack; the thread
@@ -28,15 +43,27 @@ pub(super) unsafe fn push(
     to: *mut lua_State,
     values: &Values,
 ) -> bool {
-    // SAFETY: do_push gets what it expects; it owns nothing to drop, so an
-    // exception may cross it.
-    unsafe { imp::push(main, to, (&raw const *values).cast_mut().cast()) }
+    let mut job = Job { to, values };
+    // SAFETY: do_push gets what it expects; neither it nor the job owns what
+    // would have to be dropped, so an exception may cross them. An error's
+    // text is on top of the main thread, maybe over values pushed before it.
+    unsafe {
+        let top = lua::lua_gettop(main);
+        if imp::call(do_push, main, (&raw mut job).cast()) {
+            return true;
+        }
+        lua::lua_xmove(main, to, 1);
+        lua::lua_settop(main, top);
+        false
+    }
 }
 
-unsafe extern "C-unwind" fn do_push(to: *mut lua_State, values: *mut c_void) {
+unsafe extern "C-unwind" fn do_push(main: *mut lua_State, job: *mut c_void) {
     // SAFETY: called by push() with its arguments.
     unsafe {
-        (*values.cast_const().cast::<Values>()).push(to);
+        let job = job.cast::<Job>();
+        let n = (*job).values.push(main);
+        lua::lua_xmove(main, (*job).to, n);
     }
 }
 
@@ -44,26 +71,21 @@ unsafe extern "C-unwind" fn do_push(to: *mut lua_State, values: *mut c_void) {
 mod imp {
     use std::arch::global_asm;
 
-    use super::{c_int, c_void, do_push, lua_State};
-
-    /// What `ngx_tcp_lua_catch` calls.
-    type Body = unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void);
+    use super::{Body, c_int, c_void, lua_State};
 
     unsafe extern "C" {
-        /// Calls `body(to, data)`; 0 when it returns, 1 when an exception
+        /// Calls `body(main, data)`; 0 when it returns, 1 when an exception
         /// ends it.
-        fn ngx_tcp_lua_catch(body: Body, to: *mut lua_State, data: *mut c_void) -> c_int;
+        fn ngx_tcp_lua_catch(body: Body, main: *mut lua_State, data: *mut c_void) -> c_int;
 
         static ngx_tcp_lua_catch_landing: u8;
     }
 
-    pub(super) unsafe fn push(
-        _main: *mut lua_State,
-        to: *mut lua_State,
-        values: *mut c_void,
-    ) -> bool {
-        // SAFETY: by the duties of the outer push().
-        unsafe { ngx_tcp_lua_catch(do_push, to, values) == 0 }
+    /// False when an exception has ended `body(main, data)`.
+    #[inline]
+    pub(super) unsafe fn call(body: Body, main: *mut lua_State, data: *mut c_void) -> bool {
+        // SAFETY: by the duties of push().
+        unsafe { ngx_tcp_lua_catch(body, main, data) == 0 }
     }
 
     // The frame is one return address and eight bytes that align the stack.
@@ -146,42 +168,30 @@ mod imp {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod imp {
-    //! Elsewhere LuaJIT may unwind by itself, so by `lua_cpcall`. What it
-    //! calls runs on the main thread, where an error finds its handler.
+    //! Elsewhere LuaJIT may unwind by itself, so by `lua_cpcall`.
 
     use mlua::ffi as lua;
 
-    use super::{c_int, c_void, do_push, lua_State};
+    use super::{Body, c_int, c_void, lua_State};
 
-    struct Job {
-        to: *mut lua_State,
-        values: *mut c_void,
+    struct Inner {
+        body: Body,
+        data: *mut c_void,
     }
 
-    pub(super) unsafe fn push(
-        main: *mut lua_State,
-        to: *mut lua_State,
-        values: *mut c_void,
-    ) -> bool {
-        let mut job = Job { to, values };
-        // SAFETY: the main thread is idle, by the duty of the outer push(),
-        // and the job outlives the call.
-        unsafe {
-            let done = lua::lua_cpcall(main, run, (&raw mut job).cast()) == lua::LUA_OK;
-            if !done {
-                lua::lua_xmove(main, to, 1);
-            }
-            done
-        }
+    /// False when an error has ended `body(main, data)`.
+    pub(super) unsafe fn call(body: Body, main: *mut lua_State, data: *mut c_void) -> bool {
+        let mut inner = Inner { body, data };
+        // SAFETY: the main thread is idle, by the duty of push(), and `inner`
+        // outlives the call.
+        unsafe { lua::lua_cpcall(main, run, (&raw mut inner).cast()) == lua::LUA_OK }
     }
 
     unsafe extern "C-unwind" fn run(main: *mut lua_State) -> c_int {
-        // SAFETY: called by catch() with its job.
+        // SAFETY: called by call() with its argument.
         unsafe {
-            let job = lua::lua_touserdata(main, 1).cast::<Job>();
-            let before = lua::lua_gettop(main);
-            do_push(main, (*job).values);
-            lua::lua_xmove(main, (*job).to, lua::lua_gettop(main) - before);
+            let inner = lua::lua_touserdata(main, 1).cast::<Inner>();
+            ((*inner).body)(main, (*inner).data);
         }
         0
     }
