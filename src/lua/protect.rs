@@ -76,14 +76,22 @@ mod imp {
     unsafe extern "C" {
         /// Calls `body(main, data)`; 0 when it returns, 1 when an exception
         /// ends it.
-        fn ngx_tcp_lua_catch(body: Body, main: *mut lua_State, data: *mut c_void) -> c_int;
+        fn ngx_tcp_lua_catch(
+            body: Body,
+            main: *mut lua_State,
+            data: *mut c_void,
+        ) -> c_int;
 
         static ngx_tcp_lua_catch_landing: u8;
     }
 
     /// False when an exception has ended `body(main, data)`.
     #[inline]
-    pub(super) unsafe fn call(body: Body, main: *mut lua_State, data: *mut c_void) -> bool {
+    pub(super) unsafe fn call(
+        body: Body,
+        main: *mut lua_State,
+        data: *mut c_void,
+    ) -> bool {
         // SAFETY: by the duties of push().
         unsafe { ngx_tcp_lua_catch(body, main, data) == 0 }
     }
@@ -180,7 +188,11 @@ mod imp {
     }
 
     /// False when an error has ended `body(main, data)`.
-    pub(super) unsafe fn call(body: Body, main: *mut lua_State, data: *mut c_void) -> bool {
+    pub(super) unsafe fn call(
+        body: Body,
+        main: *mut lua_State,
+        data: *mut c_void,
+    ) -> bool {
         let mut inner = Inner { body, data };
         // SAFETY: the main thread is idle, by the duty of push(), and `inner`
         // outlives the call.
