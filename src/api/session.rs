@@ -40,13 +40,14 @@ fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
         return Outcome::error(Value::Str("seen eof"));
     }
     // One string is the usual argument: no copy but the kernel's if it is long.
-    if !newline && call.len() == 1 {
-        if let Some(bytes) = call.bytes(1) {
-            if bytes.is_empty() {
-                return Outcome::error(Value::Str("will send nothing"));
-            }
-            return written(session.print(bytes, || call.can_wait()));
+    if !newline
+        && call.len() == 1
+        && let Some(bytes) = call.bytes(1)
+    {
+        if bytes.is_empty() {
+            return Outcome::error(Value::Str("will send nothing"));
         }
+        return written(session.print(bytes, || call.can_wait()));
     }
     let queued = session.socket.write_with(|out| {
         for i in 1..=call.len() {

@@ -11,7 +11,7 @@ use crate::text::{hash, sql};
 
 pub const FUNCTIONS: &[Function] = &[
     function("escape_uri", escape_uri),
-    function("unescape_uri", |call| one(call, |s, out| uri::unescape_uri(s, out))),
+    function("unescape_uri", |call| one(call, uri::unescape_uri)),
     function("encode_base64", encode_base64),
     function("decode_base64", |call| decode_base64(call, Alphabet::Standard)),
     function("encode_base64url", |call| {

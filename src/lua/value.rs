@@ -77,7 +77,7 @@ pub struct Values {
     len: u8,
 }
 
-static VALUES: Local<Cell<[Value; 3]>> = Local::new(Cell::new([Value::Nil; 3]));
+static VALUES: Local<[Cell<Value>; 3]> = Local::new([const { Cell::new(Value::Nil) }; 3]);
 
 impl Values {
     /// No values.
@@ -102,7 +102,10 @@ impl Values {
     /// Three values.
     #[inline]
     pub fn three(a: Value, b: Value, c: Value) -> Values {
-        VALUES.set([a, b, c]);
+        let slots = Values::slots();
+        slots[0].set(a);
+        slots[1].set(b);
+        slots[2].set(c);
         Values { len: 3 }
     }
 
@@ -141,7 +144,7 @@ impl Values {
 
     #[inline(always)]
     fn slots() -> &'static [Cell<Value>; 3] {
-        VALUES.as_array_of_cells()
+        &VALUES
     }
 }
 

@@ -380,8 +380,8 @@ impl Drop for Vm {
 fn install(lua: &Lua, table: &Table, functions: &[Function]) -> mlua::Result<()> {
     for function in functions {
         // SAFETY: made by native::function(), which upholds Lua's rules.
-        table
-            .raw_set(function.name, unsafe { lua.create_c_function(function.entry)? })?;
+        let entry = unsafe { lua.create_c_function(function.entry)? };
+        table.raw_set(function.name, entry)?;
     }
     Ok(())
 }

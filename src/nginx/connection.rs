@@ -1,26 +1,25 @@
-//! A client's or peer's connection: reads, writes, events, timers, log context.
+//! A client's connection: its life, its handler, its log context. Reading and
+//! writing are in `io.rs`, events and timers in `events.rs`.
 //!
 //! `Connection` owns its `ngx_connection_t` until `close()`; after that every
 //! method answers as for a closed socket. `c->data` holds a strong reference
 //! to the handler, so that a handler lives until its connection is closed.
 
+mod events;
+mod io;
+
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
 use std::fmt;
-use std::io::IoSlice;
 use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::{
-    NGX_OK, ngx_add_timer, ngx_close_connection, ngx_connection_t, ngx_del_timer,
-    ngx_destroy_pool, ngx_event_t, ngx_handle_read_event, ngx_handle_write_event,
-    ngx_log_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events,
-    ngx_reusable_connection, ngx_use_accept_mutex, u_char,
+    ngx_close_connection, ngx_connection_t, ngx_destroy_pool, ngx_event_t, ngx_log_t,
+    ngx_reusable_connection, u_char,
 };
 
-use super::Msec;
 use super::guard::guard;
-use super::io::Io;
 use super::log::{Level, Log};
 use super::stat;
 
@@ -81,22 +80,17 @@ impl Connection {
     }
 
     /// Writes error lines of this connection to `log`'s file, at its level.
-    pub fn set_log(&self, log: *mut ngx_log_t) {
-        if let Some(c) = self.get() {
-            if !log.is_null() {
-                // SAFETY: both are live; a server's log lives with its cycle,
-                // which nginx keeps while it has connections.
-                unsafe {
-                    // The macro ngx_set_connection_log of ngx_log.h.
-                    let own = (*c).log;
-                    (*own).file = (*log).file;
-                    (*own).next = (*log).next;
-                    (*own).writer = (*log).writer;
-                    (*own).wdata = (*log).wdata;
-                    if (*own).log_level & LOG_DEBUG_CONNECTION == 0 {
-                        (*own).log_level = (*log).log_level;
-                    }
-                }
+    pub fn set_log(&self, log: Log) {
+        let Some(c) = self.get() else { return };
+        // SAFETY: both are live. The macro ngx_set_connection_log of ngx_log.h.
+        unsafe {
+            let (own, log) = ((*c).log, log.as_ptr());
+            (*own).file = (*log).file;
+            (*own).next = (*log).next;
+            (*own).writer = (*log).writer;
+            (*own).wdata = (*log).wdata;
+            if (*own).log_level & LOG_DEBUG_CONNECTION == 0 {
+                (*own).log_level = (*log).log_level;
             }
         }
     }
@@ -162,311 +156,6 @@ impl Connection {
         })
     }
 
-    /// Reads what is there.
-    ///
-    /// Not through `c->recv`: nginx's asks the kernel by FIONREAD whenever the
-    /// buffer came out full, and refuses to read before the first event.
-    #[inline]
-    pub fn recv(&self, buf: &mut [u8]) -> Io {
-        // SAFETY: the bytes of a slice may be written.
-        unsafe { self.recv_raw(buf.as_mut_ptr(), buf.len()) }
-    }
-
-    /// As recv(), up to `max` bytes to the end of a vector. What it has no
-    /// room for yet is not zeroed first.
-    pub fn recv_to(&self, buf: &mut Vec<u8>, max: usize) -> Io {
-        buf.reserve(max);
-        let free = buf.spare_capacity_mut();
-        // SAFETY: `max` bytes are reserved; recv() has written the `n` that
-        // then become part of the vector.
-        unsafe {
-            let io = self.recv_raw(free.as_mut_ptr().cast(), max);
-            if let Io::Done(n) = io {
-                buf.set_len(buf.len() + n);
-            }
-            io
-        }
-    }
-
-    /// # Safety
-    /// - `len` bytes at `data` may be written.
-    #[inline]
-    unsafe fn recv_raw(&self, data: *mut u8, len: usize) -> Io {
-        let Some(c) = self.get() else { return Io::Eof };
-        // SAFETY: `c` and its events are live until close(); recv() writes at
-        // most `len` bytes.
-        unsafe {
-            let rev = (*c).read;
-            loop {
-                let n = libc::recv((*c).fd, data.cast(), len, 0);
-                if n > 0 {
-                    // A short read has drained the socket: the kernel makes a
-                    // new edge for whatever comes later, FIN included. A FIN
-                    // that the event already told of makes none.
-                    if (n as usize) < len && (*rev).pending_eof() == 0 {
-                        (*rev).set_ready(0);
-                    }
-                    return Io::Done(n as usize);
-                }
-                if n == 0 {
-                    (*rev).set_ready(0);
-                    (*rev).set_eof(1);
-                    return Io::Eof;
-                }
-                match errno() {
-                    libc::EINTR => continue,
-                    libc::EAGAIN => {
-                        (*rev).set_ready(0);
-                        return Io::Again;
-                    }
-                    error => {
-                        (*rev).set_ready(0);
-                        (*rev).set_error(1);
-                        return Io::Error(error);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Looks whether the other side is gone, without taking bytes.
-    pub fn peek(&self) -> Io {
-        let Some(c) = self.get() else { return Io::Eof };
-        let mut byte = 0u8;
-        // SAFETY: the fd is open until close(); one byte is written to `byte`.
-        let n = unsafe { libc::recv((*c).fd, (&raw mut byte).cast(), 1, libc::MSG_PEEK) };
-        match n {
-            0 => Io::Eof,
-            n if n > 0 => Io::Done(n as usize),
-            _ => match errno() {
-                libc::EAGAIN | libc::EINTR => {
-                    self.set_read_ready(false);
-                    Io::Again
-                }
-                error => Io::Error(error),
-            },
-        }
-    }
-
-    /// How many bytes the kernel holds that nobody has read.
-    pub fn unread_in_kernel(&self) -> usize {
-        let Some(c) = self.get() else { return 0 };
-        let mut n: libc::c_int = 0;
-        // SAFETY: the fd is open until close(); FIONREAD writes one int.
-        match unsafe { libc::ioctl((*c).fd, libc::FIONREAD, &raw mut n) } {
-            0 => n.max(0) as usize,
-            _ => 0,
-        }
-    }
-
-    /// Hands as much as possible to the kernel, in one call.
-    #[inline]
-    pub fn send(&self, data: &[u8]) -> Io {
-        let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
-        // SAFETY: the fd is open until close(); send() reads `data` only.
-        let n = unsafe {
-            libc::send((*c).fd, data.as_ptr().cast(), data.len(), libc::MSG_NOSIGNAL)
-        };
-        self.sent(n, data.len())
-    }
-
-    /// As send(), from two pieces.
-    pub fn send_two(&self, first: &[u8], second: &[u8]) -> Io {
-        let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
-        let pieces = [IoSlice::new(first), IoSlice::new(second)];
-        // SAFETY: IoSlice has the layout of iovec; the fd is open until
-        // close(). nginx ignores SIGPIPE.
-        let n = unsafe { libc::writev((*c).fd, pieces.as_ptr().cast(), 2) };
-        self.sent(n, first.len() + second.len())
-    }
-
-    fn sent(&self, n: isize, wanted: usize) -> Io {
-        let error = if n < 0 { errno() } else { 0 };
-        let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
-        // SAFETY: `c` and its write event are live until close().
-        unsafe {
-            if n >= 0 {
-                (*c).sent += n as libc::off_t;
-                if (n as usize) < wanted {
-                    (*(*c).write).set_ready(0);
-                }
-                return Io::Done(n as usize);
-            }
-            (*(*c).write).set_ready(0);
-            match error {
-                libc::EAGAIN => Io::Again,
-                libc::EINTR => {
-                    (*(*c).write).set_ready(1);
-                    Io::Again
-                }
-                error => {
-                    (*(*c).write).set_error(1);
-                    Io::Error(error)
-                }
-            }
-        }
-    }
-
-    /// Whether the last event (or nobody yet) said there is something to read.
-    #[inline]
-    pub fn read_ready(&self) -> bool {
-        // SAFETY: live until close().
-        self.get().is_some_and(|c| unsafe { (*(*c).read).ready() != 0 })
-    }
-
-    /// Whether more than `n` bytes were sent in all, and the other side has
-    /// not acknowledged the last of them.
-    pub fn has_unacknowledged(&self, n: usize) -> bool {
-        self.get().is_some_and(|c| {
-            let mut left: libc::c_int = 0;
-            // SAFETY: the fd is open until close(); SIOCOUTQ, which libc has
-            // under its other name TIOCOUTQ (tcp(7)), writes an int.
-            unsafe {
-                (*c).sent > n as libc::off_t
-                    && libc::ioctl((*c).fd, libc::TIOCOUTQ, &raw mut left) == 0
-                    && left > 0
-            }
-        })
-    }
-
-    /// Makes the next receive try the socket, or wait for an event.
-    pub fn set_read_ready(&self, ready: bool) {
-        if let Some(c) = self.get() {
-            // SAFETY: live until close().
-            unsafe { (*(*c).read).set_ready(ready as _) };
-        }
-    }
-
-    /// Asks for read events. With an edge-triggered method this is a system
-    /// call only the first time; with a level-triggered one it also stops
-    /// events that nobody takes. False: nginx could not.
-    #[inline]
-    pub fn watch_read(&self) -> bool {
-        // SAFETY: live until close().
-        self.get().is_some_and(|c| unsafe {
-            let rev = (*c).read;
-            (*rev).active() != 0 && (*rev).ready() == 0
-                || ngx_handle_read_event(rev, 0) == NGX_OK as isize
-        })
-    }
-
-    /// Asks for write events.
-    pub fn watch_write(&self) -> bool {
-        // SAFETY: live until close().
-        self.get().is_some_and(|c| unsafe {
-            ngx_handle_write_event((*c).write, 0) == NGX_OK as isize
-        })
-    }
-
-    /// Runs on_read later in this turn if workers take turns at accepting:
-    /// this one holds the accept mutex now, and the others wait for it. False
-    /// if they do not.
-    pub fn post_after_accept(&self) -> bool {
-        // SAFETY: the event is live; ngx_close_connection() takes posted
-        // events off their queue.
-        self.get().is_some_and(|c| unsafe {
-            let posts = ngx_use_accept_mutex != 0;
-            if posts {
-                ngx_post_event((*c).read, &raw mut ngx_posted_events);
-            }
-            posts
-        })
-    }
-
-    /// Runs on_read in the next turn of the event loop.
-    pub fn post_read(&self) {
-        if let Some(c) = self.get() {
-            // SAFETY: the event is live; ngx_close_connection() takes posted
-            // events off their queue.
-            unsafe {
-                hold_worker(c);
-                ngx_post_event((*c).read, &raw mut ngx_posted_next_events);
-            }
-        }
-    }
-
-    /// Runs on_write in the next turn of the event loop.
-    pub fn post_write(&self) {
-        if let Some(c) = self.get() {
-            // SAFETY: as in post_read().
-            unsafe {
-                hold_worker(c);
-                ngx_post_event((*c).write, &raw mut ngx_posted_next_events);
-            }
-        }
-    }
-
-    /// Makes the read timer fire in `msec` or before; see `Deadline`.
-    #[inline]
-    pub fn arm_read_timer(&self, msec: Msec) {
-        if let Some(c) = self.get() {
-            // SAFETY: live until close().
-            unsafe { arm_early((*c).read, msec) };
-        }
-    }
-
-    /// Makes the write timer fire in `msec` or before.
-    pub fn arm_write_timer(&self, msec: Msec) {
-        if let Some(c) = self.get() {
-            // SAFETY: live until close().
-            unsafe { arm_early((*c).write, msec) };
-        }
-    }
-
-    /// Takes the read timer out of nginx's tree.
-    pub fn cancel_read_timer(&self) {
-        if let Some(c) = self.get() {
-            // SAFETY: live until close(); deleted only if it is set.
-            unsafe {
-                if (*(*c).read).timer_set() != 0 {
-                    ngx_del_timer((*c).read);
-                }
-            }
-        }
-    }
-
-    /// Takes the write timer out of nginx's tree.
-    pub fn cancel_write_timer(&self) {
-        if let Some(c) = self.get() {
-            // SAFETY: as in cancel_read_timer().
-            unsafe {
-                if (*(*c).write).timer_set() != 0 {
-                    ngx_del_timer((*c).write);
-                }
-            }
-        }
-    }
-
-    /// Whether on_read was called because the timer fired; clears the mark.
-    #[inline]
-    pub fn take_read_timedout(&self) -> bool {
-        // SAFETY: live until close().
-        self.get().is_some_and(|c| unsafe {
-            let fired = (*(*c).read).timedout() != 0;
-            if fired {
-                (*(*c).read).set_timedout(0);
-            }
-            fired
-        })
-    }
-
-    /// Whether on_write was called because the timer fired; clears the mark.
-    pub fn take_write_timedout(&self) -> bool {
-        // SAFETY: live until close().
-        self.get().is_some_and(|c| unsafe {
-            let fired = (*(*c).write).timedout() != 0;
-            (*(*c).write).set_timedout(0);
-            fired
-        })
-    }
-
-    /// nginx wants the connection closed: it is out of connections or quits.
-    #[inline]
-    pub fn close_requested(&self) -> bool {
-        // SAFETY: live until close().
-        self.get().is_some_and(|c| unsafe { (*c).close() != 0 })
-    }
-
     /// Marks the connection as one that nginx may close when it quits (idle)
     /// and when it runs out of connections (reusable).
     pub fn set_parked(&self, parked: bool) {
@@ -484,16 +173,6 @@ impl Connection {
         if let Some(c) = self.get() {
             // SAFETY: live until close().
             unsafe { (*c).requests += 1 };
-        }
-    }
-
-    /// Tells the other side that nothing more will come.
-    pub fn shutdown_write(&self) -> Result<(), i32> {
-        let Some(c) = self.get() else { return Err(libc::EPIPE) };
-        // SAFETY: the fd is open until close().
-        match unsafe { libc::shutdown((*c).fd, libc::SHUT_WR) } {
-            0 => Ok(()),
-            _ => Err(errno()),
         }
     }
 
@@ -529,41 +208,6 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Arms `event` so that it fires in `msec` at the latest. One that is armed
-/// earlier stays: its handler finds that the time is not over and arms it
-/// anew, which costs less than a change of the timer tree for every wait.
-#[inline]
-unsafe fn arm_early(event: *mut ngx_event_t, msec: Msec) {
-    // SAFETY: the caller's event is live.
-    unsafe {
-        if (*event).timer_set() != 0 {
-            let left =
-                (*event).timer.key.wrapping_sub(super::time::current_msec()) as isize;
-            if left <= msec as isize {
-                return;
-            }
-            ngx_del_timer(event);
-        }
-        ngx_add_timer(event, msec);
-    }
-}
-
-/// An exiting worker waits for connections that have a timer, and not for
-/// posted events: gives the connection a timer if it has none. It fires late
-/// or never; the write handler takes it for an event.
-///
-/// # Safety
-/// - `c` is live.
-unsafe fn hold_worker(c: *mut ngx_connection_t) {
-    const LONG: Msec = 60_000;
-    // SAFETY: `c` and its events are live by the caller's duty.
-    unsafe {
-        if (*(*c).read).timer_set() == 0 && (*(*c).write).timer_set() == 0 {
-            ngx_add_timer((*c).write, LONG);
-        }
     }
 }
 
@@ -665,9 +309,4 @@ unsafe fn raw_bytes<'a>(data: *const u_char, len: usize) -> &'a [u8] {
     }
     // SAFETY: nginx's strings hold `len` bytes; the caller bounds the lifetime.
     unsafe { std::slice::from_raw_parts(data, len) }
-}
-
-fn errno() -> i32 {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *libc::__errno_location() }
 }

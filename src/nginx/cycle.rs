@@ -24,7 +24,7 @@ pub fn pid() -> i32 {
 pub fn worker_id() -> Option<usize> {
     // NGX_PROCESS_SINGLE is 0, NGX_PROCESS_WORKER is 3 (ngx_process_cycle.h).
     // SAFETY: set once when the process starts.
-    unsafe { matches!(ngx_process, 0 | 3).then(|| ngx_worker as usize) }
+    unsafe { matches!(ngx_process, 0 | 3).then(|| ngx_worker) }
 }
 
 /// Whether a master with workers runs, rather than a single process.

@@ -94,6 +94,12 @@ impl<H: Expire> Timer<H> {
     }
 }
 
+impl<H: Expire> Default for Timer<H> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<H: Expire> Drop for Timer<H> {
     fn drop(&mut self) {
         self.cancel();

@@ -41,6 +41,12 @@ impl Log {
         unsafe { Log(NonNull::new_unchecked((*ngx_cycle).log)) }
     }
 
+    /// The log of a level of the configuration, if it has one. nginx keeps a
+    /// cycle, and so its logs, while it has connections.
+    pub fn configured(log: *mut ngx_log_t) -> Option<Log> {
+        NonNull::new(log).map(Log)
+    }
+
     /// # Safety
     /// - `log` is not null and outlives every copy of the result.
     pub unsafe fn from_raw(log: *mut ngx_log_t) -> Log {

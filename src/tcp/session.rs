@@ -21,7 +21,7 @@ use crate::lua::{Coroutine, Resumed, Values};
 use crate::nginx::connection::{Connection, Handler};
 use crate::nginx::event::{Expire, Timer};
 use crate::nginx::guard::guard;
-use crate::nginx::log::Level;
+use crate::nginx::log::{Level, Log};
 use crate::nginx::time::{current_msec, now};
 use crate::nginx::{Msec, stat};
 use crate::socket::TcpSocket;
@@ -89,7 +89,9 @@ pub struct Session {
 
 /// Begins a session on a connection that nginx has just accepted.
 pub fn accept(connection: Connection, conf: &'static ServerConf) {
-    connection.set_log(conf.error_log());
+    if let Some(log) = Log::configured(conf.error_log()) {
+        connection.set_log(log);
+    }
     connection.write_log(
         Level::Info,
         0,
