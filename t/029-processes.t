@@ -181,6 +181,7 @@ process_by_lua_block {
 --- request_parts
 send "a"
 expect "a"
+sync
 signal QUIT
 expect_close
 wait_exit
