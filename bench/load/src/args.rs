@@ -15,6 +15,8 @@ modes
   line        the same with lines: each message ends in a line feed
   sleep       ten decimal digits K are sent; the server sleeps K times 1 ms,
               then sends them back. An operation is one wake-up
+  fair        echo --sliding, and one client more that sends a message each
+              --pace: the latencies are that client's
   connect     connect, send a request, read the answer up to the end, close
   idle        open connections, one echo on each, measure, one echo, close
   bulk-down   \"BYTES\\n\" is sent; that many bytes \"0123456789abcdef...\" come
@@ -29,6 +31,7 @@ options
   --seconds S     time at most (10)
   --warmup N      unmeasured messages of each connection before (20)
   --wakes K       for sleep: wake-ups a message (100)
+  --pace MS       for fair: from one message of the paced client to the next (5)
   --expect TEXT   for connect: nothing is sent, this is what comes
   --pid PID       server process whose CPU and memory to measure; repeatable
   --json          one JSON object instead of text
@@ -41,6 +44,7 @@ pub enum Mode {
     Echo,
     Line,
     Sleep,
+    Fair,
     Connect,
     Idle,
     BulkDown,
@@ -68,6 +72,7 @@ pub struct Options {
     pub time: Duration,
     pub warmup: u64,
     pub wakes: u64,
+    pub pace: Duration,
     pub expect: Option<String>,
     pub pids: Vec<u32>,
     pub json: bool,
@@ -75,10 +80,11 @@ pub struct Options {
 }
 
 impl Mode {
-    const NAMES: [(&'static str, Mode); 7] = [
+    const NAMES: [(&'static str, Mode); 8] = [
         ("echo", Mode::Echo),
         ("line", Mode::Line),
         ("sleep", Mode::Sleep),
+        ("fair", Mode::Fair),
         ("connect", Mode::Connect),
         ("idle", Mode::Idle),
         ("bulk-down", Mode::BulkDown),
@@ -114,6 +120,7 @@ impl Options {
             time: Duration::from_secs(10),
             warmup: 20,
             wakes: 100,
+            pace: Duration::from_millis(5),
             expect: None,
             pids: Vec::new(),
             json: false,
@@ -132,6 +139,9 @@ impl Options {
                 }
                 Long("warmup") => options.warmup = parser.value()?.parse()?,
                 Long("wakes") => options.wakes = parser.value()?.parse()?,
+                Long("pace") => {
+                    options.pace = Duration::from_millis(parser.value()?.parse()?);
+                }
                 Long("expect") => options.expect = Some(parser.value()?.string()?),
                 Long("pid") => options.pids.push(parser.value()?.parse()?),
                 Long("json") => options.json = true,
@@ -153,6 +163,9 @@ impl Options {
         });
         if matches!(options.mode, Mode::BulkDown | Mode::BulkEcho) {
             options.clients = 1;
+        }
+        if options.mode == Mode::Fair {
+            options.window = Window::Sliding;
         }
         options.check()?;
         Ok(options)

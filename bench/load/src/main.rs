@@ -10,6 +10,7 @@
 mod args;
 mod bulk;
 mod connect;
+mod fair;
 mod idle;
 mod kept;
 mod pattern;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     let outcome = match options.mode {
         Mode::Echo | Mode::Line | Mode::Sleep => kept::run(options)?,
+        Mode::Fair => fair::run(options)?,
         Mode::Connect => connect::run(options)?,
         Mode::Idle => idle::run(options)?,
         Mode::BulkDown => bulk::down(options)?,
