@@ -152,7 +152,7 @@ http {
     lua_package_path "/usr/share/lua/5.1/?.lua;;";
     server { listen 127.0.0.1:$TEST_PORT; location / { return 200 "I am $request_uri\n"; } }
 }
---- skip_if: -e '/usr/lib/nginx/modules/ngx_http_lua_module.so' ? '' : 'no lua module'
+--- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no lua module'
 --- clients: 10
 --- request eval
 "GET /\$TEST_CLIENT HTTP/1.0\r\n\r\n"

@@ -8,6 +8,7 @@ run_tests();
 __DATA__
 
 === http-lua: loaded first
+--- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no http-lua module'
 --- config
 load_module $TEST_MODULES_DIR/ndk_http_module.so;
 load_module $TEST_MODULES_DIR/ngx_http_lua_module.so;
@@ -54,6 +55,7 @@ C: expect_eof
 
 
 === http-lua: loaded last
+--- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no http-lua module'
 --- config
 load_module $TEST_MODULE;
 load_module $TEST_MODULES_DIR/ndk_http_module.so;
@@ -90,6 +92,7 @@ B: expect_eof
 
 
 === http-lua: one calls the other over the wire, both in coroutines
+--- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no http-lua module'
 --- config
 load_module $TEST_MODULE;
 load_module $TEST_MODULES_DIR/ndk_http_module.so;
@@ -143,6 +146,7 @@ http {
 
 
 === http-lua: errors and garbage of one do not touch the other
+--- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no http-lua module'
 --- config
 load_module $TEST_MODULES_DIR/ndk_http_module.so;
 load_module $TEST_MODULE;
@@ -189,6 +193,7 @@ http boom
 
 
 === http-lua: a script that compiles to machine code in both
+--- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no http-lua module'
 --- config
 load_module $TEST_MODULES_DIR/ndk_http_module.so;
 load_module $TEST_MODULES_DIR/ngx_http_lua_module.so;
@@ -229,6 +234,7 @@ B: expect_eof
 
 
 === http-lua: reloads, with both
+--- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no http-lua module'
 --- config
 load_module $TEST_MODULES_DIR/ndk_http_module.so;
 load_module $TEST_MODULES_DIR/ngx_http_lua_module.so;
