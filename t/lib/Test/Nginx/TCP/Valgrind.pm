@@ -17,7 +17,7 @@ our @EXPORT_OK = qw(valgrind_command valgrind_problems);
 
 sub valgrind_command {
     my ($dir) = @_;
-    return (qw(valgrind --tool=memcheck --leak-check=full
+    return (qw(valgrind --tool=memcheck --leak-check=full --keep-debuginfo=yes
                --show-leak-kinds=definite --errors-for-leak-kinds=definite
                --num-callers=40 --xml=yes),
             "--xml-file=$dir/logs/valgrind.%p",
