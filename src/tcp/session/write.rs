@@ -246,6 +246,7 @@ impl Session {
         }
         if matches!(*self.wait.borrow(), Wait::NextRequest)
             && self.stage.get() == Stage::Serving
+            && !self.parked.get()
         {
             self.park();
         }
