@@ -19,3 +19,10 @@ pub use coroutine::{Coroutine, Resumed};
 pub use native::{Call, Function, Kind, Outcome, forget_wait, function, table_function};
 pub use value::{Value, Values};
 pub use vm::Vm;
+
+/// Frees the buffers of the Lua layer. nginx unloads the module when a process
+/// ends or drops a configuration, and nothing of it may stay behind.
+pub fn free_buffers() {
+    value::free_buffer();
+    native::free_buffer();
+}

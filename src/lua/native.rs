@@ -106,6 +106,11 @@ impl Outcome {
     }
 }
 
+/// Frees the text, when the process has done with the VM.
+pub(super) fn free_buffer() {
+    RAISED.take();
+}
+
 fn set_raised(text: fmt::Arguments<'_>) {
     let mut raised = RAISED.borrow_mut();
     raised.clear();

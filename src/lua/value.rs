@@ -163,6 +163,11 @@ pub fn build(build: impl FnOnce(&mut Vec<u8>)) -> Value {
     Value::bytes(&kept)
 }
 
+/// Frees the buffer, when the process has done with the VM.
+pub(super) fn free_buffer() {
+    KEPT.take();
+}
+
 /// A string value from an owned text.
 pub fn kept(text: String) -> Value {
     build(|out| out.extend_from_slice(text.as_bytes()))

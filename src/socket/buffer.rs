@@ -49,5 +49,6 @@ pub fn give(mut buffer: Vec<u8>) {
 /// Frees what is shared: the worker is about to exit.
 pub fn free_all() {
     SCRATCH.take();
+    super::tcp::free_line();
     FREE.take();
 }

@@ -75,6 +75,11 @@ pub struct TcpSocket {
 /// Lines with CRs inside are put together here.
 static LINE: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
 
+/// Frees what such lines left, when the process ends.
+pub(super) fn free_line() {
+    LINE.take();
+}
+
 impl TcpSocket {
     /// A socket over an accepted connection.
     pub fn new(connection: Connection) -> TcpSocket {

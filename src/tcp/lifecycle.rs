@@ -8,6 +8,7 @@ use super::current::Phase;
 use super::engine::{Engine, ScriptErrorKind};
 use super::listen::Sessions;
 use super::script::Script;
+use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::guard;
 use crate::nginx::listening;
@@ -18,6 +19,12 @@ use crate::socket::buffer;
 /// Makes the VM, runs init_by_lua and compiles every script that can be read.
 pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
     guard::install_hook();
+    let result = set_up(main);
+    lua::free_buffers();
+    result
+}
+
+fn set_up(main: &'static MainConf) -> ConfResult {
     let engine = Engine::new(main).map_err(|text| {
         ConfError::Text(format!("failed to create the Lua VM: {text}"))
     })?;
@@ -63,6 +70,7 @@ pub fn worker_exiting(main: &'static MainConf) {
         server.set_engine(None);
     }
     buffer::free_all();
+    lua::free_buffers();
 }
 
 fn run(main: &MainConf, script: Option<&Script>, phase: Phase) {
