@@ -9,6 +9,7 @@ pub mod io;
 pub mod listening;
 pub mod local;
 pub mod log;
+pub mod stack;
 pub mod stat;
 pub mod symbol;
 pub mod time;

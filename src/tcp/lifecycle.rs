@@ -13,12 +13,14 @@ use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::guard;
 use crate::nginx::listening;
 use crate::nginx::log::{Level, Log};
+use crate::nginx::stack;
 use crate::socket::buffer;
 
 /// The whole of `tcp {}` has been read and merged; nothing is opened yet.
 /// Makes the VM, runs init_by_lua and compiles every script that can be read.
 pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
     guard::install_hook();
+    stack::make_room();
     let result = set_up(main);
     lua::free_buffers();
     result
