@@ -59,12 +59,12 @@ lua tcp socket read timed out
 
 === read_timeout: no error when the bytes come in time, whatever came before
 --- tcp_server_config
-read_timeout 600ms;
+read_timeout 3s;
 process_by_lua_block {
     for i = 1, 4 do ngx.print(ngx.receive(2)) end
 }
 --- request_parts
-drip "abcdefgh" 0.2
+drip "abcdefgh" 0.5
 expect "abcdefgh"
 expect_eof
 --- no_error_log
