@@ -39,19 +39,23 @@ fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
     if session.eof_sent() {
         return Outcome::error(Value::Str("seen eof"));
     }
-    // One string is the usual argument: no copy but the kernel's if it is long.
-    if !newline
-        && call.len() == 1
-        && let Some(bytes) = call.bytes(1)
-    {
+    // The usual argument.
+    let string = if call.len() == 1 { call.bytes(1) } else { None };
+    if !newline && let Some(bytes) = string {
         if bytes.is_empty() {
             return Outcome::error(Value::Str("will send nothing"));
         }
+        // No copy but the kernel's if it is long.
         return written(session.print(bytes, || call.can_wait()));
     }
     let queued = session.socket.write_with(|out| {
-        for i in 1..=call.len() {
-            call.append(i, out).map_err(|error| (i, error))?;
+        match string {
+            Some(bytes) => out.extend_from_slice(bytes),
+            None => {
+                for i in 1..=call.len() {
+                    call.append(i, out).map_err(|error| (i, error))?;
+                }
+            }
         }
         if newline {
             out.push(b'\n');
@@ -157,11 +161,14 @@ fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
     if call.len() > 2 {
         return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));
     }
+    // First, as it costs less than to find that "*l" is not a number.
+    if let Some(pattern) = call.bytes(1).and_then(Pattern::from_name) {
+        return Ok(pattern);
+    }
     let Some(total) = call.number(1) else {
-        return match (call.kind(1), call.bytes(1).and_then(Pattern::from_name)) {
-            (Kind::None, _) => Ok(Pattern::Line),
-            (Kind::Nil, _) if call.len() == 1 => Ok(Pattern::Line),
-            (_, Some(pattern)) => Ok(pattern),
+        return match call.kind(1) {
+            Kind::None => Ok(Pattern::Line),
+            Kind::Nil if call.len() == 1 => Ok(Pattern::Line),
             _ => {
                 Err(Outcome::bad_argument(1, format_args!("expecting number parameter!")))
             }

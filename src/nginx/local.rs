@@ -4,7 +4,9 @@
 //! access to thread-local storage is a function call, and these are read on
 //! every API call.
 
+use std::cell::Cell;
 use std::ops::Deref;
+use std::ptr;
 
 /// A static that only the event loop's thread touches.
 pub struct Local<T>(T);
@@ -29,3 +31,42 @@ impl<T> Deref for Local<T> {
 // only tasks that a module hands to them, and this module hands them none. The
 // unit tests of the crate use no `Local`.
 unsafe impl<T> Sync for Local<T> {}
+
+/// A reference that is there while a function runs, for whatever that calls.
+pub struct Scoped<T>(Cell<*const T>);
+
+impl<T> Scoped<T> {
+    /// Outside of every `enter`.
+    pub const fn new() -> Self {
+        Self(Cell::new(ptr::null()))
+    }
+
+    /// Runs `f`, in which `with` gives `value`.
+    #[inline(always)]
+    pub fn enter<R>(&self, value: &T, f: impl FnOnce() -> R) -> R {
+        struct Reset<'a, T>(&'a Cell<*const T>, *const T);
+        impl<T> Drop for Reset<'_, T> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let before = self.0.replace(value);
+        let _reset = Reset(&self.0, before);
+        f()
+    }
+
+    /// Calls `f` with the value of the innermost `enter`.
+    #[inline(always)]
+    pub fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {
+        // SAFETY: set only by enter(), which outlives the call to us, whose
+        // borrow of the value lasts as long, and which takes it back when it
+        // returns or unwinds.
+        f(unsafe { self.0.get().as_ref() })
+    }
+}
+
+impl<T> Default for Scoped<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,10 +1,10 @@
 //! The session whose script is running, for the natives that it calls.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::session::Session;
-use crate::nginx::local::Local;
+use crate::nginx::local::{Local, Scoped};
 
 /// What Lua code runs for; `ngx.get_phase()` gives its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +37,13 @@ impl Phase {
     }
 }
 
-static SESSION: Local<RefCell<Option<Rc<Session>>>> = Local::new(RefCell::new(None));
+static SESSION: Local<Scoped<Rc<Session>>> = Local::new(Scoped::new());
 static PHASE: Local<Cell<Phase>> = Local::new(Cell::new(Phase::Init));
 
 /// Calls `f` with the running session, if a session's script is running.
-#[inline]
+#[inline(always)]
 pub fn with_session<R>(f: impl FnOnce(Option<&Rc<Session>>) -> R) -> R {
-    f(SESSION.borrow().as_ref())
+    SESSION.with(f)
 }
 
 /// The phase of the Lua code that is running.
@@ -52,13 +52,10 @@ pub fn phase() -> Phase {
 }
 
 /// Runs `f`, which runs Lua code for `session`.
-#[inline]
+#[inline(always)]
 pub fn enter_session<R>(session: &Rc<Session>, f: impl FnOnce() -> R) -> R {
-    SESSION.replace(Some(session.clone()));
     PHASE.set(Phase::Content);
-    let result = f();
-    SESSION.replace(None);
-    result
+    SESSION.enter(session, f)
 }
 
 /// Runs `f`, which runs Lua code of a phase without session.

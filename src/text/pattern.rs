@@ -17,7 +17,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr_iter, memchr2_iter};
+use memchr::{memchr, memchr_iter};
 
 /// What a receive call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,20 +142,17 @@ impl Scanner {
     fn scan_line(&mut self, buffered: &[u8]) -> Option<Found> {
         let unseen = buffered.get(self.scanned..)?;
 
-        for i in memchr2_iter(b'\n', b'\r', unseen) {
-            if unseen[i] == b'\r' {
-                self.crs += 1;
-                continue;
-            }
+        let (end, crs) = line_end(unseen);
+        self.crs += crs;
+        let Some(end) = end else {
+            self.scanned = buffered.len();
+            return None;
+        };
 
-            let line = &buffered[..self.scanned + i];
-            let mut found = Found::without_last_crs(line, self.crs);
-            found.drop += 1;
-            return Some(found);
-        }
-
-        self.scanned = buffered.len();
-        None
+        let mut found =
+            Found::without_last_crs(&buffered[..self.scanned + end], self.crs);
+        found.drop += 1;
+        Some(found)
     }
 }
 
@@ -166,6 +163,9 @@ impl Found {
 
     /// `line`, which has `crs` CRs: those at its end need not be copied around.
     fn without_last_crs(line: &[u8], crs: usize) -> Self {
+        if crs == 0 {
+            return Self::all(line.len());
+        }
         let last = line.iter().rev().take_while(|&&c| c == b'\r').count();
         Self { take: line.len() - last, drop: last, crs: crs - last }
     }
@@ -188,6 +188,27 @@ impl Found {
         out.extend(taken.iter().filter(|&&c| c != b'\r'));
         Cow::Owned(out)
     }
+}
+
+/// Where the LF is, and how many CRs are before it (or in all, without LF).
+fn line_end(bytes: &[u8]) -> (Option<usize>, usize) {
+    // Setting memchr's vectors up costs more than to look at a few bytes.
+    if bytes.len() <= 16 {
+        let mut crs = 0;
+        for (i, &c) in bytes.iter().enumerate() {
+            match c {
+                b'\n' => return (Some(i), crs),
+                b'\r' => crs += 1,
+                _ => {}
+            }
+        }
+        return (None, crs);
+    }
+    let end = memchr(b'\n', bytes);
+    let line = &bytes[..end.unwrap_or(bytes.len())];
+    // Most lines have none, or one at their end.
+    let crs = memchr(b'\r', line).map_or(0, |_| memchr_iter(b'\r', line).count());
+    (end, crs)
 }
 
 #[cfg(test)]
