@@ -209,7 +209,7 @@ expect_eof
 
 === receive: timeout gives what came, and the session goes on
 --- tcp_server_config
-read_timeout 300ms;
+read_timeout 1500ms;
 process_by_lua_block {
     local function show(...) ngx.say(select("#", ...), ...) end
     show(ngx.receive(4))

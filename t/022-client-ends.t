@@ -341,7 +341,7 @@ process_by_lua_block {
     ngx.print("in")
     ngx.sleep(0.1)
     local ok, err
-    for i = 1, 100 do
+    for i = 1, 1000 do
         ok, err = ngx.print("more")
         ngx.sleep(0.01)
         if not ok then break end

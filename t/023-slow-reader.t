@@ -113,7 +113,7 @@ attempt to send data on a closed/invalid socket
 --- tcp_config
 server {
     listen 127.0.0.1:$TEST_PORT sndbuf=16k;
-    send_timeout 700ms;
+    send_timeout 3s;
     process_by_lua_block {
         ngx.receive(1)
         local n, err = ngx.print(("x"):rep(600000))
@@ -124,19 +124,19 @@ server {
 connect rcvbuf=32768
 stop_reading
 send "a"
-pause 0.35
+pause 1
 start_reading
 expect_bytes 100000
 stop_reading
-pause 0.35
+pause 1
 start_reading
 expect_bytes 100000
 stop_reading
-pause 0.35
+pause 1
 start_reading
 expect_bytes 100000
 stop_reading
-pause 0.35
+pause 1
 start_reading
 expect_bytes 300000
 expect "600000,nil"

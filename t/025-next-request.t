@@ -70,7 +70,7 @@ client timed out
 
 === the read timer of the last receive does not end a parked client
 --- tcp_server_config
-read_timeout 200ms;
+read_timeout 1500ms;
 process_by_lua_block {
     while true do
         ngx.print(ngx.receive(2))
@@ -82,7 +82,7 @@ send "a"
 sync
 send "b"
 expect "ab"
-expect_nothing 0.6
+expect_nothing 1.8
 send "cd"
 expect "cd"
 half_close
@@ -93,9 +93,9 @@ timed out
 --- skip_mode: valgrind slow: measures time
 
 
-=== keepalive_timeout 500ms: an idle client is closed then
+=== keepalive_timeout: an idle client is closed then
 --- tcp_server_config
-keepalive_timeout 500ms;
+keepalive_timeout 2s;
 process_by_lua_block {
     while true do
         ngx.print(ngx.receive(1))
@@ -105,7 +105,7 @@ process_by_lua_block {
 --- request_parts
 send "a"
 expect "a"
-expect_nothing 0.3
+expect_nothing 0.5
 expect_eof
 --- error_log
 ~ \[info\] .*client timed out \(110: Connection timed out\) while lua_req_keepalive, client: 127\.0\.0\.1
@@ -113,9 +113,9 @@ expect_eof
 [error]
 
 
-=== keepalive_timeout 500ms: each request begins it anew
+=== keepalive_timeout: each request begins it anew
 --- tcp_server_config
-keepalive_timeout 500ms;
+keepalive_timeout 2s;
 process_by_lua_block {
     while true do
         ngx.print(ngx.receive(1))
@@ -125,13 +125,13 @@ process_by_lua_block {
 --- request_parts
 send "a"
 expect "a"
-expect_nothing 0.3
+expect_nothing 0.75
 send "b"
 expect "b"
-expect_nothing 0.3
+expect_nothing 0.75
 send "c"
 expect "c"
-expect_nothing 0.3
+expect_nothing 0.75
 expect_eof
 --- error_log
 client timed out
@@ -140,13 +140,13 @@ client timed out
 --- skip_mode: valgrind slow: measures time
 
 
-=== keepalive_timeout 500ms: does not run during a request
+=== keepalive_timeout: does not run during a request
 --- tcp_server_config
-keepalive_timeout 300ms;
+keepalive_timeout 1500ms;
 process_by_lua_block {
     ngx.wait_next_request()
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.6)
+    ngx.sleep(2)
     ngx.print(ngx.receive(1))
 }
 --- request_parts
@@ -163,8 +163,8 @@ client timed out
 
 === keepalive_timeout longer than the read timer that is left over
 --- tcp_server_config
-read_timeout 200ms;
-keepalive_timeout 600ms;
+read_timeout 1500ms;
+keepalive_timeout 3s;
 process_by_lua_block {
     ngx.receive(2)
     ngx.wait_next_request()
@@ -174,7 +174,7 @@ process_by_lua_block {
 send "a"
 sync
 send "b"
-expect_nothing 0.4
+expect_nothing 1.7
 expect_eof
 --- error_log
 client timed out
@@ -317,7 +317,7 @@ close
 --- tcp_server_config
 process_by_lua_block {
     local first = ngx.start_time()
-    ngx.receive(1)
+    ngx.print(ngx.receive(1))
     ngx.wait_next_request()
     ngx.receive(1)
     local second = ngx.start_time()
@@ -326,6 +326,7 @@ process_by_lua_block {
 }
 --- request_parts
 send "a"
+expect "a"
 pause 0.3
 send "b"
 expect "true true"

@@ -178,7 +178,7 @@ wait_exit
 
 === quit: a client that times out afterwards
 --- tcp_server_config
-read_timeout 500ms;
+read_timeout 1500ms;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
     ngx.print(select(2, ngx.receive(1)))

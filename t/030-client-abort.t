@@ -14,7 +14,7 @@ __DATA__
 lua_check_client_abort on;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.5)
+    ngx.sleep(1.5)
     ngx.log(ngx.WARN, "still running")
 }
 --- request_parts
@@ -22,7 +22,7 @@ send "a"
 expect "a"
 close
 wait_log "client prematurely closed connection"
-pause 0.7
+pause 1.7
 --- error_log
 ~ \[info\] .*client prematurely closed connection while running Lua, client: 127\.0\.0\.1
 --- no_error_log
@@ -35,7 +35,7 @@ still running
 lua_check_client_abort on;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.5)
+    ngx.sleep(3)
     ngx.log(ngx.WARN, "still running")
 }
 --- request_parts
@@ -55,7 +55,7 @@ still running
 lua_check_client_abort on;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.5)
+    ngx.sleep(1.5)
     ngx.log(ngx.WARN, "still running")
 }
 --- request_parts
@@ -63,7 +63,7 @@ send "a"
 expect "a"
 reset
 wait_log "client prematurely closed connection (104: Connection reset by peer)"
-pause 0.7
+pause 1.7
 --- no_error_log
 still running
 [error]
@@ -74,7 +74,7 @@ still running
 lua_check_client_abort on;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.5)
+    ngx.sleep(3)
     ngx.log(ngx.WARN, "still running")
 }
 --- request_parts
@@ -92,14 +92,14 @@ still running
 --- tcp_server_config
 lua_check_client_abort on;
 process_by_lua_block {
-    ngx.sleep(0.5)
+    ngx.sleep(1.5)
     ngx.log(ngx.WARN, "still running")
 }
 --- request_parts
 connect
 close
 wait_log "client prematurely closed connection"
-pause 0.6
+pause 1.7
 --- no_error_log
 still running
 [error]
@@ -227,7 +227,7 @@ prematurely
 lua_check_client_abort on;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
-    pcall(coroutine.wrap(function() ngx.sleep(0.5) end))
+    pcall(coroutine.wrap(function() ngx.sleep(1.5) end))
     ngx.log(ngx.WARN, "still running")
 }
 --- request_parts
@@ -235,7 +235,7 @@ send "a"
 expect "a"
 close
 wait_log "client prematurely closed connection"
-pause 0.6
+pause 1.7
 --- no_error_log
 still running
 [error]
@@ -297,22 +297,22 @@ lua_check_client_abort on;
 lua_check_client_abort off;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.2)
+    ngx.sleep(2)
     ngx.log(ngx.WARN, "one runs")
 }
 --- tcp_server_config2
 process_by_lua_block {
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.2)
+    ngx.sleep(1.5)
     ngx.log(ngx.WARN, "two runs")
 }
 --- request_parts
-A: connect 127.0.0.1:$TEST_PORT
-A: send "a"
-A: expect "a"
 B: connect 127.0.0.1:$TEST_PORT2
 B: send "b"
 B: expect "b"
+A: connect 127.0.0.1:$TEST_PORT
+A: send "a"
+A: expect "a"
 B: close
 A: close
 wait_log "one runs"

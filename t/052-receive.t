@@ -387,7 +387,7 @@ wait_log "then: nilclosed"
 
 === receive: timeout with a part, and the session goes on
 --- tcp_server_config
-read_timeout 200ms;
+read_timeout 1500ms;
 process_by_lua_block {
     local function show(...) ngx.say(select("#", ...), ":", ...) end
     show(ngx.receive(4))
@@ -425,13 +425,13 @@ lua tcp socket read timed out
 
 === receive: read_timeout is for the whole call
 --- tcp_server_config
-read_timeout 500ms;
+read_timeout 2s;
 process_by_lua_block {
     local data, err, part = ngx.receive(1000)
     ngx.say(data, " ", err, " ", #part > 0 and #part < 8)
 }
 --- request_parts
-drip "0123456789" 0.1
+drip "0123456789" 0.4
 expect "nil timeout true\n"
 --- error_log
 lua tcp socket read timed out
@@ -440,23 +440,23 @@ lua tcp socket read timed out
 
 === receive: each call has read_timeout for itself
 --- tcp_server_config
-read_timeout 600ms;
+read_timeout 2s;
 process_by_lua_block {
     for i = 1, 5 do ngx.print(ngx.receive(1)) end
 }
 --- request_parts
 send "a"
 expect "a"
-pause 0.2
+pause 0.6
 send "b"
 expect "b"
-pause 0.2
+pause 0.6
 send "c"
 expect "c"
-pause 0.2
+pause 0.6
 send "d"
 expect "d"
-pause 0.2
+pause 0.6
 send "e"
 expect "e"
 expect_eof

@@ -184,7 +184,7 @@ expect_eof
 
 === receive *l: timeout gives what came of the line, the rest comes later
 --- tcp_server_config
-read_timeout 200ms;
+read_timeout 1500ms;
 process_by_lua_block {
     local function show(...) ngx.say(select("#", ...), ":", ...) end
     show(ngx.receive("*l"))

@@ -116,7 +116,7 @@ wait_log "all: nil connection reset by peer abc"
 
 === receive *a: timeout gives what came
 --- tcp_server_config
-read_timeout 200ms;
+read_timeout 1500ms;
 process_by_lua_block {
     local function show(...) ngx.say(select("#", ...), ":", ...) end
     show(ngx.receive("*a"))

@@ -86,11 +86,11 @@ process_by_lua_block {
     ngx.say("awake after ", seconds)
 }
 --- request_parts
-A: send "1\n"
+A: send "2\n"
 B: send "0.01\n"
 B: expect "awake after 0.01\n"
 A: expect_nothing 0.01
-A: expect "awake after 1\n"
+A: expect "awake after 2\n"
 --- no_error_log
 [error]
 

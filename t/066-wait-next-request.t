@@ -167,7 +167,7 @@ lua tcp socket read timed out
 
 === wait_next_request: read_timeout does not count while parked
 --- tcp_server_config
-read_timeout 100ms;
+read_timeout 1500ms;
 process_by_lua_block {
     ngx.print(ngx.receive(1))
     ngx.wait_next_request()
@@ -176,7 +176,7 @@ process_by_lua_block {
 --- request_parts
 send "a"
 expect "a"
-expect_nothing 0.3
+expect_nothing 1.8
 send "b"
 expect "b"
 expect_eof

@@ -66,7 +66,7 @@ process_by_lua_block {
     ngx.print(n, f())
 }
 --- request_parts
-connect rcvbuf=8192
+connect rcvbuf=65536
 stop_reading
 sync
 start_reading
@@ -349,7 +349,7 @@ expect_eof
 
 === wait: a coroutine's local pcall sees closed and timeout as values
 --- tcp_server_config
-read_timeout 200ms;
+read_timeout 1500ms;
 process_by_lua_block {
     local f = coroutine.wrap(function()
         while true do coroutine.yield((select(2, ngx.receive(2)))) end

@@ -58,7 +58,7 @@ process_by_lua_block {
     ngx.print("end")
 }
 --- request_parts
-connect rcvbuf=8192
+connect rcvbuf=65536
 stop_reading
 sync
 start_reading
@@ -205,12 +205,12 @@ on
 
 === boundary: a wait abandoned in a receive leaves later waits alone
 --- tcp_server_config
-read_timeout 300ms;
+read_timeout 2s;
 process_by_lua_block {
     string.gsub("x", "x", function()
         coroutine.resume(coroutine.create(function() ngx.receive(1) end))
     end)
-    ngx.sleep(0.5)
+    ngx.sleep(2.3)
     ngx.say(ngx.receive("*l"))
     string.gsub("x", "x", function()
         coroutine.resume(coroutine.create(function() ngx.sleep(0.05) end))
@@ -220,7 +220,7 @@ process_by_lua_block {
 --- request_parts
 connect
 sync
-pause 0.6
+pause 2.5
 send "one\n"
 expect "one\n"
 pause 0.1
