@@ -52,6 +52,8 @@ D: reset
 E: close
 sync
 wait_log /recv\(\) failed/ 1
+wait_log "client prematurely closed connection" 2
+sync
 pause 0.1
 H2: connect 127.0.0.1:$TEST_PORT9
 H2: send "GET / HTTP/1.0\r\n\r\n"
@@ -82,6 +84,7 @@ server {
         elseif what == "sleep" then
             ngx.print("s")
             ngx.sleep(0.1)
+            ngx.log(ngx.WARN, "slept")
         elseif what == "linger" then
             ngx.print("l")
         elseif what == "coroutine" then
@@ -120,8 +123,9 @@ Linger: close
 Print: reset
 Part: reset
 Empty: close
+wait_log "slept"
 sync
-pause 0.3
+pause 0.1
 H: connect 127.0.0.1:$TEST_PORT9
 H: send "GET / HTTP/1.0\r\n\r\n"
 H: expect_like /Active connections: 1 \nserver accepts handled requests\n 11 11 11 \nReading: 0 Writing: 1 Waiting: 0/

@@ -26,12 +26,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -88,12 +92,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -152,12 +160,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -216,12 +228,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -281,12 +297,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -347,12 +367,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -412,12 +436,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -478,12 +506,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -545,12 +577,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -610,12 +646,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -678,12 +718,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -742,12 +786,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -807,12 +855,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -872,12 +924,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -935,12 +991,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -999,12 +1059,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -1065,12 +1129,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -1130,12 +1198,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -1195,12 +1267,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
@@ -1263,12 +1339,16 @@ local worker = require "worker"
 ngx.receive(1)
 -- The first round made what is kept for the next.
 local first = package.loaded.first
-local fds, memory = worker.fds(), worker.memory()
-for i = 1, 100 do
-    if not first or fds <= first.fds then break end
+local fds, since = worker.fds(), 0
+for i = 1, 200 do
+    -- The first has nothing to compare with: until none closes for a while.
+    if first and fds <= first.fds or since > 20 then break end
     ngx.sleep(0.02)
-    fds = worker.fds()
+    local now = worker.fds()
+    since = (first or now < fds) and 0 or since + 1
+    fds = now
 end
+local memory = worker.memory()
 package.loaded.first = first or {fds = fds, memory = memory}
 if not first then
     ngx.print("first")
