@@ -139,7 +139,7 @@ BLOCK
 
 my $lib = 't/lib';
 my $dir = tempdir(CLEANUP => 1);
-$ENV{TEST_NGINX_TIMEOUT} = 1;
+$ENV{TEST_NGINX_TIMEOUT} = 3;
 $ENV{TEST_NGINX_NO_SHUFFLE} = 1;
 delete $ENV{$_} for qw(TEST_NGINX_USE_HUP TEST_SLOW TEST_NGINX_USE_VALGRIND
                        TEST_NGINX_BLOCK);

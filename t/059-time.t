@@ -13,9 +13,10 @@ __DATA__
 === time, now: seconds since 1970, and with milliseconds
 --- tcp_server_config
 process_by_lua_block {
+    local before = os.time()
     ngx.update_time()
-    local time, now, os_time = ngx.time(), ngx.now(), os.time()
-    ngx.say(time == math.floor(time), " ", math.abs(time - os_time) <= 1)
+    local time, now, after = ngx.time(), ngx.now(), os.time()
+    ngx.say(time == math.floor(time), " ", time >= before and time <= after + 1)
     ngx.say(now >= time and now < time + 1, " ",
             math.abs(now * 1000 - math.floor(now * 1000 + 0.5)) < 0.01)
 }
