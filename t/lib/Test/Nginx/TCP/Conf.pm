@@ -18,6 +18,11 @@ our @EXPORT_OK = qw(write_file);
 my $NEEDS_RESTART = qr/^\s*(?:user|env|working_directory|use|lock_file
                            |pcre_jit|daemon)\s/mx;
 
+# A socket on all addresses of a port: while it is open the next configuration
+# cannot bind one of them.
+my $WILDCARD = qr/\blisten\s+(?:\*:|0\.0\.0\.0:|\[::\]:)?
+                  (?:\d+|\$\{?TEST_PORT\d*\}?)(?=[\s;])/x;
+
 
 # block: the sections, with their variables filled in; ports: $TEST_PORT...
 sub new {
@@ -43,7 +48,8 @@ sub reloadable {
     my $s = $self->{sections};
     my $text = join "\n", map { defined $s->{$_} ? $s->{$_} : () }
                           qw(main_config events config);
-    return !$self->single_process && $text !~ $NEEDS_RESTART;
+    return !$self->single_process && $text !~ $NEEDS_RESTART
+           && $self->{text} !~ $WILDCARD;
 }
 
 
