@@ -121,11 +121,11 @@ process_by_lua_block {
         local f = io.open("/proc/self/fdinfo/" .. fd)
         if f then n = n + 1 f:close() end
     end
-    ngx.print(n)
+    ngx.say(n)
 }
 --- request_parts
 A: connect 127.0.0.1:$TEST_PORT2
-A: expect_like /\A\d+/
+A: expect_like /\A\d+\n/
 A: expect_eof
 send "unread"
 expect "bye"
@@ -133,7 +133,7 @@ expect_eof
 half_close
 sync
 B: connect 127.0.0.1:$TEST_PORT2
-B: expect_like /\A\d+/
+B: expect_like /\A\d+\n/
 --- no_error_log
 [error]
 
