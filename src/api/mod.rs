@@ -1,7 +1,7 @@
 //! The `ngx.*` functions: a table a group, a file a group.
 //!
 //! To add one: its row and function here, a block in `t/`, an entry in
-//! `docs/api.md`; `tests.rs` fails while one of them is missing.
+//! `docs/api.md`; `tests/docs.rs` fails while one of them is missing.
 #![forbid(unsafe_code)]
 
 mod args;

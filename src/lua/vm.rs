@@ -206,15 +206,6 @@ impl Vm {
         }
     }
 
-    /// Bytes that the VM's heap holds.
-    pub fn memory(&self) -> usize {
-        // SAFETY: counting raises nothing.
-        unsafe {
-            let kib = lua::lua_gc(self.state, lua::LUA_GCCOUNT, 0) as usize;
-            kib * 1024 + lua::lua_gc(self.state, lua::LUA_GCCOUNTB, 0) as usize
-        }
-    }
-
     /// Calls `f` with `data` on the main thread, catching every Lua error.
     ///
     /// # Safety

@@ -130,11 +130,6 @@ impl Connection {
         self.log().write(level, errno, message);
     }
 
-    /// Whether close() has been called.
-    pub fn is_closed(&self) -> bool {
-        self.c.get().is_null()
-    }
-
     /// The client's address as text, without port.
     pub fn client_text(&self) -> &[u8] {
         self.get().map_or(b"", |c| {

@@ -1,7 +1,5 @@
 //! What a process knows of itself: its role, number and whether it is leaving.
 
-use std::ffi::c_int;
-
 use ngx::ffi::{
     NGX_CONF_UNSET, ngx_core_conf_t, ngx_core_module, ngx_cycle, ngx_exiting, ngx_pid,
     ngx_process, ngx_quit, ngx_terminate, ngx_worker,
@@ -25,12 +23,6 @@ pub fn worker_id() -> Option<usize> {
     // NGX_PROCESS_SINGLE is 0, NGX_PROCESS_WORKER is 3 (ngx_process_cycle.h).
     // SAFETY: set once when the process starts.
     unsafe { matches!(ngx_process, 0 | 3).then(|| ngx_worker) }
-}
-
-/// Whether a master with workers runs, rather than a single process.
-pub fn is_single() -> bool {
-    // SAFETY: as above.
-    unsafe { ngx_process == 0 as _ }
 }
 
 /// `worker_processes` of the running configuration.
@@ -59,9 +51,6 @@ pub fn prefix() -> Vec<u8> {
         if cycle.is_null() { Vec::new() } else { (*cycle).prefix.as_bytes().to_vec() }
     }
 }
-
-/// Exit status for errors of ours that nginx shall report at start.
-pub const ERROR: c_int = -1;
 
 /// nginx's version as a number, 1022001 for 1.22.1.
 pub fn nginx_version() -> u32 {
