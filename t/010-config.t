@@ -125,7 +125,6 @@ process_by_lua 'ngx.print("one")';
 --- tcp_server_config2
 listen $TEST_PORT;
 process_by_lua 'ngx.print("all")';
---- no_reload: the blocks around it listen on 127.0.0.1 of that port only
 --- request_parts
 A: connect 127.0.0.1:$TEST_PORT
 A: expect "one"
