@@ -18,8 +18,9 @@ pub struct Coroutine {
     vm: Rc<Vm>,
     state: *mut lua_State,
     anchor: Ref,
-    /// It can be used again as it is: it has returned, and no script holds it.
+    /// It has returned, and can run another script as it is.
     finished: Cell<bool>,
+    /// A script may hold it: nobody else gets it.
     escaped: Cell<bool>,
 }
 

@@ -15,7 +15,9 @@ use super::log::Log;
 /// Whoever a timer wakes.
 pub trait Expire: 'static {
     /// The time is over; the timer is no longer armed.
-    fn on_expire(self: Rc<Self>);
+    fn on_expire(self: &Rc<Self>);
+    /// on_expire panicked.
+    fn on_panic(self: &Rc<Self>);
 }
 
 /// The first fields of `ngx_connection_t`: nginx's debug log reads the fd of
@@ -118,7 +120,12 @@ unsafe extern "C" fn expire<H: Expire>(event: *mut ngx_event_t) {
     // SAFETY: armed timers are live (drop disarms), so `inner` is; taking the
     // target ends our use of it before the handler can drop the timer.
     let target = unsafe { (*inner).target.take() };
-    if let Some(target) = target {
-        guard("a timer's handler", (), || target.on_expire());
+    let Some(target) = target else { return };
+    let done = guard("a timer's handler", false, || {
+        target.on_expire();
+        true
+    });
+    if !done {
+        guard("a panic handler", (), || target.on_panic());
     }
 }

@@ -112,33 +112,28 @@ impl TcpSocket {
         loop {
             let ended = self.read_end.get();
             if !input.is_empty() || ended.is_some() {
-                match scanner.scan(input.unread(), ended == Some(SocketError::Closed)) {
-                    Scan::Done(found) => {
-                        let answer = with_result(&found, input.unread(), |b| {
-                            give(Received::Data(b))
-                        });
-                        input.consume(found.consumed());
-                        return Some(answer);
-                    }
-                    Scan::Eof(found) => {
-                        let error = ended.unwrap_or(SocketError::Closed);
-                        let answer = with_result(&found, input.unread(), |b| {
-                            give(Received::Failed(error, b))
-                        });
-                        input.consume(found.consumed());
-                        return Some(answer);
+                let scan =
+                    scanner.scan(input.unread(), ended == Some(SocketError::Closed));
+                let found = match (scan, ended) {
+                    (Scan::Done(found), _) => Some((found, None)),
+                    (Scan::Eof(found), error) => {
+                        Some((found, Some(error.unwrap_or(SocketError::Closed))))
                     }
                     // A broken connection is no regular end, not even for "*a".
-                    Scan::NeedMore => {
-                        if let Some(error) = ended {
-                            let found = scanner.partial(input.unread());
-                            let answer = with_result(&found, input.unread(), |b| {
-                                give(Received::Failed(error, b))
-                            });
-                            input.consume(found.consumed());
-                            return Some(answer);
-                        }
+                    (Scan::NeedMore, Some(error)) => {
+                        Some((scanner.partial(input.unread()), Some(error)))
                     }
+                    (Scan::NeedMore, None) => None,
+                };
+                if let Some((found, error)) = found {
+                    let answer = with_result(&found, input.unread(), |bytes| {
+                        give(match error {
+                            None => Received::Data(bytes),
+                            Some(error) => Received::Failed(error, bytes),
+                        })
+                    });
+                    input.consume(found.consumed());
+                    return Some(answer);
                 }
             }
             if turn == 0 || !self.connection.read_ready() {

@@ -92,15 +92,17 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
     if let Some(log) = Log::configured(conf.error_log()) {
         connection.set_log(log);
     }
-    connection.write_log(
-        Level::Info,
-        0,
-        format_args!(
-            "client {} connected to {}",
-            String::from_utf8_lossy(connection.client_text()),
-            String::from_utf8_lossy(connection.server_text())
-        ),
-    );
+    if connection.log().enabled(Level::Info) {
+        connection.write_log(
+            Level::Info,
+            0,
+            format_args!(
+                "client {} connected to {}",
+                String::from_utf8_lossy(connection.client_text()),
+                String::from_utf8_lossy(connection.server_text())
+            ),
+        );
+    }
     connection.set_log_context();
     let session = Rc::new(Session {
         socket: TcpSocket::new(connection),
@@ -127,7 +129,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         session.start();
         true
     }) {
-        session.abort();
+        session.close();
     }
 }
 
@@ -335,21 +337,19 @@ impl Handler for Session {
     }
 
     fn on_panic(self: &Rc<Self>) {
-        self.abort();
+        self.close();
     }
 }
 
 impl Expire for Session {
-    fn on_expire(self: Rc<Self>) {
-        let woken = guard("a timer's handler", false, || {
-            if matches!(*self.wait.borrow(), Wait::Sleep) {
-                self.wake(Values::NONE);
-            }
-            true
-        });
-        if !woken {
-            self.abort();
+    fn on_expire(self: &Rc<Self>) {
+        if matches!(*self.wait.borrow(), Wait::Sleep) {
+            self.wake(Values::NONE);
         }
+    }
+
+    fn on_panic(self: &Rc<Self>) {
+        self.close();
     }
 }
 

@@ -26,11 +26,6 @@ impl Session {
         }
     }
 
-    /// Closes at once: the connection is broken, or we are.
-    pub(super) fn abort(self: &Rc<Self>) {
-        self.close();
-    }
-
     /// Drops the coroutine, and with it everything that it waits for.
     fn drop_script(&self) {
         self.end_light_session();
@@ -100,7 +95,7 @@ impl Session {
         }
     }
 
-    /// Closes the connection, wherever the session is.
+    /// Closes at once, wherever the session is.
     pub(super) fn close(self: &Rc<Self>) {
         if self.stage.replace(Stage::Closed) != Stage::Closed {
             self.drop_script();

@@ -95,7 +95,7 @@ impl Session {
             None => {}
         }
         if !c.watch_read() {
-            return self.abort();
+            return self.close();
         }
         c.set_action(c"lua_req_keepalive");
         self.parked.set(true);
@@ -138,7 +138,7 @@ impl Session {
             None if !self.parked.get() => self.park(),
             None => {
                 if !c.watch_read() {
-                    self.abort();
+                    self.close();
                 }
             }
         }

@@ -106,7 +106,7 @@ impl Session {
                     self.connection().post_read();
                 } else if !self.connection().watch_read() {
                     drop(wait);
-                    self.abort();
+                    self.close();
                 }
             }
             Wait::NextRequest => {
@@ -169,7 +169,7 @@ impl Session {
     /// what nobody reads now; asks an edge-triggered one for the next edge.
     pub(super) fn rest_read_event(self: &Rc<Self>) {
         if !self.connection().watch_read() {
-            self.abort();
+            self.close();
         }
     }
 }

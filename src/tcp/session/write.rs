@@ -122,15 +122,15 @@ impl Session {
         Writing::Waits
     }
 
+    fn log_failed_send(&self, errno: i32) {
+        self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+    }
+
     /// Logs a failed write and gives its text.
     fn write_error(&self, error: SocketError) -> Value {
         match error {
             SocketError::System(errno) => {
-                self.connection().write_log(
-                    Level::Info,
-                    errno,
-                    format_args!("send() failed"),
-                );
+                self.log_failed_send(errno);
             }
             _ => self.connection().write_log(
                 Level::Err,
@@ -152,11 +152,7 @@ impl Session {
             }
             Ok(_) => {}
             Err(SocketError::System(errno)) => {
-                self.connection().write_log(
-                    Level::Info,
-                    errno,
-                    format_args!("send() failed"),
-                );
+                self.log_failed_send(errno);
             }
             // Told already, to the call or to the log.
             Err(_) => {}
@@ -189,7 +185,7 @@ impl Session {
                     None => {}
                 }
                 if !self.connection().watch_write() {
-                    return self.abort();
+                    return self.close();
                 }
                 if matches!(*self.wait.borrow(), Wait::Turn) {
                     self.wake(Values::NONE);
@@ -236,11 +232,7 @@ impl Session {
             }
             (Some(None), _) => self.wake(Values::NONE),
             (None, Some(SocketError::System(errno))) => {
-                self.connection().write_log(
-                    Level::Info,
-                    errno,
-                    format_args!("send() failed"),
-                );
+                self.log_failed_send(errno);
             }
             (None, _) => {}
         }
