@@ -21,13 +21,15 @@ local co_status = coroutine.status
 local co_yield = coroutine.yield
 local is_yieldable = native.is_yieldable
 local traceback, get_metatable = debug.traceback, debug.getmetatable
-local error, getfenv, pcall = error, getfenv, pcall
+local error, getfenv, pcall, xpcall = error, getfenv, pcall, xpcall
 local rawequal, rawget, rawset = rawequal, rawget, rawset
 local setfenv, setmetatable, tostring = setfenv, setmetatable, tostring
 local loadstring, next, type = loadstring, next, type
+local select, tonumber, unpack = select, tonumber, unpack
 local concat, find, gsub = table.concat, string.find, string.gsub
 local loaded, preload = package.loaded, package.preload
 local finalizing = native.finalizing
+local registry_add = native.registry_add
 
 -- Coroutines nested deeper than this would run into the end of the C stack.
 local MAX_DEPTH = 1000
@@ -70,7 +72,7 @@ function settle(co, ok, ...)
 end
 
 
-local function resume(co, ...)
+local function resume_plainly(co, ...)
     if waiting[co] then
         return false, "cannot resume running coroutine"
     end
@@ -79,6 +81,28 @@ local function resume(co, ...)
     end
     depth = depth + 1
     return settle(co, co_resume(co, ...))
+end
+
+
+local resume = resume_plainly
+
+-- ngx.deadline() below: from its first use on, a coroutine that yields takes
+-- its deadlines with it, and brings them back when it goes on.
+local deadline, set_deadline = native.deadline, native.set_deadline
+local deadlines = setmetatable({}, { __mode = "k" })
+
+local function keep_deadline(co, outer, ...)
+    deadlines[co] = deadline()
+    set_deadline(outer)
+    return ...
+end
+
+local function resume_with_deadlines(co, ...)
+    local outer, own = deadline(), deadlines[co]
+    if own and (not outer or own < outer) then
+        set_deadline(own)
+    end
+    return keep_deadline(co, outer, resume_plainly(co, ...))
 end
 
 
@@ -122,7 +146,7 @@ end
 
 function coroutine.status(co)
     if waiting[co] then
-        return "running"
+        return native.thread_status(co)
     end
     return co_status(co)
 end
@@ -155,11 +179,109 @@ local function start(factory)
 end
 
 
+-- The script of a phase runs in the VM's globals.
+local function run(factory)
+    return factory()()
+end
+
+
+-- A timer's callback, with its arguments if it has some. Code that it loads
+-- has its globals.
+local function call(job, premature)
+    if type(job) == "function" then
+        setfenv(0, getfenv(job))
+        return job(premature)
+    end
+    setfenv(0, getfenv(job[1]))
+    return job[1](premature, unpack(job, 2, job.n))
+end
+
+
+local function add_timer(name, every, n, delay, f, ...)
+    if n < 2 then
+        error("expecting at least 2 arguments but got " .. n, 3)
+    end
+    local seconds = tonumber(delay)
+    if not seconds then
+        error("bad argument #1 to '" .. name .. "' (number expected, got "
+            .. type(delay) .. ")", 3)
+    end
+    -- NaN is not.
+    if not (seconds >= 0) then
+        error("bad argument #1 to '" .. name .. "' (delay must not be negative)", 3)
+    end
+    if every and seconds < 0.001 then
+        error("delay cannot be zero", 3)
+    end
+    if type(f) ~= "function" or native.is_c_function(f) then
+        error("bad argument #2 to '" .. name .. "' (Lua function expected)", 3)
+    end
+    local err, raised = native.refuse_timer(seconds)
+    if raised then
+        error(raised, 3)
+    elseif err then
+        return nil, err
+    end
+    local job = f
+    if n > 2 then
+        job = { f, ... }
+        job.n = n - 1
+    end
+    return native.add_timer(registry_add(job), seconds, every)
+end
+
+function ngx.timer.at(...)
+    return add_timer("at", false, select("#", ...), ...)
+end
+
+function ngx.timer.every(...)
+    return add_timer("every", true, select("#", ...), ...)
+end
+
+
+-- An error on its way through ngx.deadline(): its traceback ends here, as in
+-- unwrap().
+local function trace(err)
+    local co = co_running()
+    if last.owner ~= co or not rawequal(err, last.error) then
+        trail = {}
+    end
+    trail[#trail + 1] = traceback()
+    last.error, last.owner = err, co
+    return err
+end
+
+local function after_deadline(outer, ok, ...)
+    set_deadline(outer)
+    if ok then
+        return ...
+    end
+    return error((...), 0)
+end
+
+function ngx.deadline(seconds, f, ...)
+    local number = tonumber(seconds)
+    if not number then
+        error("bad argument #1 to 'deadline' (number expected, got "
+            .. type(seconds) .. ")", 2)
+    end
+    if type(f) ~= "function" then
+        error("bad argument #2 to 'deadline' (function expected, got "
+            .. type(f) .. ")", 2)
+    end
+    local err, outer = native.begin_deadline(number)
+    if err then
+        error(err, 2)
+    end
+    resume = resume_with_deadlines
+    return after_deadline(outer, xpcall(f, trace, ...))
+end
+
+
 -- ngx.ctx: a table for each connection, made when it is first used. Rust
 -- keeps its number and lets it go with the session.
 local context, set_context = native.context, native.set_context
-local registry_add, registry_get = native.registry_add, native.registry_get
-local registry_set = native.registry_set
+local registry_get, registry_set = native.registry_get, native.registry_set
 
 setmetatable(ngx, {
     __index = function(_, key)
@@ -259,7 +381,8 @@ end
 
 -- The line for an uncaught error of the entry coroutine: the message and the
 -- traceback of the whole chain of coroutines, the innermost first.
-local function report(co, err)
+-- `nested`: another coroutine goes on after it, below which it ran.
+local function report(co, err, nested)
     local lines = { text_of(err), "\nstack traceback:" }
     local n = 2
     local chain = {}
@@ -272,7 +395,10 @@ local function report(co, err)
         lines[n + 2] = gsub(chain[i], "^[^\n]*", "", 1)
         n = n + 2
     end
-    depth, trail, last.error, last.owner = 0, {}, nil, nil
+    trail, last.error, last.owner = {}, nil, nil
+    if not nested then
+        depth = 0
+    end
     return concat(lines, "", 1, n)
 end
 
@@ -367,7 +493,10 @@ end
 
 
 return {
+    waiting = waiting,
     start = start,
+    run = run,
+    call = call,
     bytecode_factory = bytecode_factory,
     report = report,
     forget_modules = forget_modules,

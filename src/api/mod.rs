@@ -11,16 +11,18 @@ mod frame;
 mod log;
 mod session;
 mod strings;
+mod sync;
+mod thread;
+mod timer;
 mod worker;
 
 use crate::lua::vm::Group;
-use crate::lua::{Call, Outcome};
+use crate::lua::{Call, Function, Outcome, Value};
+use crate::sched::{self, DEADLINE, Thread};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
 use mlua::{Lua, Table};
 use std::rc::Rc;
-
-pub use frame::FUNCTIONS as PRIVATE;
 
 /// Every group that scripts see.
 pub const GROUPS: &[Group] = &[
@@ -31,7 +33,13 @@ pub const GROUPS: &[Group] = &[
     Group { path: "", functions: worker::TOP_FUNCTIONS },
     Group { path: "worker", functions: worker::FUNCTIONS },
     Group { path: "config", functions: worker::CONFIG_FUNCTIONS },
+    Group { path: "thread", functions: thread::FUNCTIONS },
+    Group { path: "timer", functions: timer::FUNCTIONS },
 ];
+
+/// What only the prelude calls.
+pub const PRIVATE: &[&[Function]] =
+    &[frame::FUNCTIONS, sync::PRIVATE, thread::PRIVATE, timer::PRIVATE];
 
 /// Adds what is not a plain native: constants, and what the prelude wraps.
 pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
@@ -44,6 +52,15 @@ pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
 fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {
     current::with_session(|session| match session {
         Some(session) => f(session),
+        None => no_session(),
+    })
+}
+
+/// Calls `f` with the thread that runs, whatever it is of; elsewhere raises.
+#[inline]
+fn in_thread(f: impl FnOnce(&Rc<Thread>) -> Outcome) -> Outcome {
+    sched::with_thread(|thread| match thread {
+        Some(thread) => f(thread),
         None => no_session(),
     })
 }
@@ -69,6 +86,24 @@ fn check_can_wait(call: &Call) -> Result<(), Outcome> {
         Err(Outcome::raise(format_args!("attempt to yield across C-call boundary")))
     }
 }
+
+/// As check_can_wait(), for a call that is about to wait; and `nil, "deadline"`
+/// if it may not any more.
+fn check_wait(call: &Call, thread: &Thread) -> Result<(), Outcome> {
+    check_can_wait(call)?;
+    if thread.is_past_deadline() {
+        return Err(Outcome::error(Value::Str(DEADLINE)));
+    }
+    Ok(())
+}
+
+/// Seconds as milliseconds, rounded up, as far as nginx's timers can count.
+fn msec(seconds: f64) -> usize {
+    // A cast makes 0 of NaN and of what is negative.
+    ((seconds * 1000.0).ceil() as usize).min(MAX_MSEC)
+}
+
+const MAX_MSEC: usize = i32::MAX as usize;
 
 /// Raises unless exactly `n` arguments came.
 fn check_count(call: &Call, n: usize, text: &str) -> Result<(), Outcome> {

@@ -1,12 +1,12 @@
 //! Talking to the client: `ngx.print`, `ngx.receive` and their like.
 
-use super::{check_can_wait, check_count, flatten, in_session};
+use super::{MAX_MSEC, check_can_wait, check_count, check_wait, flatten, in_session, in_thread};
 use crate::lua::append::AppendError;
 use crate::lua::{Call, Function, Kind, Outcome, Value, function, table_function};
-use crate::nginx::log::Level;
+use crate::sched::with_thread;
+use crate::tcp::session::Session;
 use crate::tcp::session::park::NextRequest;
 use crate::tcp::session::write::Writing;
-use crate::tcp::session::{Session, Wait};
 use crate::text::pattern::{Pattern, Scanner};
 use std::rc::Rc;
 
@@ -23,9 +23,6 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// ngx.ERROR, which `ngx.exit` logs.
 pub(super) const NGX_ERROR: f64 = -1.0;
-
-/// Sleeps are longer than nginx's timers can count beyond this.
-const MAX_SLEEP_MSEC: i64 = i32::MAX as i64;
 
 fn print(call: &Call) -> Outcome {
     in_session(|session| write(call, session, false))
@@ -149,8 +146,12 @@ fn receive(call: &Call) -> Outcome {
                 return Ok(Outcome::Return(values));
             }
             check_can_wait(call)?;
-            session.receive_later(scanner);
-            Ok(Outcome::Wait)
+            Ok(with_thread(|thread| {
+                match thread.and_then(|thread| session.receive_later(thread, scanner)) {
+                    Some(values) => Outcome::Return(values),
+                    None => Outcome::Wait,
+                }
+            }))
         })())
     })
 }
@@ -196,16 +197,17 @@ fn wait_next_request(call: &Call) -> Outcome {
         flatten((|| {
             check_count(call, 0, "expecting 0 arguments")?;
             check_can_wait(call)?;
-            Ok(match session.next_request() {
+            Ok(in_thread(|thread| match session.next_request(thread) {
                 NextRequest::Begun => Outcome::NONE,
+                NextRequest::Failed(text) => Outcome::error(Value::Str(text)),
                 NextRequest::Waits => Outcome::Wait,
-            })
+            }))
         })())
     })
 }
 
 fn exit(call: &Call) -> Outcome {
-    in_session(|session| {
+    in_thread(|thread| {
         flatten((|| {
             if call.len() > 1 {
                 return Err(Outcome::raise(format_args!(
@@ -221,22 +223,18 @@ fn exit(call: &Call) -> Outcome {
                     ));
                 };
                 if status == NGX_ERROR {
-                    session.connection().write_log(
-                        Level::Err,
-                        0,
-                        format_args!("lua script exited with ngx.ERROR"),
-                    );
+                    thread.host().log_error(b"lua script exited with ngx.ERROR");
                 }
             }
             check_can_wait(call)?;
-            session.wait_for(Wait::Exit);
+            thread.exit();
             Ok(Outcome::Wait)
         })())
     })
 }
 
 fn sleep(call: &Call) -> Outcome {
-    in_session(|session| {
+    in_thread(|thread| {
         flatten((|| {
             check_count(call, 1, "expecting 1 arguments")?;
             let Some(seconds) = call.number(1) else {
@@ -250,8 +248,8 @@ fn sleep(call: &Call) -> Outcome {
             if msec < 1 {
                 return Err(Outcome::bad_argument(1, format_args!("bad argument <= 0")));
             }
-            check_can_wait(call)?;
-            session.sleep(msec.min(MAX_SLEEP_MSEC) as usize);
+            check_wait(call, thread)?;
+            thread.sleep((msec as usize).min(MAX_MSEC));
             Ok(Outcome::Wait)
         })())
     })

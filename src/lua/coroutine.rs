@@ -2,16 +2,17 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
-use super::native::{entering, waits};
+use super::native::{dead_mark, entering, waits};
 use super::protect;
 use super::registry::Ref;
 use super::value::Values;
-use super::vm::Vm;
+use super::vm::{ResetThread, Vm};
 
 /// A coroutine that Rust resumes. Dropping it ends it, whatever it waits for.
 pub struct Coroutine {
@@ -22,6 +23,76 @@ pub struct Coroutine {
     finished: Cell<bool>,
     /// A script may hold it: nobody else gets it.
     escaped: Cell<bool>,
+    /// A light thread's: scripts hold it, and can see that it is dead.
+    light: bool,
+}
+
+/// A coroutine that a native has just made and anchored, with the function that
+/// it is to run and the arguments on its stack.
+pub struct Unowned {
+    state: *mut lua_State,
+    anchor: Ref,
+}
+
+impl Unowned {
+    /// Names it.
+    ///
+    /// # Safety
+    /// - `state` is a new thread and `anchor` keeps it alive, for nobody else.
+    pub(super) unsafe fn new(state: *mut lua_State, anchor: Ref) -> Unowned {
+        Unowned { state, anchor }
+    }
+}
+
+/// What a light thread that has ended leaves, to be pushed once. It owns
+/// nothing: the thread stays anchored if it is not.
+#[derive(Clone, Copy, Debug)]
+pub struct Results {
+    state: *mut lua_State,
+    anchor: Ref,
+    reset: Option<ResetThread>,
+    well: bool,
+}
+
+impl Results {
+    /// Pushes true and what was returned, or false and the error; the thread is
+    /// dead then. Returns how many.
+    ///
+    /// # Safety
+    /// - `to` is live, an error may be raised in it, and no value with a
+    ///   destructor is alive in frames that this would cross.
+    pub(super) unsafe fn push(self, to: *mut lua_State) -> c_int {
+        // SAFETY: the thread is anchored until release(), and suspended for
+        // good; `to` has room once it has been asked for it.
+        unsafe {
+            let n = if self.well { lua::lua_gettop(self.state) } else { 1 };
+            if lua::lua_checkstack(to, n + 2) == 0 {
+                self.anchor.release(to);
+                return lua::luaL_error(to, c"too many results".as_ptr());
+            }
+            lua::lua_pushboolean(to, self.well.into());
+            lua::lua_xmove(self.state, to, n);
+            retire(self.state, self.reset);
+            self.anchor.release(to);
+            n + 1
+        }
+    }
+}
+
+/// Marks a light thread as dead: it may be in a script's hands for long.
+///
+/// # Safety
+/// - the thread is live and nobody will resume it.
+unsafe fn retire(thread: *mut lua_State, reset: Option<ResetThread>) {
+    // SAFETY: the caller's duty. Resetting allocates nothing and leaves an
+    // empty stack; without it there is a spare slot above what lies there.
+    unsafe {
+        if let Some(reset) = reset {
+            reset(thread, thread);
+            lua::lua_settop(thread, 0);
+        }
+        lua::lua_pushlightuserdata(thread, dead_mark());
+    }
 }
 
 /// What a resume came to.
@@ -38,14 +109,36 @@ pub enum Resumed {
 }
 
 impl Coroutine {
-    /// A coroutine that will run `factory`'s script. Fails when memory is out.
+    /// A coroutine that will run `factory`'s script, with globals of its own.
+    /// Fails when memory is out, as the next two.
     pub fn new(vm: &Rc<Vm>, factory: Ref) -> Result<Coroutine, Vec<u8>> {
+        Coroutine::make(vm, vm.frame.start, factory, false)
+    }
+
+    /// A coroutine that will run the script of a phase, in the VM's globals.
+    pub fn for_phase(vm: &Rc<Vm>, factory: Ref) -> Result<Coroutine, Vec<u8>> {
+        Coroutine::make(vm, vm.frame.run, factory, false)
+    }
+
+    /// A coroutine that will call the function of a timer; `job` is what the
+    /// prelude has made of it and its arguments.
+    pub fn for_timer(
+        vm: &Rc<Vm>,
+        job: Ref,
+        premature: bool,
+    ) -> Result<Coroutine, Vec<u8>> {
+        Coroutine::make(vm, vm.frame.call, job, premature)
+    }
+
+    fn make(vm: &Rc<Vm>, frame: Ref, what: Ref, flag: bool) -> Result<Self, Vec<u8>> {
         let (state, anchor) = vm.take_thread()?;
         // SAFETY: a fresh or finished thread has an empty stack of at least
-        // LUA_MINSTACK slots; pushing registry values does not allocate.
+        // LUA_MINSTACK slots; pushing registry values and booleans does not
+        // allocate.
         unsafe {
-            vm.frame.start.push(state);
-            factory.push(state);
+            frame.push(state);
+            what.push(state);
+            lua::lua_pushboolean(state, flag.into());
         }
         Ok(Coroutine {
             vm: vm.clone(),
@@ -53,12 +146,58 @@ impl Coroutine {
             anchor,
             finished: Cell::new(false),
             escaped: Cell::new(false),
+            light: false,
         })
     }
 
     /// Runs the script from its beginning.
     pub fn start(&self) -> Resumed {
-        self.run(1)
+        self.run(2)
+    }
+
+    /// Takes over a new light thread of the VM that `other` is of.
+    pub fn adopt(unowned: Unowned, other: &Coroutine) -> Coroutine {
+        Coroutine {
+            vm: other.vm.clone(),
+            state: unowned.state,
+            anchor: unowned.anchor,
+            finished: Cell::new(false),
+            escaped: Cell::new(true),
+            light: true,
+        }
+    }
+
+    /// The VM that it is of.
+    pub fn vm(&self) -> &Rc<Vm> {
+        &self.vm
+    }
+
+    /// What `Call::coroutine` and `Call::thread` name it by.
+    pub fn identity(&self) -> *const c_void {
+        self.state.cast_const().cast()
+    }
+
+    /// What it has returned, or the error that ended it.
+    pub fn into_results(self, well: bool) -> Results {
+        let this = ManuallyDrop::new(self);
+        let reset = this.vm.reset_thread();
+        // SAFETY: `this` is not dropped and its `vm` not used again.
+        drop(unsafe { std::ptr::read(&raw const this.vm) });
+        Results { state: this.state, anchor: this.anchor, reset, well }
+    }
+
+    /// Runs a light thread from its beginning, with so many arguments.
+    pub fn start_light(&self, arguments: usize) -> Resumed {
+        self.run(arguments as c_int)
+    }
+
+    /// Runs the script on; the call that waits returns a light thread's results.
+    pub fn resume_with(&self, results: Results) -> Resumed {
+        // SAFETY: the suspended thread; no Lua code runs.
+        match unsafe { protect::push_results(self.vm.state(), self.state, results) } {
+            Some(n) => self.run(n),
+            None => self.failed_to_push(),
+        }
     }
 
     /// Runs the script on; the call that waits returns `values`.
@@ -69,22 +208,27 @@ impl Coroutine {
             // SAFETY: the suspended thread has room, and no Lua code runs:
             // sessions resume from event handlers.
             if !unsafe { protect::push(self.vm.state(), self.state, &values) } {
-                // SAFETY: the error's text is on the thread's stack.
-                let text = unsafe { self.vm.report(self.state) };
-                let memory = text.starts_with(b"not enough memory");
-                if memory {
-                    self.vm.set_starved();
-                }
-                let status = if memory { lua::LUA_ERRMEM } else { lua::LUA_ERRRUN };
-                return Resumed::Failed(kind_of(status), text);
+                return self.failed_to_push();
             }
         }
         self.run(n)
     }
 
+    #[cold]
+    fn failed_to_push(&self) -> Resumed {
+        // SAFETY: the error's text is on the thread's stack.
+        let text = unsafe { self.vm.report(self.state, false) };
+        let memory = text.starts_with(b"not enough memory");
+        if memory {
+            self.vm.set_starved();
+        }
+        let status = if memory { lua::LUA_ERRMEM } else { lua::LUA_ERRRUN };
+        Resumed::Failed(kind_of(status), text)
+    }
+
     /// Whether `state`, from `Call::coroutine`, is this coroutine itself.
     pub fn is(&self, state: *const c_void) -> bool {
-        std::ptr::eq(self.state.cast_const().cast(), state)
+        std::ptr::eq(self.identity(), state)
     }
 
     /// A script has got hold of the coroutine: it will not be used again.
@@ -99,24 +243,31 @@ impl Coroutine {
         // SAFETY: the thread is anchored until drop; it is suspended or new,
         // with its arguments on top. lua_resume catches every Lua error, and
         // no Rust frame of ours lies between it and the script.
-        unsafe {
-            match lua::lua_resume_(self.state, arguments) {
-                lua::LUA_OK => {
-                    lua::lua_settop(self.state, 0);
-                    self.finished.set(true);
-                    Resumed::Finished
+        let status = unsafe { lua::lua_resume_(self.state, arguments) };
+        self.came_to(status, false)
+    }
+
+    /// What it came to by this status of lua_resume(); `nested` if another
+    /// coroutine runs on after it.
+    #[inline(always)]
+    pub fn came_to(&self, status: c_int, nested: bool) -> Resumed {
+        match status {
+            lua::LUA_OK => {
+                self.finished.set(true);
+                Resumed::Finished
+            }
+            lua::LUA_YIELD => {
+                // What was yielded lies below what the next resume passes, and
+                // LuaJIT drops it then.
+                if waits() { Resumed::Waiting } else { Resumed::Yielded }
+            }
+            status => {
+                if status == lua::LUA_ERRMEM {
+                    self.vm.set_starved();
                 }
-                lua::LUA_YIELD => {
-                    // What was yielded lies below what the next resume
-                    // passes, and LuaJIT drops it then.
-                    if waits() { Resumed::Waiting } else { Resumed::Yielded }
-                }
-                status => {
-                    if status == lua::LUA_ERRMEM {
-                        self.vm.set_starved();
-                    }
-                    Resumed::Failed(kind_of(status), self.vm.report(self.state))
-                }
+                // SAFETY: it has just failed.
+                let text = unsafe { self.vm.report(self.state, nested) };
+                Resumed::Failed(kind_of(status), text)
             }
         }
     }
@@ -126,8 +277,12 @@ impl Drop for Coroutine {
     fn drop(&mut self) {
         let reusable = !self.escaped.get();
         // SAFETY: nobody resumes a dropped coroutine, and it is not running:
-        // sessions drop theirs from event handlers, with no Lua frame below.
+        // it is dropped by an event handler, or, a light thread that waits or
+        // has ended, by its parent.
         unsafe {
+            if self.light {
+                retire(self.state, self.vm.reset_thread());
+            }
             self.vm.give_thread(self.state, self.anchor, reusable, self.finished.get());
         }
     }

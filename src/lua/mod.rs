@@ -12,10 +12,11 @@ pub mod coroutine;
 pub mod native;
 mod protect;
 pub mod registry;
+pub mod spawn;
 pub mod value;
 pub mod vm;
 
-pub use coroutine::{Coroutine, Resumed};
+pub use coroutine::{Coroutine, Results, Resumed, Unowned};
 pub use native::{Call, Function, Kind, Outcome, forget_wait, function, table_function};
 pub use value::{Value, Values};
 pub use vm::Vm;

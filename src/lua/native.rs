@@ -18,6 +18,7 @@ use std::ptr::{self, NonNull};
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
+use super::coroutine::Results;
 use super::value::{Value, Values};
 use crate::nginx::guard;
 use crate::nginx::local::Local;
@@ -57,6 +58,8 @@ pub enum Outcome {
     Return(Values),
     /// The call returns this number, and nil: what prints answer.
     Sent(usize),
+    /// The call returns what a light thread has left.
+    Results(Results),
     /// The call's work is registered with an event; the coroutine is suspended
     /// and what it is resumed with is what the call returns.
     Wait,
@@ -297,6 +300,31 @@ impl Call {
         self.state.cast_const().cast()
     }
 
+    /// Whether argument `i` is a function that is not written in Lua.
+    pub fn is_c_function(&self, i: usize) -> bool {
+        // SAFETY: any positive index may be looked at.
+        unsafe { lua::lua_iscfunction(self.state, i as c_int) != 0 }
+    }
+
+    /// Argument `i` as a coroutine, to be compared with others.
+    pub fn thread(&self, i: usize) -> Option<*const c_void> {
+        // SAFETY: any positive index may be looked at.
+        let thread = unsafe { lua::lua_tothread(self.state, i as c_int) };
+        (!thread.is_null()).then(|| thread.cast_const().cast())
+    }
+
+    /// Whether argument `i` is a light thread whose results are taken.
+    pub fn is_dead_thread(&self, i: usize) -> bool {
+        // SAFETY: a coroutine that is an argument is alive; one that is marked
+        // does not run, and looking at the top of its stack changes nothing.
+        unsafe {
+            let thread = lua::lua_tothread(self.state, i as c_int);
+            !thread.is_null()
+                && lua::lua_gettop(thread) > 0
+                && std::ptr::eq(lua::lua_touserdata(thread, -1), dead_mark())
+        }
+    }
+
     /// Where the function `level` levels up is.
     pub fn position(&self, level: usize) -> Option<Position> {
         // SAFETY: lua_Debug is plain data; lua_getinfo with "Snl" fills what
@@ -334,11 +362,27 @@ unsafe extern "C-unwind" {
     pub(super) fn lua_isyieldable(state: *mut lua_State) -> c_int;
 }
 
-/// The mark that a waiting coroutine yields: an address of ours that no
-/// script can make.
+/// Addresses of ours that no script can make.
+static MARKS: [u8; 3] = [0; 3];
+
+fn mark(n: usize) -> *mut c_void {
+    (&raw const MARKS[n]).cast_mut().cast()
+}
+
+/// What a waiting coroutine yields.
 pub(super) fn wait_mark() -> *mut c_void {
-    static MARK: u8 = 0;
-    (&raw const MARK).cast_mut().cast()
+    mark(0)
+}
+
+/// What lies on top of a dead light thread's stack.
+pub(super) fn dead_mark() -> *mut c_void {
+    mark(1)
+}
+
+/// Where the registry has the prelude's table of coroutines that only their
+/// event may resume.
+pub(super) fn waiting_mark() -> *mut c_void {
+    mark(2)
 }
 
 /// The entry coroutine that runs now.
@@ -346,9 +390,15 @@ static ENTRY: Local<Cell<*mut lua_State>> = Local::new(Cell::new(ptr::null_mut()
 /// A native has begun to wait since the entry coroutine was resumed.
 static WAITS: Local<Cell<bool>> = Local::new(Cell::new(false));
 
-/// Notes that `entry` is about to be resumed.
+/// Notes that `entry` is about to be resumed; returns the one that runs now.
 #[inline]
-pub(super) fn entering(entry: *mut lua_State) {
+pub(super) fn entering(entry: *mut lua_State) -> *mut lua_State {
+    WAITS.set(false);
+    ENTRY.replace(entry)
+}
+
+/// Notes that `entry` runs on, after another that it had resumed.
+pub(super) fn leave_nested(entry: *mut lua_State) {
     ENTRY.set(entry);
     WAITS.set(false);
 }
@@ -424,23 +474,35 @@ where
                 lua::lua_pushnil(state);
                 2
             }
-            Outcome::Wait => {
-                WAITS.set(true);
-                if std::ptr::eq(ENTRY.get(), state) {
-                    return lua::lua_yield(state, 0);
-                }
-                // A user coroutine: the prelude's resume() sees the mark.
-                lua::lua_pushlightuserdata(state, wait_mark());
-                lua::lua_yield(state, 1)
-            }
+            Outcome::Results(results) => results.push(state),
+            Outcome::Wait => push_wait(state),
             Outcome::Raise(how) => raise(state, how),
         }
     }
 }
 
+/// Suspends the running coroutine: what a native returns whose work is
+/// registered with an event.
+///
+/// # Safety
+/// - called as the last thing of a native, in a coroutine that can yield.
+#[inline(always)]
+pub(super) unsafe fn push_wait(state: *mut lua_State) -> c_int {
+    WAITS.set(true);
+    // SAFETY: the caller's duty; a native has room for a value.
+    unsafe {
+        if std::ptr::eq(ENTRY.get(), state) {
+            return lua::lua_yield(state, 0);
+        }
+        // A user coroutine: the prelude's resume() sees the mark.
+        lua::lua_pushlightuserdata(state, wait_mark());
+        lua::lua_yield(state, 1)
+    }
+}
+
 /// Raises the text in `RAISED`.
 #[cold]
-unsafe fn raise(state: *mut lua_State, how: Raise) -> c_int {
+pub(super) unsafe fn raise(state: *mut lua_State, how: Raise) -> c_int {
     // SAFETY: called as the last thing of a native: the state is live, and no
     // destructor is pending, as the borrow ends before the first lua_* call.
     unsafe {

@@ -19,6 +19,7 @@ use std::ffi::{c_int, c_void};
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
+use super::coroutine::Results;
 use super::value::Values;
 
 /// What is pushed, and where it goes.
@@ -55,6 +56,40 @@ pub(super) unsafe fn push(
         lua::lua_xmove(main, to, 1);
         lua::lua_settop(main, top);
         false
+    }
+}
+
+/// What is pushed, where it goes, and how many it was.
+struct ResultsJob {
+    to: *mut lua_State,
+    results: Results,
+    count: c_int,
+}
+
+/// Pushes what a light thread has left on the suspended thread `to`; returns how
+/// many. None: as for push().
+///
+/// # Safety
+/// - as for push(), but for the room: it is made. That allocates, but collects
+///   nothing, so no finalizer runs on the thread.
+pub(super) unsafe fn push_results(
+    main: *mut lua_State,
+    to: *mut lua_State,
+    results: Results,
+) -> Option<c_int> {
+    let mut job = ResultsJob { to, results, count: 0 };
+    // SAFETY: as in push(); an error is raised on `to`, its text on top of it.
+    unsafe {
+        let done = imp::call(do_push_results, main, (&raw mut job).cast());
+        done.then_some(job.count)
+    }
+}
+
+unsafe extern "C-unwind" fn do_push_results(_: *mut lua_State, job: *mut c_void) {
+    // SAFETY: called by push_results() with its job.
+    unsafe {
+        let job = job.cast::<ResultsJob>();
+        (*job).count = (*job).results.push((*job).to);
     }
 }
 

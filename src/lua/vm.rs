@@ -14,17 +14,18 @@ use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
 use super::collector::Collector;
-use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
+use super::native::{Function, finalizing, lua_isyieldable, wait_mark, waiting_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
 use crate::nginx::symbol::lookup;
 
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
+const SYNC: &str = include_str!("../../lua/sync.lua");
 
 /// How many finished coroutines are kept for the next connections.
 const MAX_FREE_THREADS: usize = 1024;
 
-type ResetThread = unsafe extern "C-unwind" fn(*mut lua_State, *mut lua_State);
+pub(super) type ResetThread = unsafe extern "C-unwind" fn(*mut lua_State, *mut lua_State);
 
 /// A Lua VM with the `ngx` table and the prelude.
 pub struct Vm {
@@ -43,6 +44,8 @@ pub struct Vm {
 pub(super) struct Frame {
     pub start: Ref,
     pub bytecode_factory: Ref,
+    pub run: Ref,
+    pub call: Ref,
     report: Ref,
     forget_modules: Ref,
     collect: Ref,
@@ -61,7 +64,7 @@ impl Vm {
     pub fn new(
         paths: (Option<&[u8]>, Option<&[u8]>),
         groups: &[Group],
-        private: &[Function],
+        private: &[&[Function]],
         finish: impl FnOnce(&Lua, &Table, &Table) -> mlua::Result<()>,
     ) -> Result<Rc<Vm>, String> {
         // SAFETY: the state is new and lives until drop(). Scripts are the
@@ -106,7 +109,7 @@ impl Vm {
         lua: &Lua,
         (path, cpath): (Option<&[u8]>, Option<&[u8]>),
         groups: &[Group],
-        private: &[Function],
+        private: &[&[Function]],
         finish: impl FnOnce(&Lua, &Table, &Table) -> mlua::Result<()>,
     ) -> mlua::Result<Frame> {
         let package: Table = lua.globals().get("package")?;
@@ -134,7 +137,9 @@ impl Vm {
         loaded.set("ngx", &ngx)?;
 
         let native = lua.create_table()?;
-        install(lua, &native, private)?;
+        for functions in private {
+            install(lua, &native, functions)?;
+        }
         let raw: [(&str, lua::lua_CFunction); 5] = [
             ("is_yieldable", is_yieldable),
             ("finalizing", finalizing),
@@ -148,32 +153,37 @@ impl Vm {
         }
         finish(lua, &ngx, &native)?;
         let mark = mlua::LightUserData(wait_mark());
+        lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
 
-        // SAFETY: the closure runs under mlua's protection and takes the four
-        // functions that it was given off the stack.
+        let key = mlua::LightUserData(waiting_mark());
+        let get = |name: &str| prelude.get::<mlua::Function>(name);
+        let functions = (
+            get("start")?,
+            get("bytecode_factory")?,
+            get("run")?,
+            get("call")?,
+            get("report")?,
+            get("forget_modules")?,
+        );
+        let waiting: Table = prelude.get("waiting")?;
+        // SAFETY: the closures run under mlua's protection; the first takes the
+        // functions that it was given off the stack, the second its two values.
         let frame = unsafe {
-            let functions: (
-                mlua::Function,
-                mlua::Function,
-                mlua::Function,
-                mlua::Function,
-            ) = (
-                prelude.get("start")?,
-                prelude.get("bytecode_factory")?,
-                prelude.get("report")?,
-                prelude.get("forget_modules")?,
-            );
-            let mut refs = [Ref(0); 5];
+            let mut refs = [Ref(0); 7];
             lua.exec_raw::<()>(functions, |raw| {
                 lua::lua_pushcclosure(raw, collect, 0);
                 for slot in refs.iter_mut().rev() {
                     *slot = Ref::take(raw);
                 }
             })?;
-            let [start, bytecode_factory, report, forget_modules, collect] = refs;
-            Frame { start, bytecode_factory, report, forget_modules, collect }
+            lua.exec_raw::<()>((key, waiting), |raw| {
+                lua::lua_rawset(raw, lua::LUA_REGISTRYINDEX);
+            })?;
+            let [start, bytecode_factory, run, call, report, forget_modules, collect] =
+                refs;
+            Frame { start, bytecode_factory, run, call, report, forget_modules, collect }
         };
         Ok(frame)
     }
@@ -188,6 +198,10 @@ impl Vm {
         // SAFETY: the state is live; callers take the reference out of where
         // it was, so it is released once.
         unsafe { value.release(self.state) };
+    }
+
+    pub(super) fn reset_thread(&self) -> Option<ResetThread> {
+        self.reset_thread
     }
 
     pub(super) fn state(&self) -> *mut lua_State {
@@ -310,8 +324,9 @@ impl Vm {
     /// The text of the error on top of `thread`, with the chain's traceback.
     ///
     /// # Safety
-    /// - `thread` has just failed in lua_resume(), its error value on top.
-    pub(super) unsafe fn report(&self, thread: *mut lua_State) -> Vec<u8> {
+    /// - `thread` has just failed in lua_resume(), its error value on top;
+    ///   `nested` if another one has resumed it.
+    pub(super) unsafe fn report(&self, thread: *mut lua_State, nested: bool) -> Vec<u8> {
         // SAFETY: no Lua code runs; the main thread has room for four values;
         // the prelude's function runs under pcall.
         unsafe {
@@ -320,7 +335,8 @@ impl Vm {
             lua::lua_xmove(thread, self.state, 1);
             lua::lua_pushvalue(thread, -1);
             lua::lua_xmove(thread, self.state, 1);
-            if lua::lua_pcall(self.state, 2, 1, 0) == lua::LUA_OK {
+            lua::lua_pushboolean(self.state, nested.into());
+            if lua::lua_pcall(self.state, 3, 1, 0) == lua::LUA_OK {
                 return self.pop_text();
             }
             // Out of memory, or a failing __gc: then without traceback.

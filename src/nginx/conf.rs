@@ -18,7 +18,7 @@ use std::ptr::{self, NonNull};
 use ngx::ffi::{
     NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_conf_full_name, ngx_conf_log_error,
     ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_error_core, ngx_log_t,
-    ngx_pool_cleanup_add, ngx_str_t,
+    ngx_parse_time, ngx_pool_cleanup_add, ngx_str_t,
 };
 
 use crate::nginx::guard::guard;
@@ -141,6 +141,15 @@ impl Conf {
                 None => Location::default(),
             }
         }
+    }
+
+    /// Argument `i` as a time: `500ms`, `30s`, `1h30m`.
+    pub fn msec(&self, i: usize) -> Result<Msec, ConfError> {
+        let text = self.arg(i);
+        let mut value = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+        // SAFETY: ngx_parse_time() only reads the string.
+        let msec = unsafe { ngx_parse_time(&raw mut value, 0) };
+        usize::try_from(msec).map_err(|_| ConfError::directive("invalid value"))
     }
 
     /// nginx's prefix, with its slash at the end.

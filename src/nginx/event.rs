@@ -1,24 +1,18 @@
-//! Timers of our own, besides the two that each connection has.
+//! The module's own event in nginx's loop: a timer, and the next turn.
 
-use std::cell::Cell;
+use std::cell::UnsafeCell;
 use std::ffi::c_int;
 use std::mem;
-use std::ptr;
-use std::rc::Rc;
 
-use ngx::ffi::{ngx_add_timer, ngx_del_timer, ngx_event_t};
+use ngx::ffi::{
+    ngx_add_timer, ngx_del_timer, ngx_delete_posted_event, ngx_event_t, ngx_post_event,
+    ngx_posted_next_events,
+};
 
 use super::Msec;
 use super::guard::guard;
 use super::log::Log;
-
-/// Whoever a timer wakes.
-pub trait Expire: 'static {
-    /// The time is over; the timer is no longer armed.
-    fn on_expire(self: &Rc<Self>);
-    /// on_expire panicked.
-    fn on_panic(self: &Rc<Self>);
-}
+use super::time::current_msec;
 
 /// The first fields of `ngx_connection_t`: nginx's debug log reads the fd of
 /// every timer's `data`.
@@ -30,102 +24,103 @@ struct Ident {
     fd: c_int,
 }
 
-#[repr(C)]
-struct Inner<H> {
-    event: ngx_event_t,
-    ident: Ident,
-    target: Cell<Option<Rc<H>>>,
+/// So long the worker is held by a timer that is not there to fire.
+const LONG: Msec = 60_000;
+
+/// An event whose function runs when its timer fires and when its turn comes.
+/// An exiting worker waits for it while there is something to do.
+pub struct LoopEvent {
+    event: UnsafeCell<ngx_event_t>,
+    ident: UnsafeCell<Ident>,
+    run: fn(),
 }
 
-/// A one-shot timer. While it is armed it keeps its target alive; dropping it
-/// disarms it.
-pub struct Timer<H: Expire>(Cell<*mut Inner<H>>);
-
-impl<H: Expire> Timer<H> {
-    /// A timer that is not armed and has allocated nothing yet.
-    pub const fn new() -> Self {
-        Self(Cell::new(ptr::null_mut()))
-    }
-
-    /// Wakes `target` in `msec` milliseconds, instead of what was armed before.
-    pub fn arm(&self, target: Rc<H>, msec: Msec) {
-        self.cancel();
-        let inner = self.inner();
-        // SAFETY: `inner` is our own allocation, freed only in drop(); the
-        // event is not in the timer tree, cancel() saw to that.
-        unsafe {
-            (*inner).target.set(Some(target));
-            // ngx_add_timer reads the key of an event that is set: it is not.
-            ngx_add_timer(&raw mut (*inner).event, msec);
-        }
-    }
-
-    /// Disarms the timer, if it is armed.
-    pub fn cancel(&self) {
-        let inner = self.0.get();
-        if inner.is_null() {
-            return;
-        }
-        // SAFETY: `inner` is ours and live; the event is deleted from the tree
-        // only if it is in it.
-        let target = unsafe {
-            if (*inner).event.timer_set() != 0 {
-                ngx_del_timer(&raw mut (*inner).event);
-            }
-            (*inner).target.take()
-        };
-        // Dropped last: it may own this very timer.
-        drop(target);
-    }
-
-    fn inner(&self) -> *mut Inner<H> {
-        if self.0.get().is_null() {
+impl LoopEvent {
+    /// An event that is neither armed nor posted. It has to be a static, since
+    /// nginx keeps its address.
+    pub const fn new(run: fn()) -> LoopEvent {
+        LoopEvent {
             // SAFETY: all fields of ngx_event_t are valid when zero: null
             // pointers, None, unset bits.
-            let mut event: ngx_event_t = unsafe { mem::zeroed() };
-            event.handler = Some(expire::<H>);
-            event.log = Log::cycle().as_ptr();
-            let ident = Ident { data: 0, read: 0, write: 0, fd: -1 };
-            let inner =
-                Box::into_raw(Box::new(Inner { event, ident, target: Cell::new(None) }));
-            // SAFETY: just allocated, nobody else has it.
-            unsafe { (*inner).event.data = (&raw mut (*inner).ident).cast() };
-            self.0.set(inner);
-        }
-        self.0.get()
-    }
-}
-
-impl<H: Expire> Default for Timer<H> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<H: Expire> Drop for Timer<H> {
-    fn drop(&mut self) {
-        self.cancel();
-        let inner = self.0.get();
-        if !inner.is_null() {
-            // SAFETY: made by Box::into_raw in inner(), out of nginx's tree
-            // since cancel(), and nobody can reach it after this drop.
-            drop(unsafe { Box::from_raw(inner) });
+            event: UnsafeCell::new(unsafe { mem::zeroed() }),
+            ident: UnsafeCell::new(Ident { data: 0, read: 0, write: 0, fd: -1 }),
+            run,
         }
     }
+
+    /// Makes it run at `at` or before: its function looks what time it is.
+    #[inline]
+    pub fn arm(&'static self, at: Msec) {
+        let event = self.event();
+        // SAFETY: the event is a static's and only this thread touches it.
+        unsafe {
+            (*event).set_cancelable(0);
+            if (*event).timer_set() != 0 {
+                if ((*event).timer.key.wrapping_sub(at) as isize) <= 0 {
+                    return;
+                }
+                ngx_del_timer(event);
+            }
+            ngx_add_timer(event, at.saturating_sub(current_msec()));
+        }
+    }
+
+    /// Makes it run in the next turn of the event loop.
+    pub fn post(&'static self) {
+        let event = self.event();
+        // SAFETY: as in arm(); a posted event is posted once.
+        unsafe {
+            ngx_post_event(event, &raw mut ngx_posted_next_events);
+            // nginx's exit waits for timers, and not for what is posted.
+            (*event).set_cancelable(0);
+            if (*event).timer_set() == 0 {
+                ngx_add_timer(event, LONG);
+            }
+        }
+    }
+
+    /// There is nothing to do: an exiting worker need not wait. The timer may
+    /// stay, since the next one is often soon.
+    #[inline]
+    pub fn let_worker_exit(&'static self) {
+        // SAFETY: as in arm().
+        unsafe { (*self.event()).set_cancelable(1) };
+    }
+
+    /// Takes it from nginx.
+    pub fn disarm(&'static self) {
+        let event = self.event();
+        // SAFETY: as in arm(); it is taken from where it is.
+        unsafe {
+            if (*event).timer_set() != 0 {
+                ngx_del_timer(event);
+            }
+            if (*event).posted() != 0 {
+                ngx_delete_posted_event(event);
+            }
+        }
+    }
+
+    #[inline]
+    fn event(&'static self) -> *mut ngx_event_t {
+        let event = self.event.get();
+        // SAFETY: as in arm(). The log is that of the present cycle.
+        unsafe {
+            (*event).handler = Some(run);
+            (*event).log = Log::cycle().as_ptr();
+            (*event).data = self.ident.get().cast();
+        }
+        event
+    }
 }
 
-/// nginx's entry: the event is the first field of `Inner<H>`.
-unsafe extern "C" fn expire<H: Expire>(event: *mut ngx_event_t) {
-    let inner: *mut Inner<H> = event.cast();
-    // SAFETY: armed timers are live (drop disarms), so `inner` is; taking the
-    // target ends our use of it before the handler can drop the timer.
-    let target = unsafe { (*inner).target.take() };
-    let Some(target) = target else { return };
-    let done = guard("a timer's handler", false, || {
-        target.on_expire();
-        true
-    });
-    if !done {
-        guard("a panic handler", (), || target.on_panic());
-    }
+/// nginx's entry: the event is the first field of a `LoopEvent`.
+unsafe extern "C" fn run(event: *mut ngx_event_t) {
+    // SAFETY: installed by event() on the event of a static LoopEvent, whose
+    // function's offset is known to the compiler.
+    let this = unsafe {
+        let offset = mem::offset_of!(LoopEvent, event);
+        &*event.cast::<u8>().sub(offset).cast::<LoopEvent>()
+    };
+    guard("the event loop's turn", (), this.run);
 }

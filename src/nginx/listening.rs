@@ -8,9 +8,10 @@ use std::ptr::{self, NonNull};
 
 use ngx::ffi::{
     NGX_OK, ngx_accept_log_error, ngx_addr_t, ngx_close_connection,
-    ngx_connection_local_sockaddr, ngx_connection_t, ngx_create_listening, ngx_cycle,
-    ngx_destroy_pool, ngx_int_t, ngx_listening_t, ngx_log_t, ngx_parse_url, ngx_str_t,
-    ngx_url_t, sockaddr,
+    ngx_accept_disabled, ngx_connection_local_sockaddr, ngx_connection_t,
+    ngx_create_listening, ngx_cycle, ngx_destroy_pool, ngx_event_actions, ngx_event_t,
+    ngx_int_t, ngx_listening_t, ngx_log_t, ngx_parse_url, ngx_str_t, ngx_url_t,
+    ngx_use_accept_mutex, ngx_use_exclusive_accept, ngx_worker, sockaddr,
 };
 
 use crate::nginx::conf::{Conf, ConfError, bytes};
@@ -326,6 +327,94 @@ pub fn set_nodelay<A: Acceptor>() {
                     size_of::<libc::c_int>() as libc::socklen_t,
                 );
             }
+        }
+    }
+}
+
+/// Takes the sockets whose connections go to `A` off this worker's events, until
+/// `resume_accepting`.
+pub fn pause_accepting<A: Acceptor>() {
+    // SAFETY: the worker's own connections for its sockets are live until it
+    // closes them when it exits. Where workers take turns at accepting, nginx
+    // asks ngx_accept_disabled first, and counts it down turn by turn.
+    unsafe {
+        if ngx_use_accept_mutex != 0 {
+            ngx_accept_disabled = i32::MAX as ngx_int_t;
+            return;
+        }
+        each_socket::<A>(|rev| {
+            if (*rev).active() != 0 {
+                ngx_del_event(rev, READ_EVENT, 0);
+            }
+        });
+    }
+}
+
+/// Lets this worker accept again.
+pub fn resume_accepting<A: Acceptor>() {
+    // SAFETY: as in pause_accepting(); nginx has the sockets of a worker among
+    // its exclusive events if it says so.
+    unsafe {
+        if ngx_use_accept_mutex != 0 {
+            ngx_accept_disabled = 0;
+            return;
+        }
+        each_socket::<A>(|rev| {
+            let c: *mut ngx_connection_t = (*rev).data.cast();
+            let own = (*(*c).listening).reuseport() != 0 || ngx_use_exclusive_accept == 0;
+            let flags = if own { 0 } else { EXCLUSIVE_EVENT };
+            if (*rev).active() == 0 {
+                ngx_add_event(rev, READ_EVENT, flags);
+            }
+        });
+    }
+}
+
+/// Calls `f` with the read event of each listening socket of this worker.
+///
+/// # Safety
+/// - in a worker that has not closed its listening sockets.
+unsafe fn each_socket<A: Acceptor>(f: impl Fn(*mut ngx_event_t)) {
+    let ours = ngx_tcp_init_connection::<A> as *const ();
+    // SAFETY: the running cycle's array; a socket has a connection if it is open,
+    // and one with reuseport only in the worker that it is for.
+    unsafe {
+        let listening = &(*ngx_cycle).listening;
+        if listening.nelts == 0 {
+            return;
+        }
+        let sockets = listening.elts.cast::<ngx_listening_t>();
+        for ls in std::slice::from_raw_parts(sockets, listening.nelts) {
+            let of_worker = ls.reuseport() == 0 || ls.worker == ngx_worker;
+            if of_worker
+                && !ls.connection.is_null()
+                && ls.handler.is_some_and(|handler| handler as *const () == ours)
+            {
+                f((*ls.connection).read);
+            }
+        }
+    }
+}
+
+/// Macros of nginx's: NGX_READ_EVENT is EPOLLIN | EPOLLRDHUP with epoll, and the
+/// other is EPOLLEXCLUSIVE.
+const READ_EVENT: ngx_int_t = (libc::EPOLLIN | libc::EPOLLRDHUP) as ngx_int_t;
+const EXCLUSIVE_EVENT: usize = 1 << 28;
+
+unsafe fn ngx_add_event(rev: *mut ngx_event_t, event: ngx_int_t, flags: usize) {
+    // SAFETY: the event module's function, set before any worker starts.
+    unsafe {
+        if let Some(add) = ngx_event_actions.add {
+            add(rev, event, flags);
+        }
+    }
+}
+
+unsafe fn ngx_del_event(rev: *mut ngx_event_t, event: ngx_int_t, flags: usize) {
+    // SAFETY: as in ngx_add_event().
+    unsafe {
+        if let Some(del) = ngx_event_actions.del {
+            del(rev, event, flags);
         }
     }
 }

@@ -13,5 +13,6 @@ pub mod stack;
 pub mod stat;
 pub mod symbol;
 pub mod time;
+pub mod watcher;
 
 pub use conf::Msec;

@@ -30,3 +30,9 @@ pub fn update() {
     // SAFETY: callable at any time from the event loop's thread.
     unsafe { ngx_time_update() }
 }
+
+/// Sleeps, and reads the clock: for a process without an event loop.
+pub fn sleep(msec: Msec) {
+    std::thread::sleep(std::time::Duration::from_millis(msec as u64));
+    update();
+}

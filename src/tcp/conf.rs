@@ -63,6 +63,26 @@ impl MainConf {
         self.lua.init_worker.as_ref()
     }
 
+    /// `lua_max_pending_timers`
+    pub fn max_pending_timers(&self) -> usize {
+        self.lua.max_pending_timers.unwrap_or(1024)
+    }
+
+    /// `lua_max_running_timers`
+    pub fn max_running_timers(&self) -> usize {
+        self.lua.max_running_timers.unwrap_or(256)
+    }
+
+    /// How long init_worker_by_lua* may keep the worker from accepting.
+    pub fn init_worker_timeout(&self) -> Msec {
+        self.lua.init_worker_timeout.unwrap_or(60_000)
+    }
+
+    /// How long exit_worker_by_lua* may keep it from exiting.
+    pub fn exit_worker_timeout(&self) -> Msec {
+        self.lua.exit_worker_timeout.unwrap_or(10_000)
+    }
+
     /// `exit_worker_by_lua*`
     pub fn exit_worker(&self) -> Option<&Script> {
         self.lua.exit_worker.as_ref()

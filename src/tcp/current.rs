@@ -13,6 +13,7 @@ pub enum Phase {
     InitWorker,
     ExitWorker,
     Content,
+    Timer,
 }
 
 impl Phase {
@@ -23,6 +24,7 @@ impl Phase {
             Phase::InitWorker => "init_worker",
             Phase::ExitWorker => "exit_worker",
             Phase::Content => "content",
+            Phase::Timer => "timer",
         }
     }
 
@@ -33,6 +35,7 @@ impl Phase {
             Phase::InitWorker => "init_worker_by_lua*",
             Phase::ExitWorker => "exit_worker_by_lua*",
             Phase::Content => "process_by_lua*",
+            Phase::Timer => "ngx.timer",
         }
     }
 }
@@ -60,8 +63,6 @@ pub fn enter_session<R>(session: &Rc<Session>, f: impl FnOnce() -> R) -> R {
 
 /// Runs `f`, which runs Lua code of a phase without session.
 pub fn enter_phase<R>(phase: Phase, f: impl FnOnce() -> R) -> R {
-    let before = PHASE.replace(phase);
-    let result = f();
-    PHASE.set(before);
-    result
+    PHASE.set(phase);
+    f()
 }

@@ -8,12 +8,13 @@ use super::current::Phase;
 use super::engine::{Engine, ScriptErrorKind};
 use super::listen::Sessions;
 use super::script::Script;
+use super::worker;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::guard;
 use crate::nginx::listening;
-use crate::nginx::log::{Level, Log};
 use crate::nginx::stack;
+use crate::nginx::watcher;
 use crate::socket::buffer;
 
 /// The whole of `tcp {}` has been read and merged; nothing is opened yet.
@@ -60,34 +61,20 @@ fn set_up(main: &'static MainConf) -> ConfResult {
 /// A worker, or the only process, has started.
 pub fn worker_started(main: &'static MainConf) {
     listening::set_nodelay::<Sessions>();
-    run(main, main.init_worker(), Phase::InitWorker);
+    worker::started(main);
 }
 
 /// It is about to exit; the cycle and its zones are still there. Frees the VM,
 /// so that `__gc` runs while they are.
 pub fn worker_exiting(main: &'static MainConf) {
-    run(main, main.exit_worker(), Phase::ExitWorker);
+    worker::exiting(main);
+    watcher::stop();
     for server in main.servers() {
         server.set_chunk(None);
         server.set_engine(None);
     }
     buffer::free_all();
     lua::free_buffers();
-}
-
-fn run(main: &MainConf, script: Option<&Script>, phase: Phase) {
-    let Some(script) = script else { return };
-    let Some(engine) = main.servers().iter().find_map(|server| server.engine()) else {
-        return;
-    };
-    let result = match engine.compile(script) {
-        Ok(chunk) => engine.run(&chunk, phase),
-        Err(error) => Err(error.message),
-    };
-    if let Err(text) = result {
-        let name = script.directive.as_bytes();
-        Log::cycle().write_bytes(Level::Err, 0, &[name, b" error: ", &text].concat());
-    }
 }
 
 fn init_error(script: &Script, text: Vec<u8>) -> ConfError {

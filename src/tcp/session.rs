@@ -1,10 +1,11 @@
-//! A session: one client connection and the coroutine that serves it.
+//! A session: one client connection and the threads that serve it.
 //!
 //! accept -> start -> (wait -> wake)* -> finish -> flush -> linger -> close.
-//! The script starts at accept. A native that cannot go on registers what it
-//! waits for in `wait`; the event's handler finishes the work and wakes the
-//! coroutine, last. `finish` drops the coroutine and with it whatever it
-//! waited for.
+//! The script starts at accept. A native that cannot go on registers who waits
+//! for what: one thread to read, any number for their output to be sent. The
+//! event's handler finishes the work and wakes them, last. When all threads
+//! have ended, or ngx.exit() was called, `finish` drops what is left of them
+//! and with it whatever they waited for.
 
 mod close;
 pub mod park;
@@ -17,13 +18,13 @@ use std::rc::Rc;
 use self::write::Flushed;
 use super::conf::ServerConf;
 use super::current;
-use crate::lua::{Coroutine, Resumed, Values};
+use crate::lua::{Resumed, Value, Values};
 use crate::nginx::connection::{Connection, Handler};
-use crate::nginx::event::{Expire, Timer};
 use crate::nginx::guard::guard;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::time::{current_msec, now};
 use crate::nginx::{Msec, stat};
+use crate::sched::{self, Group, Host, Thread, Woken, turn};
 use crate::socket::TcpSocket;
 use crate::text::pattern::Scanner;
 
@@ -33,23 +34,14 @@ const BUDGET: u32 = 64;
 /// How many bytes count as much as a call.
 const BYTES_PER_CALL: usize = 16 * 1024;
 
-/// What the coroutine waits for.
-#[derive(Debug)]
-pub enum Wait {
-    /// Nothing: it runs, or has ended.
-    Nothing,
-    /// Bytes from the client, by this pattern.
-    Receive(Scanner),
-    /// That the kernel takes what was printed; then the call returns this.
-    Flush(Flushed),
-    /// A time.
-    Sleep,
+/// Who reads from the client, and what.
+enum Reader {
+    /// Nobody.
+    None,
+    /// Bytes, by this pattern.
+    Receive(Rc<Thread>, Scanner),
     /// The next request, or that the client goes.
-    NextRequest,
-    /// Its next turn.
-    Turn,
-    /// Nothing ever: ngx.exit() was called.
-    Exit,
+    NextRequest(Rc<Thread>),
 }
 
 /// Where the session is in its life.
@@ -71,9 +63,10 @@ pub struct Session {
     pub socket: TcpSocket,
     pub conf: &'static ServerConf,
     stage: Cell<Stage>,
-    wait: RefCell<Wait>,
-    coroutine: RefCell<Option<Coroutine>>,
-    timer: Timer<Session>,
+    group: Group,
+    reader: RefCell<Reader>,
+    /// They wait until the kernel has what was printed.
+    flushers: RefCell<Vec<(Rc<Thread>, Flushed)>>,
     budget: Cell<u32>,
     read_deadline: Cell<Option<Msec>>,
     write_deadline: Cell<Option<Msec>>,
@@ -82,9 +75,10 @@ pub struct Session {
     /// ngx.eof() was called.
     eof_sent: Cell<bool>,
     parked: Cell<bool>,
+    /// keepalive_timeout counts since the thread waits for the next request.
+    keeping: Cell<bool>,
     in_light_session: Cell<bool>,
     start_time: Cell<(i64, u32)>,
-    context: Cell<Option<crate::lua::registry::Ref>>,
 }
 
 /// Begins a session on a connection that nginx has just accepted.
@@ -108,18 +102,18 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         socket: TcpSocket::new(connection),
         conf,
         stage: Cell::new(Stage::Accepted),
-        wait: RefCell::new(Wait::Nothing),
-        coroutine: RefCell::new(None),
-        timer: Timer::new(),
+        group: Group::new(),
+        reader: RefCell::new(Reader::None),
+        flushers: RefCell::new(Vec::new()),
         budget: Cell::new(BUDGET),
         read_deadline: Cell::new(None),
         write_deadline: Cell::new(None),
         end_told: Cell::new(false),
         eof_sent: Cell::new(false),
         parked: Cell::new(false),
+        keeping: Cell::new(false),
         in_light_session: Cell::new(false),
         start_time: Cell::new(now()),
-        context: Cell::new(None),
     });
     session.connection().set_handler(&session);
     if session.connection().post_after_accept() {
@@ -154,8 +148,10 @@ impl Session {
         match made {
             Ok(coroutine) => {
                 self.connection().set_action(c"running Lua");
-                self.coroutine.replace(Some(coroutine));
-                self.run(|coroutine| coroutine.start());
+                let thread = self.group.begin(self.clone(), coroutine);
+                self.run(&thread, |thread| {
+                    thread.with_coroutine(|coroutine| coroutine.start())
+                });
             }
             Err(text) => {
                 self.connection().log().write_bytes(Level::Err, 0, &text);
@@ -164,76 +160,66 @@ impl Session {
         }
     }
 
-    /// Resumes the coroutine: the call that waits returns `values`.
+    /// Resumes a thread: its call that waits returns `values`.
     #[inline(always)]
-    pub(crate) fn wake(self: &Rc<Self>, values: Values) {
-        *self.wait.borrow_mut() = Wait::Nothing;
-        self.run(|coroutine| coroutine.resume(values));
-    }
-
-    #[inline(always)]
-    fn run(self: &Rc<Self>, run: impl FnOnce(&Coroutine) -> Resumed) {
-        self.budget.set(BUDGET);
-        let resumed = current::enter_session(self, || {
-            let coroutine = self.coroutine.borrow();
-            coroutine.as_ref().map(run)
+    fn wake_with(self: &Rc<Self>, thread: &Rc<Thread>, values: Values) {
+        thread.begin_run();
+        self.run(thread, |thread| {
+            thread.with_coroutine(|coroutine| coroutine.resume(values))
         });
-        match resumed {
-            Some(Resumed::Waiting) => self.suspended(),
-            Some(Resumed::Yielded) => {
-                self.wait.replace(Wait::Turn);
-                self.suspended();
-            }
-            Some(Resumed::Failed(kind, text)) => {
-                let line = [b"lua entry thread aborted: ", kind.as_bytes(), b": ", &text]
-                    .concat();
-                self.connection().log().write_bytes(Level::Err, 0, &line);
-                self.finish();
-            }
-            Some(Resumed::Finished) | None => self.finish(),
-        }
     }
 
-    /// The coroutine waits: sees that what it waits for can come.
+    #[inline(always)]
+    fn run(
+        self: &Rc<Self>,
+        thread: &Rc<Thread>,
+        run: impl FnOnce(&Thread) -> Option<Resumed>,
+    ) {
+        self.budget.set(BUDGET);
+        current::enter_session(self, || {
+            let resumed = sched::enter(thread, || run(thread));
+            thread.settle(resumed);
+        });
+        if self.group.is_over() {
+            self.finish();
+        } else {
+            self.suspended();
+        }
+        turn::run();
+    }
+
+    /// All threads wait: sees that what they wait for can come.
     #[inline(always)]
     fn suspended(self: &Rc<Self>) {
         self.flush_joined();
         let c = self.connection();
         // Given back before anything that may end the session.
-        let wait = self.wait.borrow();
-        match *wait {
-            Wait::Receive(_) => {
+        let reader = self.reader.borrow();
+        match *reader {
+            Reader::Receive(..) => {
                 let in_budget = self.budget.get() > 0;
                 if in_budget && !c.read_ready() && c.watch_read() {
                     self.socket.release_large_input();
-                    return;
+                } else {
+                    // Out of budget: the other connections first. What it asks
+                    // for may be in the buffer already, with nothing left in
+                    // the kernel to tell of.
+                    c.post_read();
                 }
-                // Out of budget: the other connections first. What it asks for
-                // may be in the buffer already, with nothing left in the
-                // kernel to tell of.
-                c.post_read();
             }
-            // Nothing: a script yielded our mark without a wait.
-            Wait::Turn | Wait::Nothing => c.post_write(),
-            Wait::Sleep => {
-                drop(wait);
-                self.watch_for_abort();
-            }
-            Wait::Flush(_) => {
-                drop(wait);
-                if self.socket.queued() == 0 || self.socket.writable().is_err() {
-                    c.post_write();
-                }
-                self.watch_for_abort();
-            }
-            Wait::NextRequest => {
-                drop(wait);
+            Reader::NextRequest(_) => {
+                drop(reader);
                 self.park();
             }
-            Wait::Exit => {
-                drop(wait);
-                self.finish();
+            Reader::None => {
+                drop(reader);
+                self.watch_for_abort();
             }
+        }
+        if !self.flushers.borrow().is_empty()
+            && (self.socket.queued() == 0 || self.socket.writable().is_err())
+        {
+            self.connection().post_write();
         }
     }
 
@@ -255,43 +241,14 @@ impl Session {
         }
     }
 
-    /// Registers what the running coroutine is about to wait for.
-    pub(crate) fn wait_for(&self, wait: Wait) {
-        *self.wait.borrow_mut() = wait;
-    }
-
-    /// Makes the coroutine sleep.
-    pub(crate) fn sleep(self: &Rc<Self>, msec: Msec) {
-        self.wait_for(Wait::Sleep);
-        self.timer.arm(self.clone(), msec);
-    }
-
-    /// Takes back a wait: the coroutine could not be suspended after all.
-    pub(crate) fn abandon_wait(&self) {
-        self.timer.cancel();
-        self.wait.replace(Wait::Nothing);
-    }
-
-    /// Asks the running coroutine: is it the entry coroutine itself? If so it
-    /// is not used again for another session.
-    pub(crate) fn is_entry(&self, state: *const std::ffi::c_void) -> bool {
-        match &*self.coroutine.borrow() {
-            Some(coroutine) if coroutine.is(state) => {
-                coroutine.mark_escaped();
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// When the light session began: seconds and milliseconds.
     pub(crate) fn start_time(&self) -> (i64, u32) {
         self.start_time.get()
     }
 
-    /// The table behind ngx.ctx, once a script has used it.
-    pub(crate) fn context(&self) -> &Cell<Option<crate::lua::registry::Ref>> {
-        &self.context
+    /// Whether no other thread of the session is alive.
+    fn is_single(&self) -> bool {
+        self.group.live() <= 1
     }
 
     fn begin_light_session(&self) {
@@ -341,14 +298,54 @@ impl Handler for Session {
     }
 }
 
-impl Expire for Session {
-    fn on_expire(self: &Rc<Self>) {
-        if matches!(*self.wait.borrow(), Wait::Sleep) {
-            self.wake(Values::NONE);
+impl Host for Session {
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn wake(self: Rc<Self>, thread: &Rc<Thread>, woken: Woken) {
+        if self.stage.get() == Stage::Serving {
+            thread.begin_run();
+            self.run(thread, |thread| thread.resume(woken));
         }
     }
 
-    fn on_panic(self: &Rc<Self>) {
+    fn release(&self, thread: &Thread) {
+        let mut reader = self.reader.borrow_mut();
+        match &*reader {
+            Reader::Receive(own, _) | Reader::NextRequest(own)
+                if std::ptr::eq(Rc::as_ptr(own), thread) =>
+            {
+                *reader = Reader::None;
+            }
+            _ => {
+                let mut flushers = self.flushers.borrow_mut();
+                flushers.retain(|(own, _)| !std::ptr::eq(Rc::as_ptr(own), thread));
+            }
+        }
+    }
+
+    fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
+        let scanner = match &*self.reader.borrow() {
+            Reader::Receive(own, scanner) if Rc::ptr_eq(own, thread) => {
+                Some(scanner.clone())
+            }
+            _ => None,
+        };
+        self.unpark();
+        thread.leave_wait();
+        let values = match scanner {
+            Some(scanner) => self.past_deadline(&scanner),
+            None => Values::error(Value::Str(sched::DEADLINE)),
+        };
+        self.wake_with(thread, values);
+    }
+
+    fn log_error(&self, line: &[u8]) {
+        self.connection().log().write_bytes(Level::Err, 0, line);
+    }
+
+    fn on_panic(self: Rc<Self>) {
         self.close();
     }
 }

@@ -31,7 +31,7 @@ pub enum Pattern {
 }
 
 /// Finds the end of one pattern in a growing buffer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scanner {
     pattern: Pattern,
     /// Bytes looked at: none of them is an LF.

@@ -8,7 +8,8 @@ use crate::nginx::conf::block::Module;
 use crate::nginx::conf::command::{
     BLOCK, Command, ONE, SERVER, TCP, checked_flag, flag, set, set_main,
 };
-use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Slot};
+use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Msec, Slot};
+use crate::tcp::number;
 use crate::tcp::script::{MaybeScript, Script};
 
 // The original's texts, which tell init from process by their first letter.
@@ -25,6 +26,10 @@ pub struct LuaMainConf {
     pub init: Option<Script>,
     pub init_worker: Option<Script>,
     pub exit_worker: Option<Script>,
+    pub max_pending_timers: Option<usize>,
+    pub max_running_timers: Option<usize>,
+    pub init_worker_timeout: Option<Msec>,
+    pub exit_worker_timeout: Option<Msec>,
 }
 
 #[derive(Default)]
@@ -70,6 +75,15 @@ impl Module for Lua {
         set_main(c"exit_worker_by_lua_block", TCP | BLOCK,
             |cf, main: &mut LuaMainConf| block(cf, &mut main.exit_worker)),
 
+        set_main(c"lua_max_pending_timers", TCP | ONE,
+            |cf, main: &mut LuaMainConf| number(cf, &mut main.max_pending_timers)),
+        set_main(c"lua_max_running_timers", TCP | ONE,
+            |cf, main: &mut LuaMainConf| number(cf, &mut main.max_running_timers)),
+        set_main(c"lua_init_worker_timeout", TCP | ONE,
+            |cf, main: &mut LuaMainConf| time(cf, &mut main.init_worker_timeout)),
+        set_main(c"lua_exit_worker_timeout", TCP | ONE,
+            |cf, main: &mut LuaMainConf| time(cf, &mut main.exit_worker_timeout)),
+
         set(c"process_by_lua", TCP | SERVER | ONE, process_by_lua),
         set(c"process_by_lua_file", TCP | SERVER | ONE, process_by_lua_file),
         set(c"process_by_lua_block", TCP | SERVER | BLOCK, process_by_lua_block),
@@ -105,6 +119,23 @@ fn code_cache(cf: &mut Conf, on: bool) -> ConfResult {
     if !on {
         cf.warn("lua_code_cache is off; this will hurt performance");
     }
+    Ok(())
+}
+
+fn number(cf: &Conf, slot: &mut Option<usize>) -> ConfResult {
+    if slot.is_some() {
+        return Err(ConfError::duplicate());
+    }
+    let number = number::integer(cf.arg(1)).and_then(|n| usize::try_from(n).ok());
+    *slot = Some(number.ok_or_else(|| ConfError::directive("invalid number"))?);
+    Ok(())
+}
+
+fn time(cf: &Conf, slot: &mut Option<Msec>) -> ConfResult {
+    if slot.is_some() {
+        return Err(ConfError::duplicate());
+    }
+    *slot = Some(cf.msec(1)?);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Session, Stage, Wait, left_until};
+use super::{Reader, Session, Stage, left_until};
 use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
 
@@ -26,20 +26,14 @@ impl Session {
         }
     }
 
-    /// Drops the coroutine, and with it everything that it waits for.
+    /// Drops the threads, and with them everything that they wait for.
     fn drop_script(&self) {
         self.end_light_session();
-        self.wait.replace(Wait::Nothing);
-        self.timer.cancel();
-        if self.parked.replace(false) {
-            self.connection().set_parked(false);
-        }
-        // A coroutine that panicked its way out may still be borrowed.
-        let coroutine = self.coroutine.try_borrow_mut().ok().and_then(|mut c| c.take());
-        drop(coroutine);
-        if let (Some(context), Some(engine)) = (self.context.take(), self.conf.engine()) {
-            engine.vm().release(context);
-        }
+        self.unpark();
+        self.reader.replace(Reader::None);
+        self.flushers.take();
+        let engine = self.conf.engine();
+        self.group.clear(engine.as_ref().map(|engine| &**engine.vm()));
     }
 
     /// All is sent. If the client has sent what nobody read, or does so while

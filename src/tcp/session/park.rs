@@ -2,37 +2,43 @@
 
 use std::rc::Rc;
 
-use super::{Session, Wait, left_until};
+use super::{Reader, Session, left_until};
 use crate::lua::Values;
 use crate::nginx::cycle;
 use crate::nginx::log::Level;
 use crate::nginx::time::current_msec;
+use crate::sched::{DEADLINE, Thread};
 
 /// What wait_next_request() comes to.
 pub enum NextRequest {
     /// The next request is there.
     Begun,
+    /// `nil, err`.
+    Failed(&'static str),
     /// The call waits, or never returns.
     Waits,
 }
 
 impl Session {
     /// Ends the light session; begins the next one if bytes are there.
-    pub(crate) fn next_request(&self) -> NextRequest {
+    pub(crate) fn next_request(&self, thread: &Rc<Thread>) -> NextRequest {
+        if self.is_reading() {
+            return NextRequest::Failed("socket busy reading");
+        }
         self.end_light_session();
-        if cycle::exiting() {
+        if cycle::exiting() && self.is_single() {
             // The worker leaves: this client was served, others wait elsewhere.
-            self.wait_for(Wait::Exit);
+            thread.exit();
             return NextRequest::Waits;
         }
         if self.end_told.get() && !self.socket.has_unread() {
             self.log_client_gone();
-            self.wait_for(Wait::Exit);
+            thread.exit();
             return NextRequest::Waits;
         }
         if self.socket.writable().is_err() && !self.eof_sent() {
             // Nobody will get the next answer.
-            self.wait_for(Wait::Exit);
+            thread.exit();
             return NextRequest::Waits;
         }
         if self.spend() {
@@ -43,13 +49,19 @@ impl Session {
                 }
                 Some(false) => {
                     self.log_client_gone();
-                    self.wait_for(Wait::Exit);
+                    thread.exit();
                     return NextRequest::Waits;
                 }
                 None => {}
             }
         }
-        self.wait_for(Wait::NextRequest);
+        if thread.is_past_deadline() {
+            return NextRequest::Failed(DEADLINE);
+        }
+        self.read_deadline.set(None);
+        self.keeping.set(false);
+        self.reader.replace(Reader::NextRequest(thread.clone()));
+        thread.wait_for_host();
         NextRequest::Waits
     }
 
@@ -69,7 +81,7 @@ impl Session {
     }
 
     /// Parks the session: idle and reusable for nginx, without buffers. While
-    /// output is still queued it stays busy.
+    /// output is still queued, or another thread is alive, it stays busy.
     pub(super) fn park(self: &Rc<Self>) {
         let c = self.connection();
         if self.socket.queued() > 0 && self.socket.writable().is_ok() {
@@ -80,26 +92,49 @@ impl Session {
             c.post_read();
             return;
         }
-        if cycle::exiting() {
+        if cycle::exiting() && self.is_single() {
             // It was sending still when the others were let go.
             return self.finish();
         }
         self.socket.release_buffers();
-        self.read_deadline.set(None);
-        match self.conf.keepalive_timeout() {
-            Some(0) => return self.finish(),
-            Some(timeout) => {
-                self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
-                c.arm_read_timer(timeout);
+        if !self.keeping.replace(true) {
+            self.read_deadline.set(None);
+            match self.conf.keepalive_timeout() {
+                Some(0) => return self.finish(),
+                Some(timeout) => {
+                    let end = current_msec().wrapping_add(timeout);
+                    self.read_deadline.set(Some(end));
+                    c.arm_read_timer(timeout);
+                }
+                None => {}
             }
-            None => {}
         }
         if !c.watch_read() {
             return self.close();
         }
         c.set_action(c"lua_req_keepalive");
-        self.parked.set(true);
-        c.set_parked(true);
+        let single = self.is_single();
+        if self.parked.replace(single) != single {
+            c.set_parked(single);
+        }
+    }
+
+    /// It is busy again.
+    pub(super) fn unpark(&self) {
+        if self.parked.replace(false) {
+            self.connection().set_parked(false);
+        }
+    }
+
+    /// The thread that waits for the next request goes on.
+    fn begin_request(self: &Rc<Self>) {
+        let reader = self.reader.replace(Reader::None);
+        let Reader::NextRequest(thread) = reader else { return };
+        self.unpark();
+        self.read_deadline.set(None);
+        self.connection().set_action(c"running Lua");
+        self.begin_light_session();
+        self.wake_with(&thread, Values::NONE);
     }
 
     /// Something happened to a parked session.
@@ -122,20 +157,12 @@ impl Session {
             }
         }
         match self.socket.poll_input() {
-            Some(true) => {
-                if self.parked.replace(false) {
-                    c.set_parked(false);
-                }
-                self.read_deadline.set(None);
-                c.set_action(c"running Lua");
-                self.begin_light_session();
-                self.wake(Values::NONE);
-            }
+            Some(true) => self.begin_request(),
             Some(false) => {
                 self.log_client_gone();
                 self.finish();
             }
-            None if !self.parked.get() => self.park(),
+            None if !self.keeping.get() => self.park(),
             None => {
                 if !c.watch_read() {
                     self.close();

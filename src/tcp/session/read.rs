@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use super::{Session, Wait, left_until};
+use super::{Reader, Session, left_until};
 use crate::lua::{Value, Values};
 use crate::nginx::io::Io;
 use crate::nginx::log::Level;
 use crate::nginx::time::current_msec;
+use crate::sched::{DEADLINE, Thread};
 use crate::socket::{Received, SocketError};
 use crate::text::pattern::Scanner;
 
@@ -14,6 +15,9 @@ impl Session {
     /// Receives by pattern, for the running coroutine; None if it has to wait.
     #[inline(always)]
     pub(crate) fn receive_now(&self, scanner: &mut Scanner) -> Option<Values> {
+        if self.is_reading() {
+            return Some(Values::error(Value::Str("socket busy reading")));
+        }
         if self.end_told.get() && !self.socket.has_unread() {
             self.connection().write_log(
                 Level::Err,
@@ -29,13 +33,37 @@ impl Session {
         }
     }
 
-    /// Makes the coroutine wait for what `receive_now` had not.
+    /// Whether a thread waits to read.
     #[inline(always)]
-    pub(crate) fn receive_later(&self, scanner: Scanner) {
+    pub(super) fn is_reading(&self) -> bool {
+        !matches!(*self.reader.borrow(), Reader::None)
+    }
+
+    /// Makes the thread wait for what `receive_now` had not. What the call
+    /// returns if its deadline is over already.
+    #[inline(always)]
+    pub(crate) fn receive_later(
+        &self,
+        thread: &Rc<Thread>,
+        scanner: Scanner,
+    ) -> Option<Values> {
+        if thread.is_past_deadline() {
+            return Some(self.past_deadline(&scanner));
+        }
         let timeout = self.conf.read_timeout();
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);
-        self.wait_for(Wait::Receive(scanner));
+        *self.reader.borrow_mut() = Reader::Receive(thread.clone(), scanner);
+        thread.wait_for_host();
+        None
+    }
+
+    /// What a receive returns whose deadline is over.
+    #[cold]
+    pub(super) fn past_deadline(&self, scanner: &Scanner) -> Values {
+        self.socket.take_partial(scanner, |partial| {
+            three_or_two(Value::Str(DEADLINE), partial)
+        })
     }
 
     /// Tries to complete a receive; None if more has to come.
@@ -74,30 +102,22 @@ impl Session {
     /// A read event or the read timer, while the script is alive.
     pub(super) fn on_read_serving(self: &Rc<Self>) {
         let timedout = self.connection().take_read_timedout();
-        let mut wait = self.wait.borrow_mut();
-        match &mut *wait {
-            Wait::Receive(scanner) => {
+        let mut reader = self.reader.borrow_mut();
+        match &mut *reader {
+            Reader::Receive(_, scanner) => {
                 if let Some(values) = self.poll_receive(scanner) {
-                    drop(wait);
-                    return self.wake(values);
+                    let thread = reader.take_thread();
+                    drop(reader);
+                    if let Some(thread) = thread {
+                        self.wake_with(&thread, values);
+                    }
+                    return;
                 }
                 match self.read_deadline.get().and_then(left_until) {
                     Some(left) if timedout => self.connection().arm_read_timer(left),
                     None if timedout => {
-                        let scanner = match std::mem::replace(&mut *wait, Wait::Nothing) {
-                            Wait::Receive(scanner) => scanner,
-                            _ => return,
-                        };
-                        drop(wait);
-                        self.connection().write_log(
-                            Level::Err,
-                            0,
-                            format_args!("lua tcp socket read timed out"),
-                        );
-                        let values = self.socket.take_partial(&scanner, |bytes| {
-                            failure(SocketError::Timeout, bytes)
-                        });
-                        return self.wake(values);
+                        drop(reader);
+                        return self.read_timed_out();
                     }
                     _ => {}
                 }
@@ -105,27 +125,34 @@ impl Session {
                     // It has had its turn; more is there.
                     self.connection().post_read();
                 } else if !self.connection().watch_read() {
-                    drop(wait);
+                    drop(reader);
                     self.close();
                 }
             }
-            Wait::NextRequest => {
-                drop(wait);
+            Reader::NextRequest(_) => {
+                drop(reader);
                 self.on_read_parked(timedout);
             }
-            Wait::Turn => {
-                drop(wait);
-                if self.abort_if_gone() {
-                    return;
-                }
-                self.wake(Values::NONE);
-            }
-            Wait::Sleep | Wait::Flush(_) => {
-                drop(wait);
+            Reader::None => {
+                drop(reader);
                 self.abort_if_gone();
             }
-            Wait::Nothing | Wait::Exit => {}
         }
+    }
+
+    #[cold]
+    fn read_timed_out(self: &Rc<Self>) {
+        let reader = self.reader.replace(Reader::None);
+        let Reader::Receive(thread, scanner) = reader else { return };
+        self.connection().write_log(
+            Level::Err,
+            0,
+            format_args!("lua tcp socket read timed out"),
+        );
+        let values = self
+            .socket
+            .take_partial(&scanner, |bytes| failure(SocketError::Timeout, bytes));
+        self.wake_with(&thread, values);
     }
 
     /// Prepares for noticing that the client goes while the script waits for
@@ -174,9 +201,22 @@ impl Session {
     }
 }
 
+impl Reader {
+    #[inline(always)]
+    fn take_thread(&mut self) -> Option<Rc<Thread>> {
+        match std::mem::replace(self, Reader::None) {
+            Reader::Receive(thread, _) | Reader::NextRequest(thread) => Some(thread),
+            Reader::None => None,
+        }
+    }
+}
+
 /// `nil, err` or `nil, err, partial`.
 fn failure(error: SocketError, partial: &[u8]) -> Values {
-    let err = error_value(error);
+    three_or_two(error_value(error), partial)
+}
+
+fn three_or_two(err: Value, partial: &[u8]) -> Values {
     if partial.is_empty() {
         Values::error(err)
     } else {

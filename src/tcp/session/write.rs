@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::read::error_value;
-use super::{Session, Stage, Wait, left_until};
+use super::{Reader, Session, Stage, left_until};
 use crate::lua::{Value, Values};
 use crate::nginx::log::Level;
 use crate::nginx::time::current_msec;
+use crate::sched::{DEADLINE, Thread, Woken, with_thread};
 use crate::socket::SocketError;
 use crate::socket::output::Sent;
 
@@ -107,7 +108,11 @@ impl Session {
         match sent {
             Ok(Sent::Blocked) if can_wait() => self.wait_for_flush(Flushed::Bytes(len)),
             Ok(Sent::All) if !self.spend() && can_wait() => {
-                self.wait_for(Wait::Flush(Flushed::Bytes(len)));
+                with_thread(|thread| {
+                    if let Some(thread) = thread {
+                        thread.wait_for_turn(Woken::Printed(len));
+                    }
+                });
                 Writing::Waits
             }
             Ok(_) => Writing::Sent(len),
@@ -116,10 +121,16 @@ impl Session {
     }
 
     fn wait_for_flush(&self, flushed: Flushed) -> Writing {
-        self.wait_for(Wait::Flush(flushed));
         self.arm_send_timer();
         self.connection().watch_write();
-        Writing::Waits
+        with_thread(|thread| match thread {
+            Some(thread) if !thread.is_past_deadline() => {
+                self.flushers.borrow_mut().push((thread.clone(), flushed));
+                thread.wait_for_host();
+                Writing::Waits
+            }
+            _ => Writing::Done(Values::error(Value::Str(DEADLINE))),
+        })
     }
 
     fn log_failed_send(&self, errno: i32) {
@@ -185,10 +196,7 @@ impl Session {
                     None => {}
                 }
                 if !self.connection().watch_write() {
-                    return self.close();
-                }
-                if matches!(*self.wait.borrow(), Wait::Turn) {
-                    self.wake(Values::NONE);
+                    self.close();
                 }
             }
             Ok(_) => {
@@ -213,34 +221,41 @@ impl Session {
         if self.stage.get() == Stage::Flushing {
             return self.linger_or_close();
         }
-        let wait = match *self.wait.borrow() {
-            Wait::Flush(flushed) => Some(Some(flushed)),
-            Wait::Turn | Wait::Nothing => Some(None),
-            _ => None,
-        };
-        match (wait, error) {
-            (Some(Some(_)), Some(error)) => {
-                let value = self.write_error(error);
-                self.wake(Values::error(value));
-            }
-            (Some(Some(flushed)), None) => {
-                let values = match self.eof_sent.get().then(|| self.shut_down()) {
-                    Some(Err(error)) => Values::error(error),
-                    _ => flushed.values(),
-                };
-                self.wake(values);
-            }
-            (Some(None), _) => self.wake(Values::NONE),
-            (None, Some(SocketError::System(errno))) => {
+        if self.flushers.borrow().is_empty() {
+            if let Some(SocketError::System(errno)) = error {
                 self.log_failed_send(errno);
             }
-            (None, _) => {}
         }
-        if matches!(*self.wait.borrow(), Wait::NextRequest)
+        self.wake_flushers(|flushed| match error {
+            Some(error) => Values::error(self.write_error(error)),
+            None => match self.eof_sent.get().then(|| self.shut_down()) {
+                Some(Err(error)) => Values::error(error),
+                _ => flushed.values(),
+            },
+        });
+        if matches!(*self.reader.borrow(), Reader::NextRequest(_))
             && self.stage.get() == Stage::Serving
             && !self.parked.get()
         {
             self.park();
+        }
+    }
+
+    /// Wakes those that wait for their output, the first first. They see the
+    /// same end, and may begin to wait anew.
+    fn wake_flushers(self: &Rc<Self>, values: impl Fn(Flushed) -> Values) {
+        let waiting: Vec<Rc<Thread>> =
+            self.flushers.borrow().iter().map(|(thread, _)| thread.clone()).collect();
+        for thread in waiting {
+            let found = {
+                let mut flushers = self.flushers.borrow_mut();
+                let place = flushers.iter().position(|(own, _)| Rc::ptr_eq(own, &thread));
+                place.map(|place| flushers.remove(place))
+            };
+            // One before it may have killed it.
+            if let Some((thread, flushed)) = found {
+                self.wake_with(&thread, values(flushed));
+            }
         }
     }
 
@@ -257,20 +272,17 @@ impl Session {
         if self.stage.get() == Stage::Flushing {
             return self.close();
         }
-        if matches!(*self.wait.borrow(), Wait::NextRequest) {
+        if matches!(*self.reader.borrow(), Reader::NextRequest(_)) && self.is_single() {
             // Whatever came after this would have a hole before it.
             return self.finish();
         }
         let timeout = Value::Str("timeout");
-        let values = match *self.wait.borrow() {
-            Wait::Flush(Flushed::Bytes(n)) => {
+        self.wake_flushers(|flushed| match flushed {
+            Flushed::Bytes(n) => {
                 let sent = Value::Number(n.saturating_sub(lost) as f64);
                 Values::three(Value::Nil, timeout, sent)
             }
-            Wait::Flush(Flushed::Done) => Values::error(timeout),
-            Wait::Turn => Values::NONE,
-            _ => return,
-        };
-        self.wake(values);
+            Flushed::Done => Values::error(timeout),
+        });
     }
 }

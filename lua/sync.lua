@@ -1,0 +1,387 @@
+-- ngx.semaphore, ngx.channel, ngx.select: the counting, and when to wait. What
+-- needs no waiting never leaves Lua, so that LuaJIT compiles it.
+--
+-- Each thing to wait for has a number. park() waits in the queue with that
+-- number, unpark() wakes the first of it. A waiter that is woken has been given
+-- what it waits for: a resource that is not counted as free any more, a value
+-- or a place in a channel that is counted as reserved. If it never runs, native
+-- gives it to the next, or to the next who calls park().
+
+local native, ngx = ...
+
+local park, unpark = native.park, native.unpark
+local close_queue, queued = native.close_queue, native.queued
+local refundable, first = native.refundable, native.first
+local thread_state = native.thread_state
+local wait_for_thread = ngx.thread.wait
+local error, floor, rawget = error, math.floor, rawget
+local getmetatable, setmetatable = getmetatable, setmetatable
+local tonumber, type, unpack = tonumber, type, unpack
+
+local last_number = 0
+
+local function new_number()
+    last_number = last_number + 1
+    return last_number
+end
+
+local function bad_argument(n, name, text)
+    error("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")", 3)
+end
+
+
+local semaphore = {}
+local semaphore_metatable = { __index = semaphore }
+
+local function check_semaphore(self)
+    if type(self) ~= "table" or not rawget(self, "free") then
+        error("not a semaphore instance", 3)
+    end
+end
+
+function semaphore.new(n)
+    n = floor(tonumber(n) or 0)
+    -- NaN is not.
+    if not (n >= 0) then
+        error("no negative number", 2)
+    end
+    return setmetatable({ free = n, number = new_number(), parked = false },
+        semaphore_metatable)
+end
+
+function semaphore.wait(self, seconds)
+    check_semaphore(self)
+    local timeout = tonumber(seconds)
+    if not timeout then
+        bad_argument(1, "wait", "number expected, got " .. type(seconds))
+    end
+    if not (timeout >= 0) then
+        error("no negative number", 2)
+    end
+    local free = self.free
+    if free > 0 then
+        self.free = free - 1
+        return true
+    end
+    self.parked = true
+    return park(self.number, timeout)
+end
+
+function semaphore.post(self, n)
+    check_semaphore(self)
+    n = n and floor(tonumber(n) or 0) or 1
+    if not (n >= 1) then
+        error("positive number required", 2)
+    end
+    if self.parked then
+        local woken
+        woken, self.parked = unpark(self.number, n)
+        n = n - woken
+    end
+    self.free = self.free + n
+    return true
+end
+
+function semaphore.count(self)
+    check_semaphore(self)
+    local number = self.number
+    return self.free + refundable(number) - queued(number)
+end
+
+
+local channel = {}
+local channel_metatable = { __index = channel }
+
+local function check_channel(self)
+    if type(self) ~= "table" or not rawget(self, "ring") then
+        error("not a channel", 3)
+    end
+end
+
+function channel.new(size)
+    local n = tonumber(size)
+    if not n or not (n >= 1) or n ~= floor(n) or n >= 2 ^ 31 then
+        bad_argument(1, "new", "positive integer expected")
+    end
+    return setmetatable({
+        ring = {},
+        size = n,
+        head = 1,
+        tail = 0,
+        count = 0,
+        closed = false,
+        -- Values that woken receivers are going to take, places that woken
+        -- senders are going to fill.
+        reserved = 0,
+        places = 0,
+        receivers = new_number(),
+        senders = new_number(),
+        receivers_parked = false,
+        senders_parked = false,
+    }, channel_metatable)
+end
+
+local function put(self, value)
+    local tail = self.tail % self.size + 1
+    self.ring[tail] = value
+    self.tail = tail
+    self.count = self.count + 1
+    if self.receivers_parked then
+        local woken
+        woken, self.receivers_parked = unpark(self.receivers, 1)
+        self.reserved = self.reserved + woken
+    end
+    return true
+end
+
+local function take(self)
+    local ring, head = self.ring, self.head
+    local value = ring[head]
+    ring[head] = nil
+    self.head = head % self.size + 1
+    self.count = self.count - 1
+    if self.senders_parked then
+        local woken
+        woken, self.senders_parked = unpark(self.senders, 1)
+        self.places = self.places + woken
+    end
+    return value
+end
+
+local function put_in_place(self, value, ok, err)
+    if not ok then
+        return nil, err
+    end
+    self.places = self.places - 1
+    if self.closed then
+        return nil, "closed"
+    end
+    return put(self, value)
+end
+
+local function take_reserved(self, ok, err)
+    if not ok then
+        return nil, err
+    end
+    self.reserved = self.reserved - 1
+    return take(self)
+end
+
+-- Sends; `seconds` is nil or a number.
+local function send(self, value, seconds)
+    if self.closed then
+        return nil, "closed"
+    end
+    if self.count + self.places < self.size then
+        return put(self, value)
+    end
+    self.senders_parked = true
+    return put_in_place(self, value, park(self.senders, seconds))
+end
+
+local function receive(self, seconds)
+    local count = self.count
+    if count > self.reserved then
+        return take(self)
+    end
+    if self.closed and count == 0 then
+        return nil, "closed"
+    end
+    if self.closed then
+        -- What is left is for those who have been woken, if they come.
+        seconds = 0
+    end
+    self.receivers_parked = true
+    local value, err = take_reserved(self, park(self.receivers, seconds))
+    if err == "timeout" and self.closed then
+        err = "closed"
+    end
+    return value, err
+end
+
+local function check_timeout(seconds, n, name)
+    if seconds == nil then
+        return nil
+    end
+    local timeout = tonumber(seconds)
+    if not timeout or not (timeout >= 0) then
+        error("bad argument #" .. n .. " to '" .. name
+            .. "' (non-negative number expected)", 3)
+    end
+    return timeout
+end
+
+function channel.send(self, value, seconds)
+    check_channel(self)
+    if value == nil then
+        bad_argument(1, "send", "value expected")
+    end
+    seconds = check_timeout(seconds, 2, "send")
+    return send(self, value, seconds)
+end
+
+function channel.receive(self, seconds)
+    check_channel(self)
+    seconds = check_timeout(seconds, 1, "receive")
+    return receive(self, seconds)
+end
+
+function channel.try_send(self, value)
+    check_channel(self)
+    if value == nil then
+        bad_argument(1, "try_send", "value expected")
+    end
+    local ok, err = send(self, value, 0)
+    return ok, err == "timeout" and "full" or err
+end
+
+function channel.try_receive(self)
+    check_channel(self)
+    local value, err = receive(self, 0)
+    return value, err == "timeout" and "empty" or err
+end
+
+function channel.count(self)
+    check_channel(self)
+    return self.count
+end
+
+function channel.close(self)
+    check_channel(self)
+    if not self.closed then
+        self.closed = true
+        close_queue(self.receivers)
+        close_queue(self.senders)
+        self.receivers_parked, self.senders_parked = false, false
+    end
+    return true
+end
+
+
+-- What an item of ngx.select() is. Sockets will be one more kind.
+local THREAD, SEMAPHORE, CHANNEL, SEND = 1, 2, 3, 4
+
+local function kind_of(item, i)
+    if type(item) == "thread" then
+        local _, err = thread_state(item)
+        if err then
+            error(err, 3)
+        end
+        return THREAD
+    end
+    if type(item) == "table" then
+        local mt = getmetatable(item)
+        if mt == semaphore_metatable then
+            return SEMAPHORE
+        elseif mt == channel_metatable then
+            return CHANNEL
+        end
+        local target = rawget(item, 1)
+        if type(target) == "table" and getmetatable(target) == channel_metatable
+            and rawget(item, 2) ~= nil
+        then
+            return SEND
+        end
+    end
+    error("bad argument #1 to 'select' (item " .. i
+        .. " cannot be waited for)", 3)
+end
+
+-- Whether it is ready, and what it gives; else in which queue to wait, or for
+-- which thread.
+local function try(kind, item)
+    if kind == THREAD then
+        if thread_state(item) == "alive" then
+            return false, item
+        end
+        return true, wait_for_thread(item)
+    elseif kind == SEMAPHORE then
+        local free = item.free
+        if free > 0 then
+            item.free = free - 1
+            return true, true
+        end
+        item.parked = true
+        return false, item.number
+    elseif kind == CHANNEL then
+        if item.count > item.reserved then
+            return true, take(item)
+        elseif item.closed then
+            return true, receive(item, 0)
+        end
+        item.receivers_parked = true
+        return false, item.receivers
+    end
+    local target = item[1]
+    if target.closed then
+        return true, nil, "closed"
+    elseif target.count + target.places < target.size then
+        return true, put(target, item[2])
+    end
+    target.senders_parked = true
+    return false, target.senders
+end
+
+-- The first that came: item `i`, and whether it is a grant.
+local function chosen(self, i, granted)
+    if not i then
+        return nil, granted
+    end
+    local kind, item = self.kinds[i], self[i]
+    if kind == THREAD then
+        return i, wait_for_thread(item)
+    elseif kind == SEMAPHORE then
+        return i, granted
+    elseif kind == CHANNEL then
+        return i, take_reserved(item, granted, "closed")
+    end
+    return i, put_in_place(item[1], item[2], granted, "closed")
+end
+
+local try_from
+
+local function after_try(self, i, ready, wait, ...)
+    if ready then
+        return i, wait, ...
+    end
+    self.waits[i] = wait
+    return try_from(self, i + 1)
+end
+
+function try_from(self, i)
+    if i <= self.n then
+        return after_try(self, i, try(self.kinds[i], self[i]))
+    end
+    return chosen(self, first(self.timeout, unpack(self.waits, 1, self.n)))
+end
+
+function ngx.select(list)
+    if type(list) ~= "table" then
+        error("bad argument #1 to 'select' (table expected, got "
+            .. type(list) .. ")", 2)
+    end
+    local timeout, n, kinds = list.timeout, #list, {}
+    if timeout ~= nil then
+        timeout = tonumber(timeout)
+        if not timeout or not (timeout >= 0) then
+            error("bad argument #1 to 'select' (non-negative timeout expected)", 2)
+        end
+    elseif n == 0 then
+        error("bad argument #1 to 'select' (nothing to wait for)", 2)
+    end
+    -- The script may change its list while we wait.
+    local self = { n = n, timeout = timeout, kinds = kinds, waits = {} }
+    for i = 1, n do
+        local item = list[i]
+        kinds[i] = kind_of(item, i)
+        self[i] = item
+    end
+    return try_from(self, 1)
+end
+
+
+local loaded = package.loaded
+loaded["ngx.semaphore"] = { new = semaphore.new, version = "0.1" }
+setmetatable(loaded["ngx.semaphore"], semaphore_metatable)
+ngx.channel = { new = channel.new }
+loaded["ngx.channel"] = ngx.channel

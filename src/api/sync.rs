@@ -1,0 +1,123 @@
+//! What `lua/sync.lua` and the prelude ask of the scheduler: queues and
+//! deadlines.
+
+use std::rc::Rc;
+
+use super::{check_can_wait, check_wait, flatten, in_thread, msec, no_session_text};
+use crate::lua::value::kept;
+use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
+use crate::nginx::time::current_msec;
+use crate::sched::{self, Grant, Thread, find, with_thread};
+
+pub const PRIVATE: &[Function] = &[
+    function("park", park),
+    function("unpark", |call| {
+        let n = call.number(2).map_or(1, |n| n as usize);
+        let (woken, more) = sched::unpark(queue_of(call, 1), n, Grant::Given);
+        let woken = Value::Number(woken as f64);
+        Outcome::Return(Values::two(woken, Value::Boolean(more)))
+    }),
+    function("close_queue", |call| {
+        sched::unpark(queue_of(call, 1), usize::MAX, Grant::Closed);
+        Outcome::NONE
+    }),
+    function("queued", |call| {
+        Outcome::one(Value::Number(sched::queued(queue_of(call, 1)) as f64))
+    }),
+    function("refundable", |call| {
+        Outcome::one(Value::Number(sched::refundable(queue_of(call, 1)) as f64))
+    }),
+    function("first", first),
+    // The time at which the running thread's waits end, if there is one.
+    function("deadline", |_| {
+        let deadline = with_thread(|thread| thread.and_then(|thread| thread.deadline()));
+        Outcome::one(number_or_nil(deadline))
+    }),
+    function("set_deadline", |call| {
+        in_thread(|thread| {
+            thread.set_deadline(call.number(1).map(|at| at as usize));
+            Outcome::NONE
+        })
+    }),
+    // Sets one so many seconds from now; returns nil and the one before. Where
+    // no thread runs, what to raise.
+    function("begin_deadline", |call| {
+        with_thread(|thread| {
+            let Some(thread) = thread else {
+                return Outcome::one(kept(no_session_text()));
+            };
+            let outer = thread.deadline();
+            let at = current_msec() + msec(call.number(1).unwrap_or_default());
+            thread.set_deadline(Some(outer.map_or(at, |outer| outer.min(at))));
+            Outcome::Return(Values::two(Value::Nil, number_or_nil(outer)))
+        })
+    }),
+];
+
+fn number_or_nil(n: Option<usize>) -> Value {
+    n.map_or(Value::Nil, |n| Value::Number(n as f64))
+}
+
+/// A queue's number.
+fn queue_of(call: &Call, i: usize) -> u64 {
+    call.number(i).unwrap_or_default() as u64
+}
+
+/// A timeout in seconds; none if it is nil, and so are times beyond all timers.
+fn timeout_of(call: &Call, i: usize) -> Option<usize> {
+    call.number(i).filter(|seconds| seconds.is_finite()).map(msec)
+}
+
+/// `park(queue, seconds)`: true when the queue grants what one waits for.
+fn park(call: &Call) -> Outcome {
+    let id = queue_of(call, 1);
+    if sched::refund(id, 1) == 1 {
+        return Outcome::one(Value::Boolean(true));
+    }
+    let timeout = timeout_of(call, 2);
+    if timeout == Some(0) {
+        return Outcome::error(Value::Str("timeout"));
+    }
+    in_thread(|thread| {
+        flatten(check_wait(call, thread).map(|()| {
+            thread.wait_for_grant(id, timeout);
+            Outcome::Wait
+        }))
+    })
+}
+
+/// `first(seconds, ...)`: waits in several queues, and for several threads of
+/// one's own. Returns the number of what came first, and whether it is a grant.
+fn first(call: &Call) -> Outcome {
+    let (mut queues, mut threads) = (Vec::new(), Vec::new());
+    for i in 2..=call.len() {
+        if call.kind(i) == Kind::Number {
+            let id = queue_of(call, i);
+            if sched::refund(id, 1) == 1 {
+                let item = Value::Number((i - 1) as f64);
+                return Outcome::Return(Values::two(item, Value::Boolean(true)));
+            }
+            queues.push((id, i - 1));
+        } else if let Some(thread) = call.thread(i).and_then(find) {
+            threads.push((thread, i - 1));
+        }
+    }
+    let timeout = timeout_of(call, 1);
+    if timeout == Some(0) {
+        return Outcome::error(Value::Str("timeout"));
+    }
+    in_thread(|thread| flatten(wait_for_first(call, thread, &queues, &threads, timeout)))
+}
+
+fn wait_for_first(
+    call: &Call,
+    thread: &Rc<Thread>,
+    queues: &[(u64, usize)],
+    threads: &[(Rc<Thread>, usize)],
+    timeout: Option<usize>,
+) -> Result<Outcome, Outcome> {
+    check_can_wait(call)?;
+    check_wait(call, thread)?;
+    thread.wait_for_first(queues, threads, timeout);
+    Ok(Outcome::Wait)
+}

@@ -1,0 +1,143 @@
+//! `ngx.thread`: light threads.
+
+use std::rc::Rc;
+
+use super::{check_wait, flatten, in_thread, no_session};
+use crate::lua::spawn::{Begun, Go, Spawn, spawn_function};
+use crate::lua::value::kept;
+use crate::lua::{Call, Function, Kind, Outcome, Unowned, Value, function};
+use crate::sched::{DEAD, Ended, Thread, find, spawn, with_thread};
+
+pub const FUNCTIONS: &[Function] = &[
+    spawn_function::<Spawner>("spawn"),
+    function("wait", wait),
+    function("kill", kill),
+];
+
+pub const PRIVATE: &[Function] = &[
+    // What coroutine.status() says of a coroutine that scripts may not resume.
+    function("thread_status", |call| {
+        let status = match call.thread(1).and_then(find) {
+            Some(thread) => match thread.ended() {
+                Ended::No if thread.is_waiting() => "suspended",
+                Ended::No => "running",
+                Ended::Zombie(_) => "zombie",
+                Ended::Dead => "dead",
+            },
+            None if call.is_dead_thread(1) => "dead",
+            None => "running",
+        };
+        Outcome::one(Value::Str(status))
+    }),
+    // "alive" or "ended", for a thread of one's own; nil and what to raise for
+    // what cannot be waited for.
+    function("thread_state", |call| {
+        in_thread(|parent| match child_of(call, 1, parent) {
+            Ok(Some(child)) if child.ended() == Ended::No => {
+                Outcome::one(Value::Str("alive"))
+            }
+            Ok(_) => Outcome::one(Value::Str("ended")),
+            Err(text) => Outcome::error(kept(text.to_owned())),
+        })
+    }),
+];
+
+/// Threads are spawned wherever one runs.
+struct Spawner;
+
+impl Spawn for Spawner {
+    fn check() -> Result<(), Outcome> {
+        with_thread(|thread| if thread.is_some() { Ok(()) } else { Err(no_session()) })
+    }
+
+    fn begin(coroutine: Unowned, arguments: usize) -> Begun {
+        spawn::begin(coroutine, arguments)
+    }
+
+    fn end(status: i32) -> Go {
+        spawn::end(status)
+    }
+
+    fn exit() {
+        with_thread(|thread| {
+            if let Some(thread) = thread {
+                thread.exit();
+            }
+        });
+    }
+}
+
+/// Argument `i` as a light thread that `parent` has spawned; None if it is dead.
+/// Else what is wrong with it.
+fn child_of(
+    call: &Call,
+    i: usize,
+    parent: &Rc<Thread>,
+) -> Result<Option<Rc<Thread>>, &'static str> {
+    match call.thread(i).and_then(find) {
+        Some(child) if child.is_child_of(parent) => Ok(Some(child)),
+        Some(_) => Err("only the parent coroutine can wait on the thread"),
+        None if call.is_dead_thread(i) => Ok(None),
+        None => Err("attempt to wait on a coroutine that is not a user thread"),
+    }
+}
+
+fn wait(call: &Call) -> Outcome {
+    in_thread(|parent| {
+        flatten((|| {
+            if call.is_empty() {
+                return Err(Outcome::raise(format_args!(
+                    "at least one coroutine should be specified"
+                )));
+            }
+            let mut alive = Vec::new();
+            for i in 1..=call.len() {
+                check_thread(call, i)?;
+                let child = child_of(call, i, parent)
+                    .map_err(|text| Outcome::raise(format_args!("{text}")))?;
+                let Some(child) = child else { continue };
+                if child.ended() == Ended::No {
+                    alive.push(child);
+                } else if let Some(results) = child.take_results() {
+                    return Ok(Outcome::Results(results));
+                }
+            }
+            if alive.is_empty() {
+                return Ok(Outcome::error(Value::Str(DEAD)));
+            }
+            check_wait(call, parent)?;
+            parent.wait_for_threads(alive);
+            Ok(Outcome::Wait)
+        })())
+    })
+}
+
+fn kill(call: &Call) -> Outcome {
+    in_thread(|parent| {
+        flatten((|| {
+            check_thread(call, 1)?;
+            let Some(thread) = call.thread(1).and_then(find) else {
+                let text = if call.is_dead_thread(1) { DEAD } else { "not user thread" };
+                return Ok(Outcome::error(Value::Str(text)));
+            };
+            if !thread.is_child_of(parent) {
+                return Ok(Outcome::error(Value::Str("killer not parent")));
+            }
+            let ended = thread.ended() != Ended::No;
+            thread.kill();
+            Ok(if ended {
+                Outcome::error(Value::Str("already terminated"))
+            } else {
+                Outcome::one(Value::Number(1.0))
+            })
+        })())
+    })
+}
+
+fn check_thread(call: &Call, i: usize) -> Result<(), Outcome> {
+    if call.kind(i) == Kind::Thread {
+        Ok(())
+    } else {
+        Err(Outcome::bad_argument(i, format_args!("lua thread expected")))
+    }
+}

@@ -1,0 +1,128 @@
+//! A native that runs a new coroutine below itself.
+
+use std::ffi::c_int;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mlua::ffi as lua;
+use mlua::ffi::lua_State;
+
+use super::coroutine::Unowned;
+use super::native::{
+    Function, Outcome, entering, leave_nested, lua_isyieldable, push_wait, raise,
+    waiting_mark,
+};
+use super::registry::Ref;
+use crate::nginx::guard;
+
+/// Whoever keeps the threads.
+pub trait Spawn: 'static {
+    /// Whether there can be threads here; else what to raise.
+    fn check() -> Result<(), Outcome>;
+    /// A coroutine with a function and its arguments is to run.
+    fn begin(coroutine: Unowned, arguments: usize) -> Begun;
+    /// It has given control back, with this status of lua_resume().
+    fn end(status: c_int) -> Go;
+    /// The running thread is to end its host when it waits.
+    fn exit();
+}
+
+/// What becomes of it.
+pub enum Begun {
+    /// It runs now.
+    Runs,
+    /// It starts by itself.
+    Later,
+    /// The one that spawns has no coroutine any more.
+    Gone,
+}
+
+/// How its parent goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    On,
+    /// Everything ends here.
+    Exit,
+}
+
+/// The row for `spawn(function, ...)`.
+pub const fn spawn_function<S: Spawn>(name: &'static str) -> Function {
+    Function { name, entry: spawn::<S> }
+}
+
+/// So many values fit on a new coroutine's stack.
+const NEW_STACK: c_int = 16;
+
+unsafe extern "C-unwind" fn spawn<S: Spawn>(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls with a live state and room for 20 values. What may raise
+    // comes first, with nothing to drop; then begin(), lua_resume(), which
+    // catches every error, and end(), with no Lua call that raises between.
+    unsafe {
+        match catch_unwind(S::check) {
+            Ok(Err(Outcome::Raise(how))) => return raise(state, how),
+            Ok(_) => {}
+            Err(payload) => {
+                guard::report("the start of a thread", payload);
+                return 0;
+            }
+        }
+        lua::luaL_checktype(state, 1, lua::LUA_TFUNCTION);
+        let count = lua::lua_gettop(state);
+        let thread = lua::lua_newthread(state);
+        lua::lua_insert(state, 1);
+        if count > NEW_STACK && lua::lua_checkstack(thread, count + 2) == 0 {
+            return lua::luaL_error(state, c"too many arguments".as_ptr());
+        }
+        // Nobody but its events resumes it: the prelude's table says so.
+        lua::lua_pushlightuserdata(state, waiting_mark());
+        lua::lua_rawget(state, lua::LUA_REGISTRYINDEX);
+        lua::lua_pushvalue(state, 1);
+        lua::lua_pushboolean(state, 1);
+        lua::lua_rawset(state, -3);
+        lua::lua_settop(state, -2);
+
+        lua::lua_pushvalue(state, 1);
+        let anchor = Ref::take(state);
+        lua::lua_xmove(state, thread, count);
+
+        let unowned = Unowned::new(thread, anchor);
+        let arguments = count as usize - 1;
+        let begun = catch_unwind(AssertUnwindSafe(|| S::begin(unowned, arguments)));
+        match begun {
+            Ok(Begun::Runs) => {}
+            Ok(Begun::Later) => return 1,
+            Ok(Begun::Gone) => return lua::luaL_error(state, c"no thread".as_ptr()),
+            Err(payload) => {
+                guard::report("the start of a thread", payload);
+                return lua::luaL_error(
+                    state,
+                    c"panic in a native function, see error.log".as_ptr(),
+                );
+            }
+        }
+
+        let entry = entering(thread);
+        let status = lua::lua_resume_(thread, count - 1);
+        let end = catch_unwind(AssertUnwindSafe(|| S::end(status)));
+        leave_nested(entry);
+        let go = match end {
+            Ok(go) => go,
+            Err(payload) => {
+                guard::report("the end of a thread's first run", payload);
+                Go::Exit
+            }
+        };
+        if go == Go::On {
+            return 1;
+        }
+        if lua_isyieldable(state) == 0 {
+            return lua::luaL_error(
+                state,
+                c"attempt to yield across C-call boundary".as_ptr(),
+            );
+        }
+        if catch_unwind(S::exit).is_err() {
+            return 0;
+        }
+        push_wait(state)
+    }
+}

@@ -1,0 +1,559 @@
+//! One thread: a coroutine that Rust resumes, and what it waits for.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::ffi::c_void;
+use std::rc::{Rc, Weak};
+
+use super::group::{Host, take_from};
+use super::ids::{self, IdMap};
+use super::queue;
+use super::turn::{self, Alarm};
+use super::wheel::Key;
+use crate::lua::{Coroutine, Resumed, Results, Value, Values};
+use crate::nginx::Msec;
+use crate::nginx::local::Local;
+use crate::nginx::time::current_msec;
+
+/// What a thread waits for.
+pub enum Wait {
+    /// Nothing: it runs, or has ended.
+    Nothing,
+    /// Something of its host's: the client's connection.
+    Host,
+    /// A time.
+    Sleep,
+    /// That it is granted something by one of these queues, or that one of
+    /// these threads ends.
+    Grant { from: Sources, reply: Reply },
+    /// That a light thread of its own ends, one of them.
+    Thread(Rc<Thread>),
+    Threads(Vec<Rc<Thread>>),
+    /// Nothing ever: ngx.exit() was called.
+    Exit,
+    /// Its turn.
+    Ready(Woken),
+}
+
+/// Where a grant may come from.
+pub enum Sources {
+    One(u64),
+    Many { queues: Vec<u64>, threads: Vec<Rc<Thread>> },
+}
+
+/// In which form a call that waits for a grant wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// `true`, or `nil, err`.
+    Whether,
+    /// The number of what came first, and whether it is a grant.
+    Which,
+}
+
+/// What the call that waited returns.
+pub enum Woken {
+    /// Nothing.
+    Nothing,
+    /// `nil, err`.
+    Failed(&'static str),
+    /// A number, and nil.
+    Printed(usize),
+    /// A grant by the queue with this number, `nil, "closed"` if it was closed.
+    Granted(u64, bool),
+    /// The same to a wait for several: the number of what came first.
+    First(usize, Option<u64>, bool),
+    /// The results of a light thread.
+    Ended(Rc<Thread>),
+    /// It has not started yet, and starts with so many arguments.
+    Start(usize),
+}
+
+/// Whether a thread has ended, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    No,
+    /// Well or by an error; nobody has asked for its results yet.
+    Zombie(bool),
+    /// Its results are taken, or will never be.
+    Dead,
+}
+
+/// A thread.
+pub struct Thread {
+    host: Rc<dyn Host>,
+    /// Who spawned it; None for an entry thread.
+    parent: Option<Weak<Thread>>,
+    coroutine: RefCell<Option<Coroutine>>,
+    wait: RefCell<Wait>,
+    ended: Cell<Ended>,
+    /// Counts the waits it has left; see `queue`.
+    wait_number: Cell<u64>,
+    alarm: Cell<Option<Key>>,
+    /// When a timeout of the present wait is over; see `on_alarm`.
+    until: Cell<Option<Msec>>,
+    /// When every wait is over: the innermost ngx.deadline().
+    deadline: Cell<Option<Msec>>,
+    /// Its parent, while that waits for it: and as which of several.
+    waiter: RefCell<Option<(Rc<Thread>, usize)>>,
+    /// Children that have ended and wait to be asked.
+    zombies: RefCell<Vec<Rc<Thread>>>,
+    /// Its place in the list that holds it: the group's, or `zombies`.
+    place: Cell<usize>,
+}
+
+/// The light threads that scripts can name, by their coroutine.
+static HANDLES: Local<RefCell<IdMap<usize, Rc<Thread>>>> =
+    Local::new(RefCell::new(ids::map()));
+
+/// The thread that runs.
+static CURRENT: Local<RefCell<Option<Rc<Thread>>>> = Local::new(RefCell::new(None));
+
+/// Calls `f` with the thread that runs, if one does.
+#[inline(always)]
+pub fn with_thread<R>(f: impl FnOnce(Option<&Rc<Thread>>) -> R) -> R {
+    f(CURRENT.borrow().as_ref())
+}
+
+/// Whether a thread runs.
+pub(super) fn is_running() -> bool {
+    CURRENT.borrow().is_some()
+}
+
+/// Runs `f`, which resumes `thread`.
+#[inline(always)]
+pub fn enter<R>(thread: &Rc<Thread>, f: impl FnOnce() -> R) -> R {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            drop(set_current(None));
+        }
+    }
+    set_current(Some(thread.clone()));
+    let _leave = Leave;
+    f()
+}
+
+#[inline(always)]
+pub(super) fn set_current(thread: Option<Rc<Thread>>) -> Option<Rc<Thread>> {
+    CURRENT.replace(thread)
+}
+
+/// The light thread with this coroutine, unless it is dead.
+pub fn find(coroutine: *const c_void) -> Option<Rc<Thread>> {
+    HANDLES.borrow().get(&coroutine.addr()).cloned()
+}
+
+/// Frees the table, when the process has done with the VM.
+pub(super) fn free_handles() {
+    HANDLES.take();
+}
+
+impl Thread {
+    pub(super) fn new(
+        host: Rc<dyn Host>,
+        parent: Option<&Rc<Thread>>,
+        coroutine: Coroutine,
+    ) -> Rc<Thread> {
+        Rc::new(Thread {
+            host,
+            deadline: Cell::new(parent.and_then(|parent| parent.deadline.get())),
+            parent: parent.map(Rc::downgrade),
+            coroutine: RefCell::new(Some(coroutine)),
+            wait: RefCell::new(Wait::Nothing),
+            ended: Cell::new(Ended::No),
+            wait_number: Cell::new(0),
+            alarm: Cell::new(None),
+            until: Cell::new(None),
+            waiter: RefCell::new(None),
+            zombies: RefCell::new(Vec::new()),
+            place: Cell::new(0),
+        })
+    }
+
+    /// A light thread of `parent`, which scripts can name.
+    pub(super) fn spawned(parent: &Rc<Thread>, coroutine: Coroutine) -> Rc<Thread> {
+        let address = coroutine.identity().addr();
+        let thread = Thread::new(parent.host.clone(), Some(parent), coroutine);
+        thread.host.group().add(&thread);
+        HANDLES.borrow_mut().insert(address, thread.clone());
+        thread
+    }
+
+    /// What it runs for.
+    pub fn host(&self) -> &Rc<dyn Host> {
+        &self.host
+    }
+
+    /// Whether it is the one that its host began with.
+    pub fn is_entry(&self) -> bool {
+        self.parent.is_none()
+    }
+
+    /// Whether `parent` has spawned it.
+    pub fn is_child_of(&self, parent: &Rc<Thread>) -> bool {
+        self.parent.as_ref().is_some_and(|own| own.as_ptr() == Rc::as_ptr(parent))
+    }
+
+    /// Whether it has ended.
+    pub fn ended(&self) -> Ended {
+        self.ended.get()
+    }
+
+    /// Whether it waits.
+    pub fn is_waiting(&self) -> bool {
+        !matches!(*self.wait.borrow(), Wait::Nothing)
+    }
+
+    pub(super) fn wait_ref(&self) -> Ref<'_, Wait> {
+        self.wait.borrow()
+    }
+
+    pub(super) fn wait_number(&self) -> u64 {
+        self.wait_number.get()
+    }
+
+    /// Calls `f` with its coroutine; None when it has none any more.
+    #[inline(always)]
+    pub fn with_coroutine<R>(&self, f: impl FnOnce(&Coroutine) -> R) -> Option<R> {
+        self.coroutine.borrow().as_ref().map(f)
+    }
+
+    pub(super) fn place(&self) -> usize {
+        self.place.get()
+    }
+
+    pub(super) fn set_place(&self, place: usize) {
+        self.place.set(place);
+    }
+
+    // Waiting.
+
+    /// Registers that it waits for something of its host's.
+    #[inline(always)]
+    pub fn wait_for_host(self: &Rc<Self>) {
+        *self.wait.borrow_mut() = Wait::Host;
+        if let Some(deadline) = self.deadline.get() {
+            self.set_alarm(deadline);
+        }
+    }
+
+    /// Registers that it sleeps.
+    pub fn sleep(self: &Rc<Self>, msec: Msec) {
+        *self.wait.borrow_mut() = Wait::Sleep;
+        self.arm(Some(msec));
+    }
+
+    /// Registers that it waits for a grant by this queue.
+    pub fn wait_for_grant(self: &Rc<Self>, id: u64, timeout: Option<Msec>) {
+        queue::join(self, id, 0);
+        let from = Sources::One(id);
+        *self.wait.borrow_mut() = Wait::Grant { from, reply: Reply::Whether };
+        self.arm(timeout);
+    }
+
+    /// Registers that it waits for a grant by one of `queues`, or for the end of
+    /// one of `threads`. Each comes with its number in the call.
+    pub fn wait_for_first(
+        self: &Rc<Self>,
+        queues: &[(u64, usize)],
+        threads: &[(Rc<Thread>, usize)],
+        timeout: Option<Msec>,
+    ) {
+        for &(id, item) in queues {
+            queue::join(self, id, item);
+        }
+        for (thread, item) in threads {
+            thread.waiter.replace(Some((self.clone(), *item)));
+        }
+        let from = Sources::Many {
+            queues: queues.iter().map(|&(id, _)| id).collect(),
+            threads: threads.iter().map(|(thread, _)| thread.clone()).collect(),
+        };
+        *self.wait.borrow_mut() = Wait::Grant { from, reply: Reply::Which };
+        self.arm(timeout);
+    }
+
+    /// Registers that it waits for the end of one of its light threads.
+    pub fn wait_for_threads(self: &Rc<Self>, mut threads: Vec<Rc<Thread>>) {
+        for thread in &threads {
+            thread.waiter.replace(Some((self.clone(), 0)));
+        }
+        *self.wait.borrow_mut() = match (threads.len(), threads.pop()) {
+            (1, Some(thread)) => Wait::Thread(thread),
+            (_, last) => {
+                threads.extend(last);
+                Wait::Threads(threads)
+            }
+        };
+        self.arm(None);
+    }
+
+    /// Registers that its host is to end.
+    pub fn exit(&self) {
+        self.host.group().set_over(true);
+        *self.wait.borrow_mut() = Wait::Exit;
+    }
+
+    /// Registers that it goes on in the next turn of the event loop.
+    pub fn wait_for_turn(self: &Rc<Self>, woken: Woken) {
+        *self.wait.borrow_mut() = Wait::Ready(woken);
+        turn::later(Alarm::Thread(self.clone()));
+    }
+
+    fn arm(self: &Rc<Self>, timeout: Option<Msec>) {
+        let until = timeout.map(|msec| current_msec().wrapping_add(msec));
+        self.until.set(until);
+        match (until, self.deadline.get()) {
+            (None, None) => {}
+            (Some(at), None) | (None, Some(at)) => self.set_alarm(at),
+            (Some(until), Some(deadline)) => self.set_alarm(until.min(deadline)),
+        }
+    }
+
+    fn set_alarm(self: &Rc<Self>, at: Msec) {
+        self.alarm.set(Some(turn::at(at, Alarm::Thread(self.clone()))));
+    }
+
+    #[inline(always)]
+    fn cancel_alarm(&self) {
+        if let Some(key) = self.alarm.take() {
+            turn::cancel(key);
+        }
+    }
+
+    /// Its alarm went off: the timeout of the wait, or the deadline, is over.
+    pub(super) fn on_alarm(self: &Rc<Self>) {
+        self.alarm.set(None);
+        if self.is_past_deadline() {
+            if matches!(*self.wait.borrow(), Wait::Host) {
+                return self.host.clone().interrupt(self);
+            }
+            self.leave_wait();
+            return self.host.clone().wake(self, Woken::Failed(DEADLINE));
+        }
+        let woken = match *self.wait.borrow() {
+            Wait::Sleep => Woken::Nothing,
+            Wait::Grant { .. } => Woken::Failed("timeout"),
+            _ => return,
+        };
+        self.leave_wait();
+        self.host.clone().wake(self, woken);
+    }
+
+    /// Makes it run soon; it has left what it waited for.
+    pub(super) fn make_ready(self: &Rc<Self>, woken: Woken) {
+        self.cancel_alarm();
+        *self.wait.borrow_mut() = Wait::Ready(woken);
+        turn::soon(self.clone());
+    }
+
+    /// As make_ready(), for its host: it waited for something of that.
+    pub fn host_is_done(self: &Rc<Self>, woken: Woken) {
+        self.make_ready(woken);
+    }
+
+    /// Its turn has come. It may have been killed meanwhile.
+    pub(super) fn take_turn(self: &Rc<Self>) {
+        let mut wait = self.wait.borrow_mut();
+        match std::mem::replace(&mut *wait, Wait::Nothing) {
+            Wait::Ready(woken) => {
+                drop(wait);
+                self.host.clone().wake(self, woken);
+            }
+            other => *wait = other,
+        }
+    }
+
+    /// Takes back whatever it waits for.
+    pub fn leave_wait(&self) {
+        self.cancel_alarm();
+        self.wait_number.set(self.wait_number.get() + 1);
+        match self.wait.replace(Wait::Nothing) {
+            Wait::Nothing | Wait::Sleep | Wait::Exit => {}
+            Wait::Host => self.host.release(self),
+            Wait::Grant { from: Sources::One(id), .. } => queue::leave(id),
+            Wait::Grant { from: Sources::Many { queues, threads }, .. } => {
+                queues.iter().for_each(|&id| queue::leave(id));
+                threads.iter().for_each(|thread| drop(thread.waiter.take()));
+            }
+            Wait::Thread(thread) => drop(thread.waiter.take()),
+            Wait::Threads(threads) => {
+                threads.iter().for_each(|thread| drop(thread.waiter.take()));
+            }
+            // What it was granted and has not seen goes to the next.
+            Wait::Ready(Woken::Granted(id, true) | Woken::First(_, Some(id), true)) => {
+                queue::pass_on(id);
+            }
+            Wait::Ready(_) => {}
+        }
+    }
+
+    /// Takes back a wait that could not be begun: the coroutine goes on.
+    pub fn abandon_wait(&self) {
+        if matches!(*self.wait.borrow(), Wait::Exit) {
+            self.host.group().set_over(false);
+        }
+        self.leave_wait();
+    }
+
+    // Deadlines.
+
+    /// The time at which every wait ends.
+    pub fn deadline(&self) -> Option<Msec> {
+        self.deadline.get()
+    }
+
+    pub fn set_deadline(&self, deadline: Option<Msec>) {
+        self.deadline.set(deadline);
+    }
+
+    /// Whether a call that would have to wait fails at once.
+    #[inline(always)]
+    pub fn is_past_deadline(&self) -> bool {
+        self.deadline.get().is_some_and(|at| at.wrapping_sub(current_msec()) as isize <= 0)
+    }
+
+    // Running.
+
+    /// Marks that it is about to be resumed, whatever it waited for.
+    #[inline(always)]
+    pub fn begin_run(&self) {
+        self.cancel_alarm();
+        *self.wait.borrow_mut() = Wait::Nothing;
+    }
+
+    /// Resumes its coroutine.
+    pub fn resume(&self, woken: Woken) -> Option<Resumed> {
+        let coroutine = self.coroutine.borrow();
+        let coroutine = coroutine.as_ref()?;
+        Some(match woken {
+            Woken::Nothing => coroutine.resume(Values::NONE),
+            Woken::Failed(text) => coroutine.resume(Values::error(Value::Str(text))),
+            Woken::Printed(n) => {
+                coroutine.resume(Values::two(Value::Number(n as f64), Value::Nil))
+            }
+            Woken::Granted(_, true) => {
+                coroutine.resume(Values::one(Value::Boolean(true)))
+            }
+            Woken::Granted(_, false) => {
+                coroutine.resume(Values::error(Value::Str("closed")))
+            }
+            Woken::First(number, _, granted) => coroutine.resume(Values::two(
+                Value::Number(number as f64),
+                Value::Boolean(granted),
+            )),
+            Woken::Ended(child) => match child.take_results() {
+                Some(results) => coroutine.resume_with(results),
+                None => coroutine.resume(Values::error(Value::Str(DEAD))),
+            },
+            Woken::Start(n) => coroutine.start_light(n),
+        })
+    }
+
+    /// It has been resumed and gives control back: it waits, or has ended.
+    #[inline(always)]
+    pub fn settle(self: &Rc<Self>, resumed: Option<Resumed>) {
+        match resumed {
+            Some(Resumed::Waiting) if self.is_waiting() => {}
+            Some(Resumed::Waiting | Resumed::Yielded) => {
+                self.wait_for_turn(Woken::Nothing);
+            }
+            Some(Resumed::Finished) => self.end(true),
+            Some(Resumed::Failed(kind, text)) => self.fail(kind, &text),
+            None => self.end(false),
+        }
+    }
+
+    #[cold]
+    fn fail(self: &Rc<Self>, kind: &str, text: &[u8]) {
+        let who: &[u8] = if self.is_entry() { b"entry" } else { b"user" };
+        let line =
+            [b"lua ", who, b" thread aborted: ", kind.as_bytes(), b": ", text].concat();
+        self.host.log_error(&line);
+        if self.is_entry() {
+            self.host.group().set_over(true);
+        }
+        self.end(false);
+    }
+
+    fn end(self: &Rc<Self>, well: bool) {
+        // A script that ends itself may have left a wait behind.
+        self.leave_wait();
+        self.host.group().remove(self);
+        self.bury_zombies();
+        let parent = self.parent.as_ref().and_then(Weak::upgrade);
+        let Some(parent) = parent.filter(|parent| parent.ended.get() == Ended::No) else {
+            // Nobody can ask.
+            return self.discard();
+        };
+        self.ended.set(Ended::Zombie(well));
+        {
+            let mut zombies = parent.zombies.borrow_mut();
+            self.set_place(zombies.len());
+            zombies.push(self.clone());
+        }
+        let waiter = self.waiter.take();
+        if let Some((waiter, number)) = waiter {
+            let woken = match &*waiter.wait.borrow() {
+                Wait::Grant { .. } => Woken::First(number, None, true),
+                _ => Woken::Ended(self.clone()),
+            };
+            waiter.leave_wait();
+            waiter.make_ready(woken);
+        }
+    }
+
+    /// Its children that have ended can be asked by nobody any more.
+    fn bury_zombies(&self) {
+        for zombie in self.zombies.take() {
+            zombie.discard();
+        }
+    }
+
+    /// What a light thread that has ended returns; it is dead then.
+    pub fn take_results(self: &Rc<Self>) -> Option<Results> {
+        let Ended::Zombie(well) = self.ended.get() else { return None };
+        let coroutine = self.retire()?;
+        Some(coroutine.into_results(well))
+    }
+
+    /// Ends it, whatever it waits for: nobody asks for its results.
+    pub fn kill(self: &Rc<Self>) {
+        if self.ended.get() == Ended::No {
+            self.leave_wait();
+            self.host.group().remove(self);
+            self.bury_zombies();
+        }
+        drop(self.retire());
+    }
+
+    /// Takes it off every list; gives its coroutine.
+    fn retire(self: &Rc<Self>) -> Option<Coroutine> {
+        if let Ended::Zombie(_) = self.ended.get()
+            && let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade)
+        {
+            take_from(&mut parent.zombies.borrow_mut(), self);
+        }
+        self.ended.set(Ended::Dead);
+        // One that panicked its way out may still be borrowed.
+        let coroutine = self.coroutine.try_borrow_mut().ok().and_then(|mut c| c.take());
+        if !self.is_entry()
+            && let Some(coroutine) = &coroutine
+        {
+            HANDLES.borrow_mut().remove(&coroutine.identity().addr());
+        }
+        coroutine
+    }
+
+    /// Ends it with its host, or after its parent.
+    pub(super) fn discard(self: &Rc<Self>) {
+        self.leave_wait();
+        self.waiter.take();
+        self.bury_zombies();
+        drop(self.retire());
+    }
+}
+
+/// What a wait returns whose deadline is over.
+pub const DEADLINE: &str = "deadline";
+/// What asking for the results of a dead thread returns.
+pub const DEAD: &str = "already waited or killed";

@@ -1,0 +1,201 @@
+//! Whose turn it is: threads that can go on, and times that come.
+//!
+//! Threads that were woken run *soon*: after the one that woke them, in the same
+//! turn of the event loop, as long as that does not get long. Those that gave
+//! their turn away run *later*: in the next turn, after the events of the
+//! others. All times of the scheduler are in one wheel; nginx has one timer,
+//! for the earliest.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::{queue, spawn};
+use super::thread::{self, Thread};
+use super::wheel::Wheel;
+use crate::nginx::Msec;
+use crate::nginx::event::LoopEvent;
+use crate::nginx::guard::guard;
+use crate::nginx::local::Local;
+use crate::nginx::time::current_msec;
+
+pub use super::wheel::Key;
+
+/// How many threads are resumed before the event loop is asked for events.
+const SOON: usize = 256;
+
+/// What comes at its time.
+pub enum Alarm {
+    /// A timeout or a deadline of what the thread waits for; or its turn.
+    Thread(Rc<Thread>),
+    /// A function: ngx.timer.
+    Call(Rc<dyn Due>),
+}
+
+/// What is called at its time.
+pub trait Due: 'static {
+    /// The time has come, or (premature) will not.
+    fn on_due(self: Rc<Self>, premature: bool);
+}
+
+static WHEEL: Local<RefCell<Wheel<Alarm>>> = Local::new(RefCell::new(Wheel::new()));
+static SOON_QUEUE: Local<RefCell<VecDeque<Rc<Thread>>>> =
+    Local::new(RefCell::new(VecDeque::new()));
+static LATER_QUEUE: Local<RefCell<VecDeque<Alarm>>> =
+    Local::new(RefCell::new(VecDeque::new()));
+static RUNNING: Local<Cell<bool>> = Local::new(Cell::new(false));
+static EVENT: Local<LoopEvent> = Local::new(LoopEvent::new(on_event));
+
+/// Runs the thread after what runs now.
+pub(super) fn soon(thread: Rc<Thread>) {
+    SOON_QUEUE.borrow_mut().push_back(thread);
+    // Whoever runs a thread calls run() after it.
+    if !RUNNING.get() && !thread::is_running() {
+        EVENT.post();
+    }
+}
+
+/// Runs it in the next turn of the event loop.
+pub fn later(alarm: Alarm) {
+    LATER_QUEUE.borrow_mut().push_back(alarm);
+    EVENT.post();
+}
+
+/// Runs it when nginx's clock shows `at`.
+#[inline]
+pub fn at(at: Msec, alarm: Alarm) -> Key {
+    let key = WHEEL.borrow_mut().insert(current_msec() as u64, at as u64, alarm);
+    EVENT.arm(at);
+    key
+}
+
+/// Takes an alarm back.
+#[inline]
+pub fn cancel(key: Key) {
+    let mut wheel = WHEEL.borrow_mut();
+    let alarm = wheel.cancel(key);
+    if wheel.is_empty() {
+        EVENT.let_worker_exit();
+    }
+    drop(wheel);
+    // Last: it may own anything.
+    drop(alarm);
+}
+
+/// Resumes what is ready, some of it: to be called last by whoever may have
+/// made threads ready, with no Lua code running.
+#[inline]
+pub fn run() {
+    if !SOON_QUEUE.borrow().is_empty() && !RUNNING.get() {
+        run_soon();
+    }
+}
+
+fn run_soon() {
+    RUNNING.set(true);
+    for _ in 0..SOON {
+        let thread = SOON_QUEUE.borrow_mut().pop_front();
+        let Some(thread) = thread else { break };
+        guarded(&thread, || thread.take_turn());
+    }
+    RUNNING.set(false);
+    if !SOON_QUEUE.borrow().is_empty() {
+        EVENT.post();
+    }
+}
+
+/// nginx's timer for the earliest time, or the next turn.
+fn on_event() {
+    // What is added meanwhile has its turn after this one.
+    let n = LATER_QUEUE.borrow().len();
+    for _ in 0..n {
+        let next = LATER_QUEUE.borrow_mut().pop_front();
+        match next {
+            Some(Alarm::Thread(thread)) => guarded(&thread, || thread.take_turn()),
+            Some(Alarm::Call(due)) => guard("a timer", (), || due.on_due(false)),
+            None => break,
+        }
+    }
+    tick();
+}
+
+/// Wakes those whose time has come, and all that are ready.
+fn tick() {
+    let now = current_msec() as u64;
+    loop {
+        let due = WHEEL.borrow_mut().pop(now);
+        match due {
+            Some(Alarm::Thread(thread)) => guarded(&thread, || thread.on_alarm()),
+            Some(Alarm::Call(due)) => guard("a timer", (), || due.on_due(false)),
+            None => break,
+        }
+    }
+    run();
+    match WHEEL.borrow().next() {
+        Some(next) => EVENT.arm(next as Msec),
+        None if LATER_QUEUE.borrow().is_empty() && SOON_QUEUE.borrow().is_empty() => {
+            EVENT.let_worker_exit();
+        }
+        None => {}
+    }
+}
+
+/// Takes all functions out of the wheel and the queue, the earliest first.
+pub fn take_calls() -> Vec<Rc<dyn Due>> {
+    let mut calls = Vec::new();
+    LATER_QUEUE.borrow_mut().retain(|alarm| match alarm {
+        Alarm::Call(due) => {
+            calls.push(due.clone());
+            false
+        }
+        Alarm::Thread(_) => true,
+    });
+    let mut wheel = WHEEL.borrow_mut();
+    let found = wheel.take_if(|alarm| matches!(alarm, Alarm::Call(_)));
+    for alarm in found {
+        if let Alarm::Call(due) = alarm {
+            calls.push(due);
+        }
+    }
+    calls
+}
+
+/// Runs the scheduler alone, without nginx's events, until `done` or `until`:
+/// for what a worker does after nginx's loop has ended.
+pub fn run_until(until: Msec, wait: impl Fn(Msec), done: impl Fn() -> bool) -> bool {
+    loop {
+        on_event();
+        if done() {
+            return true;
+        }
+        let now = current_msec();
+        if until.wrapping_sub(now) as isize <= 0 {
+            return false;
+        }
+        let busy = !SOON_QUEUE.borrow().is_empty() || !LATER_QUEUE.borrow().is_empty();
+        let next = WHEEL.borrow().next().map_or(until, |next| until.min(next as Msec));
+        wait(if busy { 0 } else { next.saturating_sub(now) });
+    }
+}
+
+/// Drops all that is left, when the process has done with the VM.
+pub fn free_all() {
+    EVENT.disarm();
+    drop(WHEEL.take());
+    drop(SOON_QUEUE.take());
+    drop(LATER_QUEUE.take());
+    queue::free();
+    spawn::free();
+    thread::free_handles();
+}
+
+/// A panic ends the thread's host, and nothing else.
+fn guarded(thread: &Rc<Thread>, f: impl FnOnce()) {
+    let done = guard("the scheduler", false, || {
+        f();
+        true
+    });
+    if !done {
+        guard("a panic handler", (), || thread.host().clone().on_panic());
+    }
+}

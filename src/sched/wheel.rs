@@ -1,0 +1,310 @@
+//! A timing wheel: times in milliseconds, in constant time each.
+//!
+//! nginx's tree of timers costs a walk for each insertion and removal, and with
+//! ten thousand sleepers most of its steps miss the cache. Here an entry goes
+//! into the list of its slot: 256 slots of one millisecond, then four levels of
+//! 64 slots, each slot as long as the whole level below. When the time comes to
+//! a slot of a higher level, its entries move down.
+
+const FIRST_BITS: u32 = 8;
+const BITS: u32 = 6;
+const LEVELS: usize = 5;
+/// Level 0 has four words of slots, the others one.
+const WORDS: usize = 4;
+const SLOTS: usize = 256 + (LEVELS - 1) * 64;
+/// What the slots can tell apart, from now on: 49 days.
+const SPAN: u64 = 1 << (FIRST_BITS + (LEVELS as u32 - 1) * BITS);
+
+const NONE: u32 = u32::MAX;
+
+/// An entry: good for `cancel` until it has been popped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key(u32);
+
+struct Entry<T> {
+    at: u64,
+    next: u32,
+    prev: u32,
+    slot: u16,
+    value: Option<T>,
+}
+
+/// Values that come due.
+pub struct Wheel<T> {
+    /// The first millisecond whose entries may not all have been popped.
+    time: u64,
+    len: usize,
+    heads: [u32; SLOTS],
+    tails: [u32; SLOTS],
+    first: [u64; WORDS],
+    upper: [u64; LEVELS - 1],
+    entries: Vec<Entry<T>>,
+    free: u32,
+}
+
+impl<T> Wheel<T> {
+    /// An empty wheel; it finds out what time it is by `pop`.
+    pub const fn new() -> Wheel<T> {
+        Wheel {
+            time: 0,
+            len: 0,
+            heads: [NONE; SLOTS],
+            tails: [NONE; SLOTS],
+            first: [0; WORDS],
+            upper: [0; LEVELS - 1],
+            entries: Vec::new(),
+            free: NONE,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds a value that is due at `at`; `now` is not earlier than in any call
+    /// before.
+    pub fn insert(&mut self, now: u64, at: u64, value: T) -> Key {
+        if self.len == 0 && self.time < now {
+            // Nothing lies between: no slot has to be looked at.
+            self.time = now;
+        }
+        let index = match self.free {
+            NONE => {
+                let index = self.entries.len() as u32;
+                self.entries.push(Entry {
+                    at,
+                    next: NONE,
+                    prev: NONE,
+                    slot: 0,
+                    value: Some(value),
+                });
+                index
+            }
+            index => {
+                let entry = &mut self.entries[index as usize];
+                self.free = entry.next;
+                entry.at = at;
+                entry.value = Some(value);
+                index
+            }
+        };
+        self.len += 1;
+        self.link(index);
+        Key(index)
+    }
+
+    /// Takes a value out before it is due.
+    pub fn cancel(&mut self, key: Key) -> Option<T> {
+        let value = self.entries.get_mut(key.0 as usize)?.value.take()?;
+        self.unlink(key.0);
+        self.release(key.0);
+        Some(value)
+    }
+
+    /// Takes out a value that is due by `now`, the earliest first, and of those
+    /// of one millisecond the one that was inserted first.
+    pub fn pop(&mut self, now: u64) -> Option<T> {
+        if self.len == 0 {
+            self.time = self.time.max(now);
+            return None;
+        }
+        while self.time <= now {
+            let index = self.heads[slot_of(0, self.time)];
+            if index != NONE {
+                self.unlink(index);
+                let value = self.entries[index as usize].value.take();
+                self.release(index);
+                return value;
+            }
+            if self.time == now {
+                break;
+            }
+            self.step(now);
+        }
+        None
+    }
+
+    /// Takes out all values that `is` holds for, the earliest first.
+    pub fn take_if(&mut self, is: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut found: Vec<(u64, u32)> = (0..self.entries.len() as u32)
+            .map(|index| (self.entries[index as usize].at, index))
+            .filter(|&(_, index)| {
+                self.entries[index as usize].value.as_ref().is_some_and(&is)
+            })
+            .collect();
+        found.sort_unstable();
+        found.into_iter().filter_map(|(_, index)| self.cancel(Key(index))).collect()
+    }
+
+    /// The time of the earliest entry, or an earlier one at which `pop` has to
+    /// be called; None if there is no entry.
+    pub fn next(&self) -> Option<u64> {
+        if self.len == 0 {
+            return None;
+        }
+        let present = (self.time & 255) as usize;
+        if let Some(slot) = next_bit(&self.first, present) {
+            return Some((self.time & !255) + slot as u64);
+        }
+        // Slots before the present one are those of the next turn.
+        let mut next = next_bit(&self.first, 0)
+            .map_or(u64::MAX, |slot| (self.time | 255) + 1 + slot as u64);
+        for level in 1..LEVELS {
+            let turn = self.time >> shift_of(level);
+            // The slot of the present time has been moved down already: what
+            // is ahead begins with the one after it.
+            let ahead = self.upper[level - 1].rotate_right((turn & 63) as u32 + 1);
+            if ahead != 0 {
+                let steps = u64::from(ahead.trailing_zeros()) + 1;
+                next = next.min((turn + steps) << shift_of(level));
+            }
+        }
+        Some(next)
+    }
+
+    /// Goes on to the next time at which there is something to do, at most to
+    /// `now`.
+    fn step(&mut self, now: u64) {
+        let next = self.next().unwrap_or(now);
+        self.time = next.min(now).max(self.time + 1);
+        if self.time & 255 == 0 {
+            self.cascade();
+        }
+    }
+
+    /// Moves the entries of the slots that begin now down a level, from the
+    /// highest such level on.
+    fn cascade(&mut self) {
+        let mut top = 1;
+        while top < LEVELS - 1 && (self.time >> shift_of(top)) & 63 == 0 {
+            top += 1;
+        }
+        for level in (1..=top).rev() {
+            let slot = slot_of(level, self.time);
+            let mut index = self.heads[slot];
+            self.heads[slot] = NONE;
+            self.tails[slot] = NONE;
+            self.clear_bit(slot);
+            while index != NONE {
+                let next = self.entries[index as usize].next;
+                self.link(index);
+                index = next;
+            }
+        }
+    }
+
+    fn link(&mut self, index: u32) {
+        let at = self.entries[index as usize].at.max(self.time);
+        let ahead = at - self.time;
+        let at = if ahead < SPAN { at } else { self.time + SPAN - 1 };
+        let mut level = 0;
+        while level < LEVELS - 1
+            && (at >> shift_of(level)) - (self.time >> shift_of(level)) >= size_of(level)
+        {
+            level += 1;
+        }
+        let slot = slot_of(level, at);
+        let tail = self.tails[slot];
+        let entry = &mut self.entries[index as usize];
+        entry.slot = slot as u16;
+        entry.prev = tail;
+        entry.next = NONE;
+        self.tails[slot] = index;
+        if tail == NONE {
+            self.heads[slot] = index;
+            self.set_bit(slot);
+        } else {
+            self.entries[tail as usize].next = index;
+        }
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Entry { next, prev, slot, .. } = self.entries[index as usize];
+        let slot = usize::from(slot);
+        if prev == NONE {
+            self.heads[slot] = next;
+        } else {
+            self.entries[prev as usize].next = next;
+        }
+        if next == NONE {
+            self.tails[slot] = prev;
+        } else {
+            self.entries[next as usize].prev = prev;
+        }
+        if self.heads[slot] == NONE {
+            self.clear_bit(slot);
+        }
+    }
+
+    fn release(&mut self, index: u32) {
+        self.len -= 1;
+        if self.len == 0 && self.entries.len() > 1024 {
+            // What a crowd of sleepers needed is not kept.
+            self.entries = Vec::new();
+            self.free = NONE;
+            return;
+        }
+        self.entries[index as usize].next = self.free;
+        self.free = index;
+    }
+
+    fn set_bit(&mut self, slot: usize) {
+        let (word, bit) = self.word(slot);
+        *word |= bit;
+    }
+
+    fn clear_bit(&mut self, slot: usize) {
+        let (word, bit) = self.word(slot);
+        *word &= !bit;
+    }
+
+    fn word(&mut self, slot: usize) -> (&mut u64, u64) {
+        let bit = 1 << (slot & 63);
+        match slot >> 6 {
+            word @ 0..WORDS => (&mut self.first[word], bit),
+            word => (&mut self.upper[word - WORDS], bit),
+        }
+    }
+}
+
+impl<T> Default for Wheel<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many milliseconds a slot of the level is, as a power of two.
+fn shift_of(level: usize) -> u32 {
+    if level == 0 { 0 } else { FIRST_BITS + (level as u32 - 1) * BITS }
+}
+
+fn size_of(level: usize) -> u64 {
+    if level == 0 { 256 } else { 64 }
+}
+
+fn slot_of(level: usize, time: u64) -> usize {
+    if level == 0 {
+        (time & 255) as usize
+    } else {
+        256 + (level - 1) * 64 + ((time >> shift_of(level)) & 63) as usize
+    }
+}
+
+/// The first set bit from `from` on.
+fn next_bit(words: &[u64; WORDS], from: usize) -> Option<usize> {
+    let mut word = from >> 6;
+    let mut bits = words[word] & (!0 << (from & 63));
+    loop {
+        if bits != 0 {
+            return Some(word * 64 + bits.trailing_zeros() as usize);
+        }
+        word += 1;
+        if word == WORDS {
+            return None;
+        }
+        bits = words[word];
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! A job: threads without a connection, for a timer's callback and for what a
+//! worker does when it starts and when it exits.
+
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
+
+use super::current::{self, Phase};
+use crate::lua::{Coroutine, Resumed, Values, Vm};
+use crate::nginx::log::{Level, Log};
+use crate::sched::{self, Group, Host, Thread, Woken, turn};
+
+/// A job; whoever started it is told when it ends.
+pub struct Job {
+    phase: Phase,
+    group: Group,
+    vm: Weak<Vm>,
+    /// What begins a line about an uncaught error of the entry thread, where
+    /// that is not a thread's usual line.
+    title: Option<String>,
+    on_end: Cell<Option<Box<dyn FnOnce()>>>,
+}
+
+impl Job {
+    /// Runs a coroutine until it first waits. `on_end` comes when it and its
+    /// light threads have ended, maybe before this returns.
+    pub fn start(
+        phase: Phase,
+        coroutine: Coroutine,
+        title: Option<String>,
+        on_end: impl FnOnce() + 'static,
+    ) -> Rc<Job> {
+        let job = Rc::new(Job {
+            phase,
+            group: Group::new(),
+            vm: Rc::downgrade(coroutine.vm()),
+            title,
+            on_end: Cell::new(Some(Box::new(on_end))),
+        });
+        let thread = job.group.begin(job.clone(), coroutine);
+        job.run(&thread, |thread| thread.with_coroutine(|coroutine| coroutine.start()));
+        job
+    }
+
+    /// Whether all has ended.
+    pub fn is_over(&self) -> bool {
+        self.group.is_over()
+    }
+
+    /// Ends it, whatever it waits for.
+    pub fn end(&self) {
+        let vm = self.vm.upgrade();
+        self.group.clear(vm.as_deref());
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
+        }
+    }
+
+    fn run(
+        self: &Rc<Self>,
+        thread: &Rc<Thread>,
+        run: impl FnOnce(&Thread) -> Option<Resumed>,
+    ) {
+        current::enter_phase(self.phase, || {
+            let resumed = sched::enter(thread, || run(thread));
+            thread.settle(resumed);
+        });
+        if self.group.is_over() {
+            self.end();
+        }
+        turn::run();
+    }
+}
+
+impl Host for Job {
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn wake(self: Rc<Self>, thread: &Rc<Thread>, woken: Woken) {
+        thread.begin_run();
+        self.run(thread, |thread| thread.resume(woken));
+    }
+
+    fn release(&self, _: &Thread) {}
+
+    fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
+        thread.begin_run();
+        self.run(thread, |thread| {
+            thread.with_coroutine(|coroutine| coroutine.resume(Values::NONE))
+        });
+    }
+
+    fn log_error(&self, line: &[u8]) {
+        let context = match self.phase {
+            Phase::Timer => ", context: ngx.timer",
+            _ => "",
+        };
+        let prefix = b"lua entry thread aborted: runtime error: ";
+        let line = match (&self.title, line.strip_prefix(prefix)) {
+            (Some(title), Some(message)) => [title.as_bytes(), message].concat(),
+            _ => line.to_vec(),
+        };
+        Log::cycle().write_bytes(
+            Level::Err,
+            0,
+            &[line.as_slice(), context.as_bytes()].concat(),
+        );
+    }
+
+    fn on_panic(self: Rc<Self>) {
+        self.end();
+    }
+}
