@@ -206,8 +206,7 @@ local function add_timer(name, every, n, delay, f, ...)
         error("bad argument #1 to '" .. name .. "' (number expected, got "
             .. type(delay) .. ")", 3)
     end
-    -- NaN is not.
-    if not (seconds >= 0) then
+    if seconds < 0 or seconds ~= seconds then
         error("bad argument #1 to '" .. name .. "' (delay must not be negative)", 3)
     end
     if every and seconds < 0.001 then

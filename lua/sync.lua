@@ -18,6 +18,11 @@ local error, floor, rawget = error, math.floor, rawget
 local getmetatable, setmetatable = getmetatable, setmetatable
 local tonumber, type, unpack = tonumber, type, unpack
 
+-- NaN is neither.
+local function is_negative(n)
+    return n < 0 or n ~= n
+end
+
 local last_number = 0
 
 local function new_number()
@@ -41,8 +46,7 @@ end
 
 function semaphore.new(n)
     n = floor(tonumber(n) or 0)
-    -- NaN is not.
-    if not (n >= 0) then
+    if is_negative(n) then
         error("no negative number", 2)
     end
     return setmetatable({ free = n, number = new_number(), parked = false },
@@ -55,7 +59,7 @@ function semaphore.wait(self, seconds)
     if not timeout then
         bad_argument(1, "wait", "number expected, got " .. type(seconds))
     end
-    if not (timeout >= 0) then
+    if is_negative(timeout) then
         error("no negative number", 2)
     end
     local free = self.free
@@ -70,7 +74,7 @@ end
 function semaphore.post(self, n)
     check_semaphore(self)
     n = n and floor(tonumber(n) or 0) or 1
-    if not (n >= 1) then
+    if n < 1 or n ~= n then
         error("positive number required", 2)
     end
     if self.parked then
@@ -100,7 +104,7 @@ end
 
 function channel.new(size)
     local n = tonumber(size)
-    if not n or not (n >= 1) or n ~= floor(n) or n >= 2 ^ 31 then
+    if not n or n < 1 or n ~= floor(n) or n >= 2 ^ 31 then
         bad_argument(1, "new", "positive integer expected")
     end
     return setmetatable({
@@ -204,7 +208,7 @@ local function check_timeout(seconds, n, name)
         return nil
     end
     local timeout = tonumber(seconds)
-    if not timeout or not (timeout >= 0) then
+    if not timeout or is_negative(timeout) then
         error("bad argument #" .. n .. " to '" .. name
             .. "' (non-negative number expected)", 3)
     end
@@ -363,8 +367,9 @@ function ngx.select(list)
     local timeout, n, kinds = list.timeout, #list, {}
     if timeout ~= nil then
         timeout = tonumber(timeout)
-        if not timeout or not (timeout >= 0) then
-            error("bad argument #1 to 'select' (non-negative timeout expected)", 2)
+        if not timeout or is_negative(timeout) then
+            error("bad argument #1 to 'select' "
+                .. "(non-negative timeout expected)", 2)
         end
     elseif n == 0 then
         error("bad argument #1 to 'select' (nothing to wait for)", 2)

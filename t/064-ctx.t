@@ -204,17 +204,18 @@ process_by_lua_block { ngx.say(in_init) }
 [error]
 
 
-=== ctx: not when a worker starts
+=== ctx: when a worker starts it has one of its own
 --- tcp_config
 init_worker_by_lua_block {
-    local function err(f) return (select(2, pcall(f)):gsub("^.-%):", "")) end
-    in_worker = err(function() return ngx.ctx.x end)
-        .. "\n" .. err(function() ngx.ctx = {} end)
+    ngx.ctx.x = 1
+    ngx.sleep(0.01)
+    in_worker = ngx.ctx.x
+    ngx.ctx = { x = 2 }
+    in_worker = in_worker + ngx.ctx.x
 }
 --- tcp_server_config
-process_by_lua_block { ngx.say(in_worker) }
+process_by_lua_block { ngx.say(in_worker, " ", ngx.ctx.x) }
 --- response
-3: API disabled in the context of init_worker_by_lua*
-4: API disabled in the context of init_worker_by_lua*
+3 nil
 --- no_error_log
 [error]

@@ -33,10 +33,12 @@ NOTICE number
 OK number
 STDERR number
 WARN number
+channel table
 config table
 cookie_time function
 crc32_long function
 crc32_short function
+deadline function
 decode_args function
 decode_base64 function
 decode_base64url function
@@ -62,11 +64,14 @@ print function
 quote_sql_str function
 receive function
 say function
+select function
 sha1_bin function
 sleep function
 start_time function
 tcp_time function
+thread table
 time function
+timer table
 today function
 unescape_uri function
 update_time function
@@ -81,7 +86,7 @@ worker table
 --- tcp_server_config
 process_by_lua_block {
     local names = {}
-    for _, group in ipairs({ "config", "worker" }) do
+    for _, group in ipairs({ "channel", "config", "thread", "timer", "worker" }) do
         for name, value in pairs(ngx[group]) do
             names[#names + 1] = group .. "." .. name .. " " .. type(value)
         end
@@ -90,12 +95,20 @@ process_by_lua_block {
     ngx.say(table.concat(names, "\n"))
 }
 --- response
+channel.new function
 config.debug boolean
 config.nginx_configure function
 config.nginx_version number
 config.ngx_lua_version number
 config.prefix function
 config.subsystem string
+thread.kill function
+thread.spawn function
+thread.wait function
+timer.at function
+timer.every function
+timer.pending_count function
+timer.running_count function
 worker.count function
 worker.exiting function
 worker.id function

@@ -99,7 +99,7 @@ process_by_lua_block { ngx.say("up") }
 --- response
 up
 --- start_log
-init_worker_by_lua error: unknown error
+init_worker_by_lua error: unknown reason
 
 
 === init_worker_by_lua: what needs a session raises
@@ -111,9 +111,9 @@ init_worker_by_lua_block {
     errors = table.concat({
         (try(function() ngx.say("x") end)),
         (try(function() ngx.receive(1) end)),
-        (try(function() ngx.sleep(1) end)),
-        (try(function() ngx.exit() end)),
-        (try(function() coroutine.wrap(function() ngx.sleep(1) end)() end)),
+        (try(function() ngx.flush() end)),
+        (try(function() ngx.wait_next_request() end)),
+        (try(function() coroutine.wrap(function() ngx.say("x") end)() end)),
     }, "\n")
 }
 --- tcp_server_config
@@ -246,7 +246,7 @@ leave.lua:1: kept nil
 exit_worker_by_lua_block {
     local ok, err = pcall(function() ngx.say("x") end)
     ngx.log(ngx.WARN, err)
-    ok, err = pcall(function() ngx.sleep(1) end)
+    ok, err = pcall(function() ngx.receive(1) end)
     ngx.log(ngx.WARN, err)
 }
 --- tcp_server_config

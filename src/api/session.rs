@@ -1,6 +1,8 @@
 //! Talking to the client: `ngx.print`, `ngx.receive` and their like.
 
-use super::{MAX_MSEC, check_can_wait, check_count, check_wait, flatten, in_session, in_thread};
+use super::{
+    MAX_MSEC, check_can_wait, check_count, check_wait, flatten, in_session, in_thread,
+};
 use crate::lua::append::AppendError;
 use crate::lua::{Call, Function, Kind, Outcome, Value, function, table_function};
 use crate::sched::with_thread;

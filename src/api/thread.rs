@@ -8,11 +8,8 @@ use crate::lua::value::kept;
 use crate::lua::{Call, Function, Kind, Outcome, Unowned, Value, function};
 use crate::sched::{DEAD, Ended, Thread, find, spawn, with_thread};
 
-pub const FUNCTIONS: &[Function] = &[
-    spawn_function::<Spawner>("spawn"),
-    function("wait", wait),
-    function("kill", kill),
-];
+pub const FUNCTIONS: &[Function] =
+    &[spawn_function::<Spawner>("spawn"), function("wait", wait), function("kill", kill)];
 
 pub const PRIVATE: &[Function] = &[
     // What coroutine.status() says of a coroutine that scripts may not resume.

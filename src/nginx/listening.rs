@@ -7,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::ptr::{self, NonNull};
 
 use ngx::ffi::{
-    NGX_OK, ngx_accept_log_error, ngx_addr_t, ngx_close_connection,
-    ngx_accept_disabled, ngx_connection_local_sockaddr, ngx_connection_t,
-    ngx_create_listening, ngx_cycle, ngx_destroy_pool, ngx_event_actions, ngx_event_t,
-    ngx_int_t, ngx_listening_t, ngx_log_t, ngx_parse_url, ngx_str_t, ngx_url_t,
-    ngx_use_accept_mutex, ngx_use_exclusive_accept, ngx_worker, sockaddr,
+    NGX_OK, ngx_accept_disabled, ngx_accept_log_error, ngx_addr_t, ngx_close_connection,
+    ngx_connection_local_sockaddr, ngx_connection_t, ngx_create_listening, ngx_cycle,
+    ngx_destroy_pool, ngx_event_actions, ngx_event_t, ngx_int_t, ngx_listening_t,
+    ngx_log_t, ngx_parse_url, ngx_str_t, ngx_url_t, ngx_use_accept_mutex,
+    ngx_use_exclusive_accept, ngx_worker, sockaddr,
 };
 
 use crate::nginx::conf::{Conf, ConfError, bytes};

@@ -56,8 +56,7 @@ pub enum Grant {
 
 static QUEUES: Local<RefCell<Queues>> =
     Local::new(RefCell::new(Queues { by_id: ids::map(), spare: Vec::new() }));
-static REFUNDS: Local<RefCell<IdMap<u64, usize>>> =
-    Local::new(RefCell::new(ids::map()));
+static REFUNDS: Local<RefCell<IdMap<u64, usize>>> = Local::new(RefCell::new(ids::map()));
 
 /// Queues a thread, whose wait has its number by now.
 pub(super) fn join(thread: &Rc<Thread>, id: u64, item: usize) {

@@ -9,7 +9,7 @@ use super::ids::{self, IdMap};
 use super::queue;
 use super::turn::{self, Alarm};
 use super::wheel::Key;
-use crate::lua::{Coroutine, Resumed, Results, Value, Values};
+use crate::lua::{Coroutine, Results, Resumed, Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::local::Local;
 use crate::nginx::time::current_msec;
@@ -24,7 +24,10 @@ pub enum Wait {
     Sleep,
     /// That it is granted something by one of these queues, or that one of
     /// these threads ends.
-    Grant { from: Sources, reply: Reply },
+    Grant {
+        from: Sources,
+        reply: Reply,
+    },
     /// That a light thread of its own ends, one of them.
     Thread(Rc<Thread>),
     Threads(Vec<Rc<Thread>>),
@@ -409,7 +412,9 @@ impl Thread {
     /// Whether a call that would have to wait fails at once.
     #[inline(always)]
     pub fn is_past_deadline(&self) -> bool {
-        self.deadline.get().is_some_and(|at| at.wrapping_sub(current_msec()) as isize <= 0)
+        self.deadline
+            .get()
+            .is_some_and(|at| at.wrapping_sub(current_msec()) as isize <= 0)
     }
 
     // Running.

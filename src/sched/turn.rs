@@ -10,9 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::{queue, spawn};
 use super::thread::{self, Thread};
 use super::wheel::Wheel;
+use super::{queue, spawn};
 use crate::nginx::Msec;
 use crate::nginx::event::LoopEvent;
 use crate::nginx::guard::guard;

@@ -147,12 +147,7 @@ fn runnable<'a>(
     Some((script?, engine))
 }
 
-fn run(
-    script: &Script,
-    engine: &Engine,
-    phase: Phase,
-    on_end: fn(),
-) -> Option<Rc<Job>> {
+fn run(script: &Script, engine: &Engine, phase: Phase, on_end: fn()) -> Option<Rc<Job>> {
     let title = format!("{} error: ", script.directive);
     let made = match engine.compile(script) {
         Ok(chunk) => Coroutine::for_phase(engine.vm(), chunk.factory()),

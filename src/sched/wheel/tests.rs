@@ -9,14 +9,16 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        self.0 =
+            self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.0 >> 33) % n
     }
 }
 
 /// Milliseconds of every length that matters to the levels.
 fn delay(random: &mut Random) -> u64 {
-    let edge = [1, 255, 256, 257, 16_383, 16_384, 16_385, 1 << 20, 1 << 26, (1 << 31) - 1];
+    let edge =
+        [1, 255, 256, 257, 16_383, 16_384, 16_385, 1 << 20, 1 << 26, (1 << 31) - 1];
     match random.below(8) {
         0 => edge[random.below(10) as usize],
         1 => random.below(1 << 31),

@@ -61,9 +61,8 @@ impl Session {
     /// What a receive returns whose deadline is over.
     #[cold]
     pub(super) fn past_deadline(&self, scanner: &Scanner) -> Values {
-        self.socket.take_partial(scanner, |partial| {
-            three_or_two(Value::Str(DEADLINE), partial)
-        })
+        self.socket
+            .take_partial(scanner, |partial| three_or_two(Value::Str(DEADLINE), partial))
     }
 
     /// Tries to complete a receive; None if more has to come.

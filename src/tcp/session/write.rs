@@ -221,10 +221,10 @@ impl Session {
         if self.stage.get() == Stage::Flushing {
             return self.linger_or_close();
         }
-        if self.flushers.borrow().is_empty() {
-            if let Some(SocketError::System(errno)) = error {
-                self.log_failed_send(errno);
-            }
+        if let Some(SocketError::System(errno)) = error
+            && self.flushers.borrow().is_empty()
+        {
+            self.log_failed_send(errno);
         }
         self.wake_flushers(|flushed| match error {
             Some(error) => Values::error(self.write_error(error)),
