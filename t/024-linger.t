@@ -46,15 +46,20 @@ my $n = $ENV{TEST_SLOW} ? 10_000 : 8_000_000;
 === input that comes while the script sleeps
 --- tcp_server_config
 process_by_lua_block {
+    package.loaded.awake = false
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.2)
+    repeat ngx.sleep(0.01) until package.loaded.awake
     ngx.print(("x"):rep(100000))
 }
+--- tcp_server_config2
+process_by_lua_block { package.loaded.awake = true }
 --- request_parts eval
 [
     [connect => 'rcvbuf=65536'],
     [send => 'a'], [expect => 'a'], ['stop_reading'],
-    [send => 'unread'], [pause => 0.4],
+    [send => 'unread'],
+    ['Wake:', connect => '$TEST_PORT2'], ['Wake:', 'expect_eof'],
+    [pause => 0.1],
     ['start_reading'], [expect => 'x' x 100000], ['expect_eof'],
 ]
 --- no_error_log
@@ -81,6 +86,8 @@ process_by_lua_block {
 === ngx.exit() with unread input
 --- tcp_server_config
 process_by_lua_block {
+    -- Or the script may be over before the first byte has come.
+    ngx.receive(1)
     ngx.print(("x"):rep(100000))
     ngx.exit()
 }
