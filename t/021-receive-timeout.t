@@ -101,13 +101,15 @@ lua tcp socket read timed out
 
 === read_timeout: does not run while the script sleeps
 --- tcp_server_config
-read_timeout 200ms;
+read_timeout 1500ms;
 process_by_lua_block {
+    ngx.print("in ")
     ngx.print(ngx.receive(1))
-    ngx.sleep(0.4)
+    ngx.sleep(1.8)
     ngx.print(ngx.receive(1))
 }
 --- request_parts
+expect "in "
 send "ab"
 expect "ab"
 expect_eof

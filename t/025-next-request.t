@@ -115,7 +115,7 @@ expect_eof
 
 === keepalive_timeout: each request begins it anew
 --- tcp_server_config
-keepalive_timeout 2s;
+keepalive_timeout 2500ms;
 process_by_lua_block {
     while true do
         ngx.print(ngx.receive(1))
@@ -125,13 +125,13 @@ process_by_lua_block {
 --- request_parts
 send "a"
 expect "a"
-expect_nothing 0.75
+expect_nothing 0.9
 send "b"
 expect "b"
-expect_nothing 0.75
+expect_nothing 0.9
 send "c"
 expect "c"
-expect_nothing 0.75
+expect_nothing 0.9
 expect_eof
 --- error_log
 client timed out
@@ -164,7 +164,7 @@ client timed out
 === keepalive_timeout longer than the read timer that is left over
 --- tcp_server_config
 read_timeout 1500ms;
-keepalive_timeout 3s;
+keepalive_timeout 3500ms;
 process_by_lua_block {
     ngx.receive(2)
     ngx.wait_next_request()

@@ -400,7 +400,7 @@ close
 
 === print: a reader that reads on resets send_timeout
 --- tcp_server_config
-send_timeout 2s;
+send_timeout 2500ms;
 process_by_lua_block {
     local size = 12000000
     ngx.say(ngx.print(("x"):rep(size)))
@@ -409,11 +409,11 @@ process_by_lua_block {
 --- request_parts
 connect rcvbuf=65536
 expect_bytes 3000000
-pause 0.8
+pause 0.9
 expect_bytes 3000000
-pause 0.8
+pause 0.9
 expect_bytes 3000000
-pause 0.8
+pause 0.9
 expect_bytes 3000000
 expect "12000000nil\n"
 expect_eof

@@ -428,7 +428,7 @@ lua tcp socket read timed out
 read_timeout 2s;
 process_by_lua_block {
     local data, err, part = ngx.receive(1000)
-    ngx.say(data, " ", err, " ", #part > 0 and #part < 8)
+    ngx.say(data, " ", err, " ", #part > 0 and #part < 10)
 }
 --- request_parts
 drip "0123456789" 0.4
@@ -440,7 +440,7 @@ lua tcp socket read timed out
 
 === receive: each call has read_timeout for itself
 --- tcp_server_config
-read_timeout 2s;
+read_timeout 2300ms;
 process_by_lua_block {
     for i = 1, 5 do ngx.print(ngx.receive(1)) end
 }
