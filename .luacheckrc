@@ -9,5 +9,9 @@ files["lua/prelude.lua"] = {
     globals = { "coroutine", "newproxy", "print" },
 }
 
+-- What their nginx.conf makes in init_by_lua.
+files["conf/chat"] = { globals = { "members" } }
+files["conf/timers"] = { globals = { "locks", "stats" } }
+
 -- Kept as it stands in the README of nginx-tcp-lua-module.
 exclude_files = { "conf/seed" }
