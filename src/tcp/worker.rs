@@ -87,7 +87,7 @@ impl Start {
 impl Due for Start {
     fn on_due(self: Rc<Self>, premature: bool) {
         self.alarm.set(None);
-        if premature {
+        if premature || cycle::exiting() {
             return;
         }
         let left = self.timeout.saturating_sub(current_msec().wrapping_sub(self.began));
