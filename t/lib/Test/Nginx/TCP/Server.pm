@@ -84,8 +84,16 @@ sub is_running {
 
 sub signal {
     my ($self, $name) = @_;
-    CORE::kill($name, $self->{process}->pid)
-        or die "cannot send SIG$name to nginx: $!\n";
+    my $pid = $self->{process}->pid;
+    CORE::kill($name, $pid) or die "cannot send SIG$name to nginx: $!\n";
+
+    # nginx without a master may have looked at its flags just before this one
+    # was set, and wait for an event then; SIGIO, which means nothing to it,
+    # ends the wait (ngx_single_process_cycle() in os/unix/ngx_process_cycle.c)
+    if ($self->{conf}->single_process) {
+        Time::HiRes::sleep(0.02);
+        CORE::kill(IO => $pid) if $self->{process}->is_running;
+    }
 }
 
 
@@ -143,19 +151,22 @@ sub barrier {
     return unless $self->is_running;
     my $mark = $self->{log}->size;
     my $next_signal = 0;
-    my @silent;
+    my (%told, @silent);
 
     my $done = wait_until(seconds(opt('timeout')), sub {
         return 1 unless $self->is_running;
-        if (Time::HiRes::time() > $next_signal) {
-            # again from time to time: nginx without a master loses a signal
-            # that comes before its loop
+        my @workers = $self->workers;
+        # once, but for a worker that has come since: the answer to a second
+        # signal might come late, and be taken for that to the next barrier's
+        if (Time::HiRes::time() > $next_signal
+            || grep { !$told{$_} } @workers)
+        {
             $self->signal('USR1');
-            $next_signal = Time::HiRes::time() + seconds(0.1);
+            %told = map { $_ => 1 } @workers;
+            $next_signal = Time::HiRes::time() + seconds(3);
         }
         my $text = $self->{log}->text($mark);
-        @silent = grep { $text !~ /\] \Q$_\E#\d+: reopening logs/ }
-                       $self->workers;
+        @silent = grep { $text !~ /\] \Q$_\E#\d+: reopening logs/ } @workers;
         return !@silent;
     });
     die "worker @silent does not answer\n" unless $done;
