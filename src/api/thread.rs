@@ -87,23 +87,27 @@ fn wait(call: &Call) -> Outcome {
                     "at least one coroutine should be specified"
                 )));
             }
-            let mut alive = Vec::new();
+            let mut alive = 0;
             for i in 1..=call.len() {
                 check_thread(call, i)?;
                 let child = child_of(call, i, parent)
                     .map_err(|text| Outcome::raise(format_args!("{text}")))?;
                 let Some(child) = child else { continue };
                 if child.ended() == Ended::No {
-                    alive.push(child);
+                    alive += 1;
                 } else if let Some(results) = child.take_results() {
                     return Ok(Outcome::Results(results));
                 }
             }
-            if alive.is_empty() {
+            if alive == 0 {
                 return Ok(Outcome::error(Value::Str(DEAD)));
             }
             check_wait(call, parent)?;
-            parent.wait_for_threads(alive);
+            for i in 1..=call.len() {
+                if let Some(child) = call.thread(i).and_then(find) {
+                    parent.wait_for_thread(child);
+                }
+            }
             Ok(Outcome::Wait)
         })())
     })
