@@ -197,27 +197,29 @@ local function call(job, premature)
 end
 
 
+-- Called as a tail: level 2 is the caller of ngx.timer.at or every.
 local function add_timer(name, every, n, delay, f, ...)
     if n < 2 then
-        error("expecting at least 2 arguments but got " .. n, 3)
+        error("expecting at least 2 arguments but got " .. n, 2)
     end
     local seconds = tonumber(delay)
     if not seconds then
         error("bad argument #1 to '" .. name .. "' (number expected, got "
-            .. type(delay) .. ")", 3)
+            .. type(delay) .. ")", 2)
     end
     if seconds < 0 or seconds ~= seconds then
-        error("bad argument #1 to '" .. name .. "' (delay must not be negative)", 3)
+        error("bad argument #1 to '" .. name
+            .. "' (delay must not be negative)", 2)
     end
     if every and seconds < 0.001 then
-        error("delay cannot be zero", 3)
+        error("delay cannot be zero", 2)
     end
     if type(f) ~= "function" or native.is_c_function(f) then
-        error("bad argument #2 to '" .. name .. "' (Lua function expected)", 3)
+        error("bad argument #2 to '" .. name .. "' (Lua function expected)", 2)
     end
     local err, raised = native.refuse_timer(seconds)
     if raised then
-        error(raised, 3)
+        error(raised, 2)
     elseif err then
         return nil, err
     end

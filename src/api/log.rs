@@ -3,7 +3,7 @@
 use super::flatten;
 use crate::lua::{Call, Function, Kind, Outcome, function};
 use crate::nginx::log::{Level, Log};
-use crate::tcp::current;
+use crate::tcp::current::{self, Phase, TIMER_CONTEXT};
 use crate::text::number::append_number;
 
 pub const FUNCTIONS: &[Function] = &[function("log", log)];
@@ -78,6 +78,9 @@ fn write(call: &Call, level: Level, first: usize) -> Result<Outcome, Outcome> {
                 ));
             }
         }
+    }
+    if current::phase() == Phase::Timer {
+        line.extend_from_slice(TIMER_CONTEXT);
     }
     in_log(&mut |log| log.write_bytes(level, 0, &line));
     Ok(Outcome::NONE)

@@ -61,8 +61,26 @@ fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {
 fn in_thread(f: impl FnOnce(&Rc<Thread>) -> Outcome) -> Outcome {
     sched::with_thread(|thread| match thread {
         Some(thread) => f(thread),
+        None => no_thread(),
+    })
+}
+
+/// As in_thread(), for functions that the original has.
+#[inline]
+fn in_original_thread(f: impl FnOnce(&Rc<Thread>) -> Outcome) -> Outcome {
+    sched::with_thread(|thread| match thread {
+        Some(thread) => f(thread),
         None => no_session(),
     })
+}
+
+#[cold]
+fn no_thread() -> Outcome {
+    Outcome::raise(format_args!("{}", disabled_text()))
+}
+
+fn disabled_text() -> String {
+    format!("API disabled in the context of {}", current::phase().directive())
 }
 
 #[cold]
@@ -74,7 +92,7 @@ fn no_session_text() -> String {
     match current::phase() {
         // The original's words, which its scripts may know.
         Phase::Init => "no session found".to_owned(),
-        phase => format!("API disabled in the context of {}", phase.directive()),
+        _ => disabled_text(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Talking to the client: `ngx.print`, `ngx.receive` and their like.
 
 use super::{
-    MAX_MSEC, check_can_wait, check_count, check_wait, flatten, in_session, in_thread,
+    MAX_MSEC, check_can_wait, check_count, check_wait, flatten, in_original_thread,
+    in_session, in_thread,
 };
 use crate::lua::append::AppendError;
 use crate::lua::{Call, Function, Kind, Outcome, Value, function, table_function};
@@ -209,7 +210,7 @@ fn wait_next_request(call: &Call) -> Outcome {
 }
 
 fn exit(call: &Call) -> Outcome {
-    in_thread(|thread| {
+    in_original_thread(|thread| {
         flatten((|| {
             if call.len() > 1 {
                 return Err(Outcome::raise(format_args!(
@@ -236,7 +237,7 @@ fn exit(call: &Call) -> Outcome {
 }
 
 fn sleep(call: &Call) -> Outcome {
-    in_thread(|thread| {
+    in_original_thread(|thread| {
         flatten((|| {
             check_count(call, 1, "expecting 1 arguments")?;
             let Some(seconds) = call.number(1) else {

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{check_can_wait, check_wait, flatten, in_thread, msec, no_session_text};
+use super::{check_can_wait, check_wait, disabled_text, flatten, in_thread, msec};
 use crate::lua::value::kept;
 use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
 use crate::nginx::time::current_msec;
@@ -44,7 +44,7 @@ pub const PRIVATE: &[Function] = &[
     function("begin_deadline", |call| {
         with_thread(|thread| {
             let Some(thread) = thread else {
-                return Outcome::one(kept(no_session_text()));
+                return Outcome::one(kept(disabled_text()));
             };
             let outer = thread.deadline();
             let at = current_msec() + msec(call.number(1).unwrap_or_default());

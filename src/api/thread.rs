@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{check_wait, flatten, in_thread, no_session};
+use super::{check_wait, flatten, in_thread, no_thread};
 use crate::lua::spawn::{Begun, Go, Spawn, spawn_function};
 use crate::lua::value::kept;
 use crate::lua::{Call, Function, Kind, Outcome, Unowned, Value, function};
@@ -44,7 +44,7 @@ struct Spawner;
 
 impl Spawn for Spawner {
     fn check() -> Result<(), Outcome> {
-        with_thread(|thread| if thread.is_some() { Ok(()) } else { Err(no_session()) })
+        with_thread(|thread| if thread.is_some() { Ok(()) } else { Err(no_thread()) })
     }
 
     fn begin(coroutine: Unowned, arguments: usize) -> Begun {

@@ -1,6 +1,6 @@
 //! `ngx.timer`; `at` and `every` themselves are in the prelude.
 
-use super::{in_thread, msec, no_session_text};
+use super::{disabled_text, in_thread, msec};
 use crate::lua::registry::Ref;
 use crate::lua::value::kept;
 use crate::lua::{Function, Outcome, Value, function};
@@ -19,7 +19,7 @@ pub const PRIVATE: &[Function] = &[
     function("refuse_timer", |call| {
         let no_thread = with_thread(|thread| thread.is_none());
         if no_thread || current::phase() == Phase::ExitWorker {
-            return Outcome::error(kept(no_session_text()));
+            return Outcome::error(kept(disabled_text()));
         }
         let delay = msec(call.number(1).unwrap_or_default());
         Outcome::one(timer::refusal(delay).map_or(Value::Nil, Value::Str))

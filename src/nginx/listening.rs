@@ -336,11 +336,11 @@ pub fn set_nodelay<A: Acceptor>() {
 pub fn pause_accepting<A: Acceptor>() {
     // SAFETY: the worker's own connections for its sockets are live until it
     // closes them when it exits. Where workers take turns at accepting, nginx
-    // asks ngx_accept_disabled first, and counts it down turn by turn.
+    // asks ngx_accept_disabled first, and counts it down turn by turn; sockets
+    // with reuseport take no part in that.
     unsafe {
         if ngx_use_accept_mutex != 0 {
             ngx_accept_disabled = i32::MAX as ngx_int_t;
-            return;
         }
         each_socket::<A>(|rev| {
             if (*rev).active() != 0 {
@@ -355,17 +355,19 @@ pub fn resume_accepting<A: Acceptor>() {
     // SAFETY: as in pause_accepting(); nginx has the sockets of a worker among
     // its exclusive events if it says so.
     unsafe {
-        if ngx_use_accept_mutex != 0 {
+        let in_turn = ngx_use_accept_mutex != 0;
+        if in_turn {
             ngx_accept_disabled = 0;
-            return;
         }
         each_socket::<A>(|rev| {
             let c: *mut ngx_connection_t = (*rev).data.cast();
-            let own = (*(*c).listening).reuseport() != 0 || ngx_use_exclusive_accept == 0;
-            let flags = if own { 0 } else { EXCLUSIVE_EVENT };
-            if (*rev).active() == 0 {
-                ngx_add_event(rev, READ_EVENT, flags);
+            let own = (*(*c).listening).reuseport() != 0;
+            if (*rev).active() != 0 || in_turn && !own {
+                return;
             }
+            let exclusive = !own && ngx_use_exclusive_accept != 0;
+            let flags = if exclusive { EXCLUSIVE_EVENT } else { 0 };
+            ngx_add_event(rev, READ_EVENT, flags);
         });
     }
 }

@@ -130,6 +130,12 @@ fn tick() {
             None => break,
         }
     }
+    rest();
+}
+
+/// Runs what is ready, and then sees to the next turn: for what comes next, or
+/// for none, so that an exiting worker does not wait for it.
+pub fn rest() {
     run();
     match WHEEL.borrow().next() {
         Some(next) => EVENT.arm(next as Msec),

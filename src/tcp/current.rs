@@ -6,6 +6,9 @@ use std::rc::Rc;
 use super::session::Session;
 use crate::nginx::local::{Local, Scoped};
 
+/// What a timer's lines in the log end in.
+pub const TIMER_CONTEXT: &[u8] = b", context: ngx.timer";
+
 /// What Lua code runs for; `ngx.get_phase()` gives its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {

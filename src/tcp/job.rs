@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
-use super::current::{self, Phase};
+use super::current::{self, Phase, TIMER_CONTEXT};
 use crate::lua::{Coroutine, Resumed, Values, Vm};
 use crate::nginx::log::{Level, Log};
 use crate::sched::{self, Group, Host, Thread, Woken, turn};
@@ -92,19 +92,15 @@ impl Host for Job {
 
     fn log_error(&self, line: &[u8]) {
         let context = match self.phase {
-            Phase::Timer => ", context: ngx.timer",
-            _ => "",
+            Phase::Timer => TIMER_CONTEXT,
+            _ => b"",
         };
         let prefix = b"lua entry thread aborted: runtime error: ";
         let line = match (&self.title, line.strip_prefix(prefix)) {
             (Some(title), Some(message)) => [title.as_bytes(), message].concat(),
             _ => line.to_vec(),
         };
-        Log::cycle().write_bytes(
-            Level::Err,
-            0,
-            &[line.as_slice(), context.as_bytes()].concat(),
-        );
+        Log::cycle().write_bytes(Level::Err, 0, &[line.as_slice(), context].concat());
     }
 
     fn on_panic(self: Rc<Self>) {

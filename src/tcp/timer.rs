@@ -144,4 +144,5 @@ fn run_all() {
     for due in turn::take_calls() {
         guard("a timer", (), || due.on_due(true));
     }
+    turn::rest();
 }
