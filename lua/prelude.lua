@@ -29,7 +29,8 @@ local select, tonumber, unpack = select, tonumber, unpack
 local concat, find, gsub = table.concat, string.find, string.gsub
 local loaded, preload = package.loaded, package.preload
 local finalizing = native.finalizing
-local registry_add = native.registry_add
+local registry_add, registry_drop = native.registry_add, native.registry_drop
+local thread_status = native.thread_status
 
 -- Coroutines nested deeper than this would run into the end of the C stack.
 local MAX_DEPTH = 1000
@@ -63,7 +64,7 @@ function settle(co, ok, ...)
     if (...) ~= WAIT then
         return ok, ...
     end
-    waiting[co] = true
+    waiting[co] = co_running() or true
     if not is_yieldable() then
         native.abandon()
         return false, "attempt to yield across C-call boundary"
@@ -74,7 +75,8 @@ end
 
 local function resume_plainly(co, ...)
     if waiting[co] then
-        return false, "cannot resume running coroutine"
+        return false, "cannot resume " .. (coroutine.status(co) == "dead" and "dead"
+            or "running") .. " coroutine"
     end
     if depth >= MAX_DEPTH then
         return false, "C stack overflow"
@@ -85,6 +87,8 @@ end
 
 
 local resume = resume_plainly
+-- Whether the short way below is good enough.
+local plainly = true
 
 -- ngx.deadline() below: from its first use on, a coroutine that yields takes
 -- its deadlines with it, and brings them back when it goes on.
@@ -110,7 +114,11 @@ function coroutine.resume(co, ...)
     if type(co) ~= "thread" then
         error("bad argument #1 to 'resume' (coroutine expected)", 2)
     end
-    return resume(co, ...)
+    if waiting[co] or depth >= MAX_DEPTH or not plainly then
+        return resume(co, ...)
+    end
+    depth = depth + 1
+    return settle(co, co_resume(co, ...))
 end
 
 
@@ -133,22 +141,44 @@ local function unwrap(co, ok, ...)
 end
 
 
+local function unwrap_shortly(co, ok, ...)
+    if ok and (...) ~= WAIT then
+        depth = depth - 1
+        return ...
+    end
+    return unwrap(co, settle(co, ok, ...))
+end
+
+
 function coroutine.wrap(f)
     if type(f) ~= "function" then
         error("bad argument #1 to 'wrap' (function expected)", 2)
     end
     local co = co_create(f)
     return function(...)
-        return unwrap(co, resume(co, ...))
+        if waiting[co] or depth >= MAX_DEPTH or not plainly then
+            return unwrap(co, resume(co, ...))
+        end
+        depth = depth + 1
+        return unwrap_shortly(co, co_resume(co, ...))
     end
 end
 
 
 function coroutine.status(co)
-    if waiting[co] then
-        return native.thread_status(co)
+    local below = waiting[co]
+    if not below then
+        return co_status(co)
     end
-    return co_status(co)
+    local status = thread_status(co)
+    -- It goes on with the coroutine that resumed it, if that ever does.
+    while status == "running" and type(below) == "thread" do
+        if thread_status(below) == "dead" then
+            return "dead"
+        end
+        below = waiting[below]
+    end
+    return status
 end
 
 
@@ -197,8 +227,9 @@ local function call(job, premature)
 end
 
 
--- Called as a tail: level 2 is the caller of ngx.timer.at or every.
-local function add_timer(name, every, n, delay, f, ...)
+-- Why no timer was made. Called as a tail: level 2 is the caller of
+-- ngx.timer.at or every.
+local function refuse_timer(name, every, n, delay, f)
     if n < 2 then
         error("expecting at least 2 arguments but got " .. n, 2)
     end
@@ -220,23 +251,45 @@ local function add_timer(name, every, n, delay, f, ...)
     local err, raised = native.refuse_timer(seconds)
     if raised then
         error(raised, 2)
-    elseif err then
-        return nil, err
     end
-    local job = f
-    if n > 2 then
-        job = { f, ... }
-        job.n = n - 1
+    return nil, err
+end
+
+local make_timer = native.make_timer
+
+-- Nothing if it cannot be made.
+local function add_timer(period, ...)
+    local delay, f = ...
+    local seconds = tonumber(delay)
+    if seconds and seconds >= period and type(f) == "function" then
+        local n, job = select("#", ...), f
+        if n > 2 then
+            job = { select(2, ...) }
+            job.n = n - 1
+        end
+        local number = registry_add(job)
+        local made = make_timer(number, seconds, period > 0, f)
+        if not made then
+            registry_drop(number)
+        end
+        return made
     end
-    return native.add_timer(registry_add(job), seconds, every)
 end
 
 function ngx.timer.at(...)
-    return add_timer("at", false, select("#", ...), ...)
+    local made = add_timer(0, ...)
+    if made then
+        return made
+    end
+    return refuse_timer("at", false, select("#", ...), ...)
 end
 
 function ngx.timer.every(...)
-    return add_timer("every", true, select("#", ...), ...)
+    local made = add_timer(0.001, ...)
+    if made then
+        return made
+    end
+    return refuse_timer("every", true, select("#", ...), ...)
 end
 
 
@@ -274,7 +327,7 @@ function ngx.deadline(seconds, f, ...)
     if err then
         error(err, 2)
     end
-    resume = resume_with_deadlines
+    resume, plainly = resume_with_deadlines, false
     return after_deadline(outer, xpcall(f, trace, ...))
 end
 

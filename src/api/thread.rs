@@ -14,14 +14,14 @@ pub const FUNCTIONS: &[Function] =
 pub const PRIVATE: &[Function] = &[
     // What coroutine.status() says of a coroutine that scripts may not resume.
     function("thread_status", |call| {
-        let status = match call.thread(1).and_then(find) {
+        let status = match find_thread(call, 1) {
             Some(thread) => match thread.ended() {
                 Ended::No if thread.is_waiting() => "suspended",
                 Ended::No => "running",
                 Ended::Zombie(_) => "zombie",
                 Ended::Dead => "dead",
             },
-            None if call.is_dead_thread(1) => "dead",
+            None if call.is_ended_thread(1) => "dead",
             None => "running",
         };
         Outcome::one(Value::Str(status))
@@ -64,6 +64,13 @@ impl Spawn for Spawner {
     }
 }
 
+/// Argument `i` as a light thread that is not dead. One that has ended may have
+/// been collected, and a coroutine of the script's have its memory.
+fn find_thread(call: &Call, i: usize) -> Option<Rc<Thread>> {
+    let thread = find(call.thread(i)?)?;
+    (thread.ended() == Ended::No || call.is_zombie(i)).then_some(thread)
+}
+
 /// Argument `i` as a light thread that `parent` has spawned; None if it is dead.
 /// Else what is wrong with it.
 fn child_of(
@@ -71,10 +78,10 @@ fn child_of(
     i: usize,
     parent: &Rc<Thread>,
 ) -> Result<Option<Rc<Thread>>, &'static str> {
-    match call.thread(i).and_then(find) {
+    match find_thread(call, i) {
         Some(child) if child.is_child_of(parent) => Ok(Some(child)),
         Some(_) => Err("only the parent coroutine can wait on the thread"),
-        None if call.is_dead_thread(i) => Ok(None),
+        None if call.is_ended_thread(i) => Ok(None),
         None => Err("attempt to wait on a coroutine that is not a user thread"),
     }
 }
@@ -104,7 +111,7 @@ fn wait(call: &Call) -> Outcome {
             }
             check_wait(call, parent)?;
             for i in 1..=call.len() {
-                if let Some(child) = call.thread(i).and_then(find) {
+                if let Some(child) = find_thread(call, i) {
                     parent.wait_for_thread(child);
                 }
             }
@@ -117,8 +124,8 @@ fn kill(call: &Call) -> Outcome {
     in_thread(|parent| {
         flatten((|| {
             check_thread(call, 1)?;
-            let Some(thread) = call.thread(1).and_then(find) else {
-                let text = if call.is_dead_thread(1) { DEAD } else { "not user thread" };
+            let Some(thread) = find_thread(call, 1) else {
+                let text = if call.is_ended_thread(1) { DEAD } else { "not user thread" };
                 return Ok(Outcome::error(Value::Str(text)));
             };
             if !thread.is_child_of(parent) {

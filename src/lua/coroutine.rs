@@ -8,7 +8,7 @@ use std::rc::Rc;
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
-use super::native::{dead_mark, entering, waits};
+use super::native::{dead_mark, entering, waits, zombie_mark};
 use super::protect;
 use super::registry::Ref;
 use super::value::Values;
@@ -25,6 +25,8 @@ pub struct Coroutine {
     escaped: Cell<bool>,
     /// A light thread's: scripts hold it, and can see that it is dead.
     light: bool,
+    /// It has ended, and lives as long as a script holds it.
+    let_go: Cell<bool>,
 }
 
 /// A coroutine that a native has just made and anchored, with the function that
@@ -44,8 +46,8 @@ impl Unowned {
     }
 }
 
-/// What a light thread that has ended leaves, to be pushed once. It owns
-/// nothing: the thread stays anchored if it is not.
+/// What a light thread that has ended leaves, to be pushed once, while a script
+/// holds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Results {
     state: *mut lua_State,
@@ -62,9 +64,11 @@ impl Results {
     /// - `to` is live, an error may be raised in it, and no value with a
     ///   destructor is alive in frames that this would cross.
     pub(super) unsafe fn push(self, to: *mut lua_State) -> c_int {
-        // SAFETY: the thread is anchored until release(), and suspended for
-        // good; `to` has room once it has been asked for it.
+        // SAFETY: the thread is held by its waiter's stack and has ended; `to`
+        // has room once it has been asked for it.
         unsafe {
+            // Below the mark.
+            lua::lua_settop(self.state, -2);
             let n = if self.well { lua::lua_gettop(self.state) } else { 1 };
             if lua::lua_checkstack(to, n + 2) == 0 {
                 self.anchor.release(to);
@@ -147,6 +151,7 @@ impl Coroutine {
             finished: Cell::new(false),
             escaped: Cell::new(false),
             light: false,
+            let_go: Cell::new(false),
         })
     }
 
@@ -164,6 +169,7 @@ impl Coroutine {
             finished: Cell::new(false),
             escaped: Cell::new(true),
             light: true,
+            let_go: Cell::new(false),
         }
     }
 
@@ -177,7 +183,21 @@ impl Coroutine {
         self.state.cast_const().cast()
     }
 
-    /// What it has returned, or the error that ended it.
+    /// A light thread has ended: from now on only scripts keep it alive, which
+    /// may ask for its results.
+    pub fn let_go(&self) {
+        self.let_go.set(true);
+        // SAFETY: it has ended, so that nobody looks at its stack before its
+        // results are asked for; a slot is free above them. Overwriting a slot
+        // of the registry allocates nothing.
+        unsafe {
+            lua::lua_pushlightuserdata(self.state, zombie_mark());
+            self.anchor.blank(self.vm.state());
+        }
+    }
+
+    /// What it has returned, or the error that ended it. To be called only with
+    /// the coroutine in a script's hands.
     pub fn into_results(self, well: bool) -> Results {
         let this = ManuallyDrop::new(self);
         let reset = this.vm.reset_thread();
@@ -280,6 +300,10 @@ impl Drop for Coroutine {
         // it is dropped by an event handler, or, a light thread that waits or
         // has ended, by its parent.
         unsafe {
+            if self.let_go.get() {
+                // The collector may have it already.
+                return self.anchor.release(self.vm.state());
+            }
             if self.light {
                 retire(self.state, self.vm.reset_thread());
             }

@@ -42,6 +42,19 @@ impl Ref {
         unsafe { lua::lua_rawgeti_(state, lua::LUA_REGISTRYINDEX, self.0) }
     }
 
+    /// Lets the value go, but keeps its place.
+    ///
+    /// # Safety
+    /// - `main` is live, with a free slot; the reference is not released.
+    pub(super) unsafe fn blank(self, main: *mut lua_State) {
+        // SAFETY: overwrites an existing slot of the registry, which neither
+        // allocates nor raises.
+        unsafe {
+            lua::lua_pushboolean(main, 0);
+            lua::lua_rawseti_(main, lua::LUA_REGISTRYINDEX, self.0);
+        }
+    }
+
     /// Lets the value go.
     ///
     /// # Safety
@@ -88,5 +101,12 @@ pub(super) unsafe extern "C-unwind" fn registry_set(state: *mut lua_State) -> c_
             lua::lua_tointeger_(state, 1) as c_int,
         );
     }
+    0
+}
+
+/// For the prelude: lets the value behind a number go.
+pub(super) unsafe extern "C-unwind" fn registry_drop(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua with a number that registry_add() gave.
+    unsafe { Ref(lua::lua_tointeger_(state, 1) as c_int).release(state) };
     0
 }

@@ -140,12 +140,13 @@ impl Vm {
         for functions in private {
             install(lua, &native, functions)?;
         }
-        let raw: [(&str, lua::lua_CFunction); 5] = [
+        let raw: [(&str, lua::lua_CFunction); 6] = [
             ("is_yieldable", is_yieldable),
             ("finalizing", finalizing),
             ("registry_get", registry::registry_get),
             ("registry_add", registry::registry_add),
             ("registry_set", registry::registry_set),
+            ("registry_drop", registry::registry_drop),
         ];
         for (name, function) in raw {
             // SAFETY: C functions of ours that touch nothing but their state.
@@ -198,6 +199,24 @@ impl Vm {
         // SAFETY: the state is live; callers take the reference out of where
         // it was, so it is released once.
         unsafe { value.release(self.state) };
+    }
+
+    /// The coroutines that nobody but their event may resume, light threads
+    /// among them: those that have not been collected.
+    pub fn for_each_waiting(&self, mut f: impl FnMut(*const c_void)) {
+        // SAFETY: the main thread has room for four values; walking a table
+        // that nobody changes meanwhile raises nothing.
+        unsafe {
+            let main = self.state;
+            lua::lua_pushlightuserdata(main, waiting_mark());
+            lua::lua_rawget(main, lua::LUA_REGISTRYINDEX);
+            lua::lua_pushnil(main);
+            while lua::lua_next(main, -2) != 0 {
+                lua::lua_settop(main, -2);
+                f(lua::lua_tothread(main, -1).cast_const().cast());
+            }
+            lua::lua_settop(main, -2);
+        }
     }
 
     pub(super) fn reset_thread(&self) -> Option<ResetThread> {

@@ -92,6 +92,9 @@ pub struct Thread {
     waiter: RefCell<Option<(Rc<Thread>, usize)>>,
     /// Children that have ended and wait to be asked.
     zombies: RefCell<Vec<Rc<Thread>>>,
+    /// How many of those there are when it is time to look for the ones that no
+    /// script holds any more.
+    sweep_at: Cell<usize>,
     /// Its place in the list that holds it: the group's, or `zombies`.
     place: Cell<usize>,
 }
@@ -163,6 +166,7 @@ impl Thread {
             alarm: Cell::new(None),
             waiter: RefCell::new(None),
             zombies: RefCell::new(Vec::new()),
+            sweep_at: Cell::new(MIN_SWEEP),
             place: Cell::new(0),
         })
     }
@@ -172,7 +176,11 @@ impl Thread {
         let address = coroutine.identity().addr();
         let thread = Thread::new(parent.host.clone(), Some(parent), coroutine);
         thread.host.group().add(&thread);
-        HANDLES.borrow_mut().insert(address, thread.clone());
+        let old = HANDLES.borrow_mut().insert(address, thread.clone());
+        if let Some(old) = old {
+            // A zombie whose coroutine was collected, and its memory used again.
+            old.forget();
+        }
         thread
     }
 
@@ -497,11 +505,13 @@ impl Thread {
             return self.discard();
         };
         self.ended.set(Ended::Zombie(well));
-        {
+        self.with_coroutine(|coroutine| coroutine.let_go());
+        let count = {
             let mut zombies = parent.zombies.borrow_mut();
             self.set_place(zombies.len());
             zombies.push(self.clone());
-        }
+            zombies.len()
+        };
         let waiter = self.waiter.take();
         if let Some((waiter, number)) = waiter {
             let woken = match waiter.wait.get() {
@@ -510,7 +520,43 @@ impl Thread {
             };
             waiter.leave_wait();
             waiter.make_ready(woken);
+        } else if count >= parent.sweep_at.get() {
+            parent.sweep_zombies();
         }
+    }
+
+    /// Forgets the ended children that were collected: nobody can ask for them.
+    #[cold]
+    fn sweep_zombies(&self) {
+        let mut alive: IdMap<usize, ()> = ids::map();
+        self.with_coroutine(|coroutine| {
+            coroutine.vm().for_each_waiting(|found| {
+                alive.insert(found.addr(), ());
+            });
+        });
+        let all = self.zombies.take();
+        let (kept, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|zombie| {
+            let address = zombie.with_coroutine(|own| own.identity().addr());
+            address.is_some_and(|address| alive.contains_key(&address))
+        });
+        for (place, zombie) in kept.iter().enumerate() {
+            zombie.set_place(place);
+        }
+        self.sweep_at.set(MIN_SWEEP.max(2 * kept.len()));
+        self.zombies.replace(kept);
+        for zombie in gone {
+            zombie.discard();
+        }
+    }
+
+    /// Its coroutine is somebody else's now.
+    fn forget(self: &Rc<Self>) {
+        let parent = self.parent.as_ref().and_then(Weak::upgrade);
+        if let Some(parent) = parent {
+            take_from(&mut parent.zombies.borrow_mut(), self);
+        }
+        self.ended.set(Ended::Dead);
+        self.coroutine.take();
     }
 
     /// Its children that have ended can be asked by nobody any more.
@@ -552,7 +598,12 @@ impl Thread {
         if !self.is_entry()
             && let Some(coroutine) = &coroutine
         {
-            HANDLES.borrow_mut().remove(&coroutine.identity().addr());
+            let address = coroutine.identity().addr();
+            let mut handles = HANDLES.borrow_mut();
+            // Its memory may be another's by now.
+            if handles.get(&address).is_some_and(|found| Rc::ptr_eq(found, self)) {
+                handles.remove(&address);
+            }
         }
         coroutine
     }
@@ -565,6 +616,10 @@ impl Thread {
         drop(self.retire());
     }
 }
+
+/// So many children may have ended before somebody looks for those that were
+/// collected.
+const MIN_SWEEP: usize = 64;
 
 /// What a wait returns whose deadline is over.
 pub const DEADLINE: &str = "deadline";

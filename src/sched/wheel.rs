@@ -200,11 +200,8 @@ impl<T> Wheel<T> {
     #[inline]
     fn place(&self, at: u64) -> (usize, u32) {
         let at = at.max(self.time);
-        let slot = if at - self.time < 256 {
-            (at & 255) as usize
-        } else {
-            self.upper_slot(at)
-        };
+        let slot =
+            if at - self.time < 256 { (at & 255) as usize } else { self.upper_slot(at) };
         (slot, self.tails[slot])
     }
 
