@@ -96,15 +96,16 @@ check: headers ## format, clippy, luacheck, docs of each name
 	@scripts/install-packages check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	luacheck -q lua conf bench/ours
+	luacheck -q lua conf bench/jobs.lua bench/ours
 	$(CARGO) test -q --test docs
 
 bench: build ## speed beside other servers; bench/README.md
-	@scripts/install-packages bench
+	@scripts/install-packages bench $(if $(filter system,$(NGINX)),bench-system)
 	bench/run $(ARGS)
 
 bench-instructions: build ## instructions and system calls a request
-	@scripts/install-packages bench bench-instructions
+	@scripts/install-packages bench bench-instructions \
+		$(if $(filter system,$(NGINX)),bench-system)
 	bench/instructions $(ARGS)
 
 clean: ## remove all that was built

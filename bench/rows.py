@@ -15,6 +15,25 @@ class Row:
     """Two numbers of operations for `instructions`; none: not counted there."""
     fixed: bool = False
     """`run` measures a fixed amount, not as much as the time allows."""
+    batch: int = 0
+    """Operations of each job in `run`; 0: not a row of jobs."""
+    jobs: int = 1
+    """Number of jobs among which `instructions` divides its operations."""
+    grown_from: str = ""
+    """The row that this one repeats when much has gone before."""
+
+    def batch_of(self, count):
+        """Options of tcp-load that make `count` operations of all jobs."""
+        return ["--batch", str(count // self.jobs)] if self.batch else []
+
+
+# What a job may cost: so much of what it costs http-lua.
+AIM = 0.7
+
+
+def job(name, clients=1, before=0):
+    """Mode and options of tcp-load for a job of jobs.lua."""
+    return ("job", "--job", name, "--clients", str(clients), "--before", str(before))
 
 
 ROWS = [
@@ -36,8 +55,24 @@ ROWS = [
         ("line", "--size", "10"), (5000, 25000)),
     Row("connect", "connect, one request, close; 50 clients", "connect",
         ("connect", "--size", "10"), (1000, 5000)),
+    Row("spawn", "spawn + wait, after 10 threads", "job",
+        job("spawn", before=10), (1000, 21000), batch=20, jobs=1000),
+    Row("spawn-30k", "spawn + wait, after 30,000 threads", "job",
+        job("spawn", before=30000), (1000, 21000), batch=20000, grown_from="spawn"),
+    Row("spawn-wait", "spawn + wait, the thread waits once; after 10 threads", "job",
+        job("spawn-wait", before=10), (1000, 21000), batch=20, jobs=1000),
+    Row("semaphore", "semaphore: post + wait that finds it", "job",
+        job("semaphore"), (100000, 600000), batch=1000000),
+    Row("semaphore-wake", "semaphore: post that wakes + the wait it ends", "job",
+        job("semaphore-wake"), (20000, 120000), batch=100000),
+    Row("timer", "timer: at(0) + its function's call", "job",
+        job("timer"), (20000, 100000), batch=20000),
+    Row("wrap", "coroutine.wrap, a value of a generator", "job",
+        job("wrap"), (20000, 120000), batch=200000),
     Row("sleep", "sleep wake-up (1 ms), 50 clients", "sleep",
-        ("sleep", "--wakes", "100"), (10000, 50000)),
+        job("sleep", clients=50), (10000, 50000), batch=500, jobs=50),
+    Row("sleep-10k", "sleep wake-up (100 ms), 10,000 clients", "job",
+        job("sleep-long", clients=10000), (50000, 250000), batch=20, jobs=10000),
     Row("parked", "parked connection: bytes of memory", "parked",
         ("idle", "--clients", "8000"), fixed=True),
     Row("bulk-down", "1 GiB to one client, per 64 KiB", "bulk",
@@ -57,3 +92,20 @@ def chosen(keys):
         if key not in known:
             raise SystemExit(f'unknown row "{key}": {", ".join(known)}')
     return [known[key] for key in wanted]
+
+
+def compared(values):
+    """Ours to http-lua, of one row's figures by server; None without both."""
+    ours, theirs = values.get("ours"), values.get("http-lua")
+    return ours / theirs if ours and theirs else None
+
+
+def growth(figures):
+    """Lines on the rows that repeat another one; `figures` has the values of
+    each row by server."""
+    for row in ROWS:
+        now, before = figures.get(row.key, {}), figures.get(row.grown_from, {})
+        ratios = [f"{name} {now[name] / before[name]:.2f}"
+                  for name in now if before.get(name)]
+        if ratios:
+            yield f"{row.key} : {row.grown_from}: {', '.join(ratios)}"

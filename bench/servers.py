@@ -22,6 +22,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 LOAD = HERE / "load" / "target" / "release" / "tcp-load"
 EPOLL_ECHO = LOAD.with_name("epoll-echo")
+JOBS = HERE / "jobs.lua"
 NGINX = os.environ.get("NGINX_BINARY", "nginx")
 HAPROXY = os.environ.get("HAPROXY_BINARY", "haproxy")
 MODULE = pathlib.Path(os.environ.get(
@@ -215,10 +216,33 @@ class Ours(Nginx):
 
     def prepare(self):
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
+        # All jobs, not only sleep.
+        self.ports["job"] = self.ports["sleep"]
         return super().prepare()
 
     def words(self):
-        return {"MODULE": MODULE, "SCRIPTS": HERE / "ours"}
+        return {"MODULE": MODULE, "SCRIPTS": HERE / "ours", "JOBS": JOBS}
+
+
+class HttpLua(Nginx):
+    """OpenResty's http-lua module, by HTTP: only jobs."""
+
+    name = "http-lua"
+    template = "peers/http-lua.conf.in"
+
+    def unavailable(self):
+        return super().unavailable() or http_lua_modules()[1]
+
+    def prepare(self):
+        self.ports = dict.fromkeys(["job", "sleep"], free_ports(1)[0])
+        return super().prepare()
+
+    def words(self):
+        return {"LOAD_LUA": http_lua_modules()[0], "JOBS": JOBS}
+
+    def load_options(self, row):
+        del row
+        return ["--http"]
 
 
 class StreamReturn(Nginx):
@@ -264,7 +288,7 @@ class StreamProxy(Nginx):
 
 
 PEERS = {cls.name: cls for cls in
-         (Ours, HAProxy, StreamReturn, StreamProxy, EpollEcho)}
+         (Ours, HttpLua, HAProxy, StreamReturn, StreamProxy, EpollEcho)}
 
 
 def setup(build=True):
@@ -338,15 +362,33 @@ def fill(template, target, ports, **words):
 
 def stream_module():
     """The line that loads nginx's stream module, and why that cannot be."""
-    version = subprocess.run([NGINX, "-V"], stderr=subprocess.PIPE, text=True,
-                             check=False).stderr
-    if re.search(r"--with-stream(\s|$)", version):
+    arguments = nginx_arguments()
+    if re.search(r"--with-stream(\s|$)", arguments):
         return "", None
-    folder = re.search(r"--modules-path=(\S+)", version)
-    path = pathlib.Path(folder[1] if folder else ".") / "ngx_stream_module.so"
-    if not path.exists():
-        return "", "no ngx_stream_module.so"
-    return f"load_module {path};", None
+    return load_modules(arguments, ["ngx_stream_module.so"])
+
+
+def http_lua_modules():
+    """The lines that load http-lua, and why that cannot be."""
+    return load_modules(nginx_arguments(),
+                        ["ndk_http_module.so", "ngx_http_lua_module.so"])
+
+
+def nginx_arguments():
+    """What nginx was configured with."""
+    return subprocess.run([NGINX, "-V"], stderr=subprocess.PIPE, text=True,
+                          check=False).stderr
+
+
+def load_modules(arguments, names):
+    folder = re.search(r"--modules-path=(\S+)", arguments)
+    lines = []
+    for name in names:
+        path = pathlib.Path(folder[1] if folder else ".") / name
+        if not path.exists():
+            return "", f"no {name}"
+        lines.append(f"load_module {path};")
+    return "\n".join(lines), None
 
 
 def listening(ports):

@@ -212,3 +212,137 @@ expect_close
 frame of 4278190080 bytes
 --- no_error_log
 [error]
+
+=== chat: two clients talk, both ways at once
+--- config eval: main::example('chat/nginx.conf')
+--- user_files eval: main::scripts('chat')
+--- request_parts
+A: send "Ada\n"
+A: expect "* welcome, Ada\n"
+B: send "Bob\n"
+B: expect "* welcome, Bob\n"
+A: expect "* Bob is here\n"
+A: send "hello\n"
+B: send "who is"
+B: expect "Ada: hello\n"
+B: send " here?\nanybody?\n"
+A: expect "Bob: who is here?\nBob: anybody?\n"
+C: send "Ada\n"
+C: expect "! come back with another name\n"
+C: expect_eof
+B: half_close
+B: expect_eof
+A: expect "* Bob is gone: closed\n"
+A: close
+sync
+--- no_error_log
+[error]
+
+
+=== chat: a client that vanishes, and its name is free again
+--- config eval: main::example('chat/nginx.conf')
+--- user_files eval: main::scripts('chat')
+--- request_parts
+A: send "Ada\n"
+A: expect "* welcome, Ada\n"
+B: send "Bob\n"
+B: expect "* welcome, Bob\n"
+A: expect "* Bob is here\n"
+B: reset
+A: expect "* Bob is gone: connection reset by peer\n"
+C: send "Bob\n"
+C: expect "* welcome, Bob\n"
+A: expect "* Bob is here\n"
+C: send "again\n"
+A: expect "Bob: again\n"
+A: half_close
+A: expect_eof
+C: expect "* Ada is gone: closed\n"
+C: half_close
+C: expect_eof
+--- no_error_log
+[error]
+
+
+=== chat: one that does not read is sent away, the others talk on
+--- config eval: main::example('chat/nginx.conf')
+--- user_files eval: main::scripts('chat')
+--- repeat: 1
+--- request_parts eval
+my $line = 'x' x 4000 . "\n";
+[
+    ['S:', connect => 'rcvbuf=4096'], ['S:', send => "Sam\n"],
+    ['S:', expect => "* welcome, Sam\n"], ['S:', 'stop_reading'],
+    ['A:', send => "Ada\n"], ['A:', expect => "* welcome, Ada\n"],
+    ['B:', send => "Bob\n"], ['B:', expect => "* welcome, Bob\n"],
+    ['A:', expect => "* Bob is here\n"],
+    (map { (['A:', send => $line x 10],
+            ['B:', expect => "Ada: $line" x 10]) } 1 .. 40),
+    ['S:', 'start_reading'], ['S:', 'read_all'],
+    ['A:', expect => "* Sam is gone: sent away\n"],
+    ['B:', expect => "* Sam is gone: sent away\n"],
+    ['A:', 'half_close'], ['A:', 'expect_eof'],
+    ['B:', expect => "* Ada is gone: closed\n"],
+    ['B:', 'half_close'], ['B:', 'expect_eof'],
+]
+--- skip_mode: slow: 3 MB byte by byte
+--- no_error_log
+[error]
+
+
+=== chat: everybody is let go when nginx quits
+--- config eval: main::example('chat/nginx.conf')
+--- user_files eval: main::scripts('chat')
+--- request_parts
+A: send "Ada\n"
+A: expect "* welcome, Ada\n"
+B: send "Bob\n"
+B: expect "* welcome, Bob\n"
+A: expect "* Bob is here\n"
+signal QUIT
+A: read_all
+B: read_all
+A: close
+B: close
+wait_exit
+--- no_error_log
+[error]
+
+
+=== timers: a lock ends by itself, also that of a client who has gone
+--- config eval: main::example('timers/nginx.conf')
+--- user_files eval: main::scripts('timers')
+--- request_parts
+A: send "LOCK door\n"
+A: expect "+OK\n"
+B: send "LOCK door\nLOCK window\nUNLOCK window\nLOCK window\n"
+B: expect "-LOCKED\n+OK\n+OK\n+OK\n"
+A: close
+pause 3.5
+B: send "LOCK door\nLOCK window\nUNLOCK door\nUNLOCK window\nnothing\n"
+B: expect "+OK\n+OK\n+OK\n+OK\n-ERR unknown command\n"
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== timers: statistics once a second, and a last time at the end
+--- config eval: main::example('timers/nginx.conf')
+--- user_files eval: main::scripts('timers')
+--- request_parts
+A: send "STATS\n"
+A: expect "+1 requests, 0 in the last second, 0 locks expired\n"
+A: send "LOCK a\nLOCK b\nUNLOCK b\nLOCK b\n"
+A: expect "+OK\n+OK\n+OK\n+OK\n"
+pause 4
+A: send "STATS\n"
+A: expect "+6 requests, 0 in the last second, 2 locks expired\n"
+A: half_close
+A: expect_eof
+signal QUIT
+wait_exit
+--- error_log
+~ \[notice\] .*stats\.lua:9: served 6 requests, context: ngx\.timer$
+--- no_error_log
+[error]

@@ -13,8 +13,8 @@ usage: tcp-load MODE ADDRESS:PORT [options]
 modes
   echo        what is sent comes back; kept connections
   line        the same with lines: each message ends in a line feed
-  sleep       ten decimal digits K are sent; the server sleeps K times 1 ms,
-              then sends them back. An operation is one wake-up
+  job         \"NAME:CLIENTS:BEFORE:BATCH\\n\" is sent; the server does BEFORE
+              operations, then BATCH, and answers with what the latter took
   fair        echo --sliding, and one client more that sends a message each
               --pace: the latencies are that client's
   connect     connect, send a request, read the answer up to the end, close
@@ -30,7 +30,10 @@ options
   --count N       operations at most; bytes for bulk (1000000; 1 GiB)
   --seconds S     time at most (10)
   --warmup N      unmeasured messages of each connection before (20)
-  --wakes K       for sleep: wake-ups a message (100)
+  --job NAME      for job: which one
+  --before K      for job: operations before, not counted (0)
+  --batch N       for job: operations of each job (1000)
+  --http          for job: asked for by HTTP, as GET /?NAME:CLIENTS:BEFORE:BATCH
   --pace MS       for fair: from one message of the paced client to the next (5)
   --expect TEXT   for connect: nothing is sent, this is what comes
   --pid PID       server process whose CPU and memory to measure; repeatable
@@ -43,7 +46,7 @@ options
 pub enum Mode {
     Echo,
     Line,
-    Sleep,
+    Job,
     Fair,
     Connect,
     Idle,
@@ -71,7 +74,10 @@ pub struct Options {
     pub count: u64,
     pub time: Duration,
     pub warmup: u64,
-    pub wakes: u64,
+    pub job: String,
+    pub before: u64,
+    pub batch: u64,
+    pub http: bool,
     pub pace: Duration,
     pub expect: Option<String>,
     pub pids: Vec<u32>,
@@ -83,7 +89,7 @@ impl Mode {
     const NAMES: [(&'static str, Mode); 8] = [
         ("echo", Mode::Echo),
         ("line", Mode::Line),
-        ("sleep", Mode::Sleep),
+        ("job", Mode::Job),
         ("fair", Mode::Fair),
         ("connect", Mode::Connect),
         ("idle", Mode::Idle),
@@ -104,12 +110,9 @@ impl Mode {
     }
 }
 
-impl Options {
-    pub fn from_env() -> Result<Options> {
-        let mut parser = lexopt::Parser::from_env();
-        let mut places = Vec::new();
-        let mut count = None;
-        let mut options = Options {
+impl Default for Options {
+    fn default() -> Options {
+        Options {
             mode: Mode::Echo,
             target: SocketAddr::from(([127, 0, 0, 1], 0)),
             clients: 50,
@@ -119,13 +122,25 @@ impl Options {
             count: 0,
             time: Duration::from_secs(10),
             warmup: 20,
-            wakes: 100,
+            job: String::new(),
+            before: 0,
+            batch: 1000,
+            http: false,
             pace: Duration::from_millis(5),
             expect: None,
             pids: Vec::new(),
             json: false,
             label: String::new(),
-        };
+        }
+    }
+}
+
+impl Options {
+    pub fn from_env() -> Result<Options> {
+        let mut parser = lexopt::Parser::from_env();
+        let mut places = Vec::new();
+        let mut count = None;
+        let mut options = Options::default();
 
         while let Some(arg) = parser.next()? {
             match arg {
@@ -138,7 +153,10 @@ impl Options {
                     options.time = Duration::try_from_secs_f64(parser.value()?.parse()?)?;
                 }
                 Long("warmup") => options.warmup = parser.value()?.parse()?,
-                Long("wakes") => options.wakes = parser.value()?.parse()?,
+                Long("job") => options.job = parser.value()?.string()?,
+                Long("before") => options.before = parser.value()?.parse()?,
+                Long("batch") => options.batch = parser.value()?.parse()?,
+                Long("http") => options.http = true,
                 Long("pace") => {
                     options.pace = Duration::from_millis(parser.value()?.parse()?);
                 }
@@ -175,11 +193,11 @@ impl Options {
         if !self.target.ip().is_loopback() {
             return Err("only loopback addresses are loaded".into());
         }
-        if self.clients == 0 || self.size < 2 || self.depth == 0 || self.wakes == 0 {
-            return Err("--clients, --depth and --wakes start at 1, --size at 2".into());
+        if self.clients == 0 || self.size < 2 || self.depth == 0 || self.batch == 0 {
+            return Err("--clients, --depth and --batch start at 1, --size at 2".into());
         }
-        if self.mode == Mode::Sleep && self.size != 10 {
-            return Err("a sleep request is 10 bytes".into());
+        if (self.mode == Mode::Job) == self.job.is_empty() {
+            return Err("--job goes with the mode job, and with no other".into());
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Kept connections on which every message comes back: echo, line and sleep.
+//! Kept connections on which every message comes back: echo and line.
 //!
 //! A connection is three positions in its stream of bytes: what may be sent
 //! (`issued`), what was (`sent`), and what came back (`received`).
@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::Result;
-use crate::args::{Mode, Options, Window};
+use crate::args::{Options, Window};
 use crate::pattern::Pattern;
 use crate::report::{self, Latencies, Meter, Outcome};
 
@@ -53,11 +53,10 @@ pub fn run(options: &Options) -> Result<Outcome> {
     load.done = 0;
     load.latencies = report::latencies();
 
-    let wakes = if options.mode == Mode::Sleep { options.wakes } else { 1 };
     let meter = Meter::start(options)?;
-    load.drive(options.count.div_ceil(wakes), options.time)?;
+    load.drive(options.count, options.time)?;
     let bytes = load.done * options.size as u64;
-    meter.outcome(options, load.done * wakes, bytes, load.latencies)
+    meter.outcome(options, load.done, bytes, load.latencies)
 }
 
 impl<'a> Load<'a> {

@@ -12,6 +12,7 @@ mod bulk;
 mod connect;
 mod fair;
 mod idle;
+mod job;
 mod kept;
 mod pattern;
 mod process;
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let outcome = match options.mode {
-        Mode::Echo | Mode::Line | Mode::Sleep => kept::run(options)?,
+        Mode::Echo | Mode::Line => kept::run(options)?,
+        Mode::Job => job::run(options)?,
         Mode::Fair => fair::run(options)?,
         Mode::Connect => connect::run(options)?,
         Mode::Idle => idle::run(options)?,

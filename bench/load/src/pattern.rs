@@ -24,7 +24,6 @@ impl Pattern {
     pub fn new(options: &Options) -> Pattern {
         match options.mode {
             Mode::Line => Self::lines(options.size),
-            Mode::Sleep => Self::repeat(format!("{:010}", options.wakes).as_bytes(), 0),
             _ => Self::counting(),
         }
     }
