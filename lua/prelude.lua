@@ -30,7 +30,7 @@ local concat, find, gsub = table.concat, string.find, string.gsub
 local loaded, preload = package.loaded, package.preload
 local finalizing = native.finalizing
 local registry_add, registry_drop = native.registry_add, native.registry_drop
-local thread_status = native.thread_status
+local is_light, thread_status = native.is_light, native.thread_status
 
 -- Coroutines nested deeper than this would run into the end of the C stack.
 local MAX_DEPTH = 1000
@@ -42,6 +42,9 @@ local depth = 0
 -- Coroutines that wait for an event, or are entry coroutines: nobody but
 -- their event may resume them.
 local waiting = setmetatable({}, { __mode = "k" })
+
+-- What a coroutine that waits goes on with: the one that resumed it.
+local resumed_by = setmetatable({}, { __mode = "kv" })
 
 -- The tracebacks of the coroutines that the last error came through, from
 -- the innermost on; that error, and the coroutine that it was raised in last.
@@ -64,7 +67,8 @@ function settle(co, ok, ...)
     if (...) ~= WAIT then
         return ok, ...
     end
-    waiting[co] = co_running() or true
+    waiting[co] = true
+    resumed_by[co] = co_running()
     if not is_yieldable() then
         native.abandon()
         return false, "attempt to yield across C-call boundary"
@@ -74,9 +78,10 @@ end
 
 
 local function resume_plainly(co, ...)
-    if waiting[co] then
-        return false, "cannot resume " .. (coroutine.status(co) == "dead" and "dead"
-            or "running") .. " coroutine"
+    if waiting[co] or is_light(co) then
+        local status = coroutine.status(co)
+        return false, "cannot resume " .. (status == "dead" and "dead" or "running")
+            .. " coroutine"
     end
     if depth >= MAX_DEPTH then
         return false, "C stack overflow"
@@ -114,7 +119,7 @@ function coroutine.resume(co, ...)
     if type(co) ~= "thread" then
         error("bad argument #1 to 'resume' (coroutine expected)", 2)
     end
-    if waiting[co] or depth >= MAX_DEPTH or not plainly then
+    if waiting[co] or is_light(co) or depth >= MAX_DEPTH or not plainly then
         return resume(co, ...)
     end
     depth = depth + 1
@@ -166,19 +171,21 @@ end
 
 
 function coroutine.status(co)
-    local below = waiting[co]
-    if not below then
+    local status = thread_status(co)
+    if status then
+        return status
+    elseif not waiting[co] then
         return co_status(co)
     end
-    local status = thread_status(co)
-    -- It goes on with the coroutine that resumed it, if that ever does.
-    while status == "running" and type(below) == "thread" do
+    -- It goes on with the one that resumed it, if that ever does.
+    local below = resumed_by[co]
+    while below do
         if thread_status(below) == "dead" then
             return "dead"
         end
-        below = waiting[below]
+        below = resumed_by[below]
     end
-    return status
+    return "running"
 end
 
 
@@ -547,7 +554,6 @@ end
 
 
 return {
-    waiting = waiting,
     start = start,
     run = run,
     call = call,

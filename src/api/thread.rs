@@ -12,7 +12,12 @@ pub const FUNCTIONS: &[Function] =
     &[spawn_function::<Spawner>("spawn"), function("wait", wait), function("kill", kill)];
 
 pub const PRIVATE: &[Function] = &[
-    // What coroutine.status() says of a coroutine that scripts may not resume.
+    // Whether a coroutine is a light thread: scripts may not resume it.
+    function("is_light", |call| {
+        let light = find_thread(call, 1).is_some() || call.is_ended_thread(1);
+        Outcome::one(Value::Boolean(light))
+    }),
+    // What coroutine.status() says of a light thread; nil of others.
     function("thread_status", |call| {
         let status = match find_thread(call, 1) {
             Some(thread) => match thread.ended() {
@@ -22,7 +27,7 @@ pub const PRIVATE: &[Function] = &[
                 Ended::Dead => "dead",
             },
             None if call.is_ended_thread(1) => "dead",
-            None => "running",
+            None => return Outcome::one(Value::Nil),
         };
         Outcome::one(Value::Str(status))
     }),
@@ -68,7 +73,7 @@ impl Spawn for Spawner {
 /// been collected, and a coroutine of the script's have its memory.
 fn find_thread(call: &Call, i: usize) -> Option<Rc<Thread>> {
     let thread = find(call.thread(i)?)?;
-    (thread.ended() == Ended::No || call.is_zombie(i)).then_some(thread)
+    (!thread.is_let_go() || call.is_zombie(i)).then_some(thread)
 }
 
 /// Argument `i` as a light thread that `parent` has spawned; None if it is dead.

@@ -373,7 +373,7 @@ unsafe extern "C-unwind" {
 }
 
 /// Addresses of ours that no script can make.
-static MARKS: [u8; 4] = [0; 4];
+static MARKS: [u8; 3] = [0; 3];
 
 fn mark(n: usize) -> *mut c_void {
     (&raw const MARKS[n]).cast_mut().cast()
@@ -391,12 +391,6 @@ pub(super) fn dead_mark() -> *mut c_void {
 
 /// What lies on top of the results of a light thread that has ended.
 pub(super) fn zombie_mark() -> *mut c_void {
-    mark(3)
-}
-
-/// Where the registry has the prelude's table of coroutines that only their
-/// event may resume.
-pub(super) fn waiting_mark() -> *mut c_void {
     mark(2)
 }
 

@@ -42,19 +42,6 @@ impl Ref {
         unsafe { lua::lua_rawgeti_(state, lua::LUA_REGISTRYINDEX, self.0) }
     }
 
-    /// Lets the value go, but keeps its place.
-    ///
-    /// # Safety
-    /// - `main` is live, with a free slot; the reference is not released.
-    pub(super) unsafe fn blank(self, main: *mut lua_State) {
-        // SAFETY: overwrites an existing slot of the registry, which neither
-        // allocates nor raises.
-        unsafe {
-            lua::lua_pushboolean(main, 0);
-            lua::lua_rawseti_(main, lua::LUA_REGISTRYINDEX, self.0);
-        }
-    }
-
     /// Lets the value go.
     ///
     /// # Safety

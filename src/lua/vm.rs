@@ -13,8 +13,9 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
+use super::anchor::{anchors_mark, weak_mark};
 use super::collector::Collector;
-use super::native::{Function, finalizing, lua_isyieldable, wait_mark, waiting_mark};
+use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
 use crate::nginx::symbol::lookup;
@@ -158,7 +159,11 @@ impl Vm {
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
 
-        let key = mlua::LightUserData(waiting_mark());
+        let strong = lua.create_table()?;
+        let weak = lua.create_table()?;
+        let weakness = lua.create_table()?;
+        weakness.set("__mode", "v")?;
+        weak.set_metatable(Some(weakness))?;
         let get = |name: &str| prelude.get::<mlua::Function>(name);
         let functions = (
             get("start")?,
@@ -168,9 +173,8 @@ impl Vm {
             get("report")?,
             get("forget_modules")?,
         );
-        let waiting: Table = prelude.get("waiting")?;
-        // SAFETY: the closures run under mlua's protection; the first takes the
-        // functions that it was given off the stack, the second its two values.
+        // SAFETY: the closures run under mlua's protection and take what they
+        // were given off the stack.
         let frame = unsafe {
             let mut refs = [Ref(0); 7];
             lua.exec_raw::<()>(functions, |raw| {
@@ -179,9 +183,11 @@ impl Vm {
                     *slot = Ref::take(raw);
                 }
             })?;
-            lua.exec_raw::<()>((key, waiting), |raw| {
-                lua::lua_rawset(raw, lua::LUA_REGISTRYINDEX);
-            })?;
+            for (key, table) in [(anchors_mark(), strong), (weak_mark(), weak)] {
+                lua.exec_raw::<()>((mlua::LightUserData(key), table), |raw| {
+                    lua::lua_rawset(raw, lua::LUA_REGISTRYINDEX);
+                })?;
+            }
             let [start, bytecode_factory, run, call, report, forget_modules, collect] =
                 refs;
             Frame { start, bytecode_factory, run, call, report, forget_modules, collect }
@@ -199,24 +205,6 @@ impl Vm {
         // SAFETY: the state is live; callers take the reference out of where
         // it was, so it is released once.
         unsafe { value.release(self.state) };
-    }
-
-    /// The coroutines that nobody but their event may resume, light threads
-    /// among them: those that have not been collected.
-    pub fn for_each_waiting(&self, mut f: impl FnMut(*const c_void)) {
-        // SAFETY: the main thread has room for four values; walking a table
-        // that nobody changes meanwhile raises nothing.
-        unsafe {
-            let main = self.state;
-            lua::lua_pushlightuserdata(main, waiting_mark());
-            lua::lua_rawget(main, lua::LUA_REGISTRYINDEX);
-            lua::lua_pushnil(main);
-            while lua::lua_next(main, -2) != 0 {
-                lua::lua_settop(main, -2);
-                f(lua::lua_tothread(main, -1).cast_const().cast());
-            }
-            lua::lua_settop(main, -2);
-        }
     }
 
     pub(super) fn reset_thread(&self) -> Option<ResetThread> {
@@ -289,6 +277,11 @@ impl Vm {
     ) {
         // SAFETY: the caller's duties are the same.
         unsafe { self.keep_or_release(thread, anchor, reusable, finished) };
+        self.collect_if_starved();
+    }
+
+    /// Collects what a script held that has run out of memory.
+    pub(super) fn collect_if_starved(&self) {
         if self.starved.replace(false) {
             // SAFETY: called from event handlers, with no Lua frame below; an
             // error value, if any, is popped. Nothing is allocated for it.

@@ -204,6 +204,11 @@ impl Thread {
         self.ended.get()
     }
 
+    /// Whether its coroutine may have been collected.
+    pub fn is_let_go(&self) -> bool {
+        self.with_coroutine(|coroutine| coroutine.is_let_go()) == Some(true)
+    }
+
     /// Whether it waits.
     pub fn is_waiting(&self) -> bool {
         self.wait.get() != Wait::Nothing
@@ -505,7 +510,6 @@ impl Thread {
             return self.discard();
         };
         self.ended.set(Ended::Zombie(well));
-        self.with_coroutine(|coroutine| coroutine.let_go());
         let count = {
             let mut zombies = parent.zombies.borrow_mut();
             self.set_place(zombies.len());
@@ -526,18 +530,17 @@ impl Thread {
     }
 
     /// Forgets the ended children that were collected: nobody can ask for them.
+    /// The others are let go of.
     #[cold]
     fn sweep_zombies(&self) {
-        let mut alive: IdMap<usize, ()> = ids::map();
-        self.with_coroutine(|coroutine| {
-            coroutine.vm().for_each_waiting(|found| {
-                alive.insert(found.addr(), ());
-            });
-        });
         let all = self.zombies.take();
-        let (kept, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|zombie| {
-            let address = zombie.with_coroutine(|own| own.identity().addr());
-            address.is_some_and(|address| alive.contains_key(&address))
+        let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|zombie| {
+            zombie.with_coroutine(|coroutine| {
+                if !coroutine.is_let_go() {
+                    coroutine.let_go();
+                }
+                coroutine.is_collected()
+            }) != Some(false)
         });
         for (place, zombie) in kept.iter().enumerate() {
             zombie.set_place(place);
@@ -571,8 +574,7 @@ impl Thread {
     /// What a light thread that has ended returns; it is dead then.
     pub fn take_results(self: &Rc<Self>) -> Option<Results> {
         let Ended::Zombie(well) = self.ended.get() else { return None };
-        let coroutine = self.retire()?;
-        Some(coroutine.into_results(well))
+        self.retire()?.into_results(well)
     }
 
     /// Ends it, whatever it waits for: nobody asks for its results.
