@@ -29,7 +29,8 @@ local select, tonumber, unpack = select, tonumber, unpack
 local concat, find, gsub = table.concat, string.find, string.gsub
 local loaded, preload = package.loaded, package.preload
 local finalizing = native.finalizing
-local registry_add = native.registry_add
+local registry_add, registry_drop = native.registry_add, native.registry_drop
+local is_light, thread_status = native.is_light, native.thread_status
 
 -- Coroutines nested deeper than this would run into the end of the C stack.
 local MAX_DEPTH = 1000
@@ -41,6 +42,9 @@ local depth = 0
 -- Coroutines that wait for an event, or are entry coroutines: nobody but
 -- their event may resume them.
 local waiting = setmetatable({}, { __mode = "k" })
+
+-- What a coroutine that waits goes on with: the one that resumed it.
+local resumed_by = setmetatable({}, { __mode = "kv" })
 
 -- The tracebacks of the coroutines that the last error came through, from
 -- the innermost on; that error, and the coroutine that it was raised in last.
@@ -64,6 +68,7 @@ function settle(co, ok, ...)
         return ok, ...
     end
     waiting[co] = true
+    resumed_by[co] = co_running()
     if not is_yieldable() then
         native.abandon()
         return false, "attempt to yield across C-call boundary"
@@ -73,8 +78,10 @@ end
 
 
 local function resume_plainly(co, ...)
-    if waiting[co] then
-        return false, "cannot resume running coroutine"
+    if waiting[co] or is_light(co) then
+        local status = coroutine.status(co)
+        return false, "cannot resume " .. (status == "dead" and "dead" or "running")
+            .. " coroutine"
     end
     if depth >= MAX_DEPTH then
         return false, "C stack overflow"
@@ -85,6 +92,8 @@ end
 
 
 local resume = resume_plainly
+-- Whether the short way below is good enough.
+local plainly = true
 
 -- ngx.deadline() below: from its first use on, a coroutine that yields takes
 -- its deadlines with it, and brings them back when it goes on.
@@ -110,7 +119,11 @@ function coroutine.resume(co, ...)
     if type(co) ~= "thread" then
         error("bad argument #1 to 'resume' (coroutine expected)", 2)
     end
-    return resume(co, ...)
+    if waiting[co] or is_light(co) or depth >= MAX_DEPTH or not plainly then
+        return resume(co, ...)
+    end
+    depth = depth + 1
+    return settle(co, co_resume(co, ...))
 end
 
 
@@ -133,22 +146,46 @@ local function unwrap(co, ok, ...)
 end
 
 
+local function unwrap_shortly(co, ok, ...)
+    if ok and (...) ~= WAIT then
+        depth = depth - 1
+        return ...
+    end
+    return unwrap(co, settle(co, ok, ...))
+end
+
+
 function coroutine.wrap(f)
     if type(f) ~= "function" then
         error("bad argument #1 to 'wrap' (function expected)", 2)
     end
     local co = co_create(f)
     return function(...)
-        return unwrap(co, resume(co, ...))
+        if waiting[co] or depth >= MAX_DEPTH or not plainly then
+            return unwrap(co, resume(co, ...))
+        end
+        depth = depth + 1
+        return unwrap_shortly(co, co_resume(co, ...))
     end
 end
 
 
 function coroutine.status(co)
-    if waiting[co] then
-        return native.thread_status(co)
+    local status = thread_status(co)
+    if status then
+        return status
+    elseif not waiting[co] then
+        return co_status(co)
     end
-    return co_status(co)
+    -- It goes on with the one that resumed it, if that ever does.
+    local below = resumed_by[co]
+    while below do
+        if thread_status(below) == "dead" then
+            return "dead"
+        end
+        below = resumed_by[below]
+    end
+    return "running"
 end
 
 
@@ -197,8 +234,9 @@ local function call(job, premature)
 end
 
 
--- Called as a tail: level 2 is the caller of ngx.timer.at or every.
-local function add_timer(name, every, n, delay, f, ...)
+-- Why no timer was made. Called as a tail: level 2 is the caller of
+-- ngx.timer.at or every.
+local function refuse_timer(name, every, n, delay, f)
     if n < 2 then
         error("expecting at least 2 arguments but got " .. n, 2)
     end
@@ -220,23 +258,45 @@ local function add_timer(name, every, n, delay, f, ...)
     local err, raised = native.refuse_timer(seconds)
     if raised then
         error(raised, 2)
-    elseif err then
-        return nil, err
     end
-    local job = f
-    if n > 2 then
-        job = { f, ... }
-        job.n = n - 1
+    return nil, err
+end
+
+local make_timer = native.make_timer
+
+-- Nothing if it cannot be made.
+local function add_timer(period, ...)
+    local delay, f = ...
+    local seconds = tonumber(delay)
+    if seconds and seconds >= period and type(f) == "function" then
+        local n, job = select("#", ...), f
+        if n > 2 then
+            job = { select(2, ...) }
+            job.n = n - 1
+        end
+        local number = registry_add(job)
+        local made = make_timer(number, seconds, period > 0, f)
+        if not made then
+            registry_drop(number)
+        end
+        return made
     end
-    return native.add_timer(registry_add(job), seconds, every)
 end
 
 function ngx.timer.at(...)
-    return add_timer("at", false, select("#", ...), ...)
+    local made = add_timer(0, ...)
+    if made then
+        return made
+    end
+    return refuse_timer("at", false, select("#", ...), ...)
 end
 
 function ngx.timer.every(...)
-    return add_timer("every", true, select("#", ...), ...)
+    local made = add_timer(0.001, ...)
+    if made then
+        return made
+    end
+    return refuse_timer("every", true, select("#", ...), ...)
 end
 
 
@@ -274,7 +334,7 @@ function ngx.deadline(seconds, f, ...)
     if err then
         error(err, 2)
     end
-    resume = resume_with_deadlines
+    resume, plainly = resume_with_deadlines, false
     return after_deadline(outer, xpcall(f, trace, ...))
 end
 
@@ -494,7 +554,6 @@ end
 
 
 return {
-    waiting = waiting,
     start = start,
     run = run,
     call = call,

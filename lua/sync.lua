@@ -112,7 +112,7 @@ function channel.new(size)
         size = n,
         head = 1,
         tail = 0,
-        count = 0,
+        length = 0,
         closed = false,
         -- Values that woken receivers are going to take, places that woken
         -- senders are going to fill.
@@ -129,7 +129,7 @@ local function put(self, value)
     local tail = self.tail % self.size + 1
     self.ring[tail] = value
     self.tail = tail
-    self.count = self.count + 1
+    self.length = self.length + 1
     if self.receivers_parked then
         local woken
         woken, self.receivers_parked = unpark(self.receivers, 1)
@@ -143,7 +143,7 @@ local function take(self)
     local value = ring[head]
     ring[head] = nil
     self.head = head % self.size + 1
-    self.count = self.count - 1
+    self.length = self.length - 1
     if self.senders_parked then
         local woken
         woken, self.senders_parked = unpark(self.senders, 1)
@@ -163,10 +163,7 @@ local function put_in_place(self, value, ok, err)
     return put(self, value)
 end
 
-local function take_reserved(self, ok, err)
-    if not ok then
-        return nil, err
-    end
+local function take_reserved(self)
     self.reserved = self.reserved - 1
     return take(self)
 end
@@ -176,7 +173,7 @@ local function send(self, value, seconds)
     if self.closed then
         return nil, "closed"
     end
-    if self.count + self.places < self.size then
+    if self.length + self.places < self.size then
         return put(self, value)
     end
     self.senders_parked = true
@@ -184,11 +181,11 @@ local function send(self, value, seconds)
 end
 
 local function receive(self, seconds)
-    local count = self.count
-    if count > self.reserved then
+    local length = self.length
+    if length > self.reserved then
         return take(self)
     end
-    if self.closed and count == 0 then
+    if self.closed and length == 0 then
         return nil, "closed"
     end
     if self.closed then
@@ -196,11 +193,11 @@ local function receive(self, seconds)
         seconds = 0
     end
     self.receivers_parked = true
-    local value, err = take_reserved(self, park(self.receivers, seconds))
-    if err == "timeout" and self.closed then
-        err = "closed"
+    local ok, err = park(self.receivers, seconds)
+    if ok then
+        return take_reserved(self)
     end
-    return value, err
+    return nil, err == "timeout" and self.closed and "closed" or err
 end
 
 local function check_timeout(seconds, n, name)
@@ -236,18 +233,24 @@ function channel.try_send(self, value)
         bad_argument(1, "try_send", "value expected")
     end
     local ok, err = send(self, value, 0)
-    return ok, err == "timeout" and "full" or err
+    if ok then
+        return true
+    end
+    return nil, err == "timeout" and "full" or err
 end
 
 function channel.try_receive(self)
     check_channel(self)
     local value, err = receive(self, 0)
-    return value, err == "timeout" and "empty" or err
+    if value ~= nil then
+        return value
+    end
+    return nil, err == "timeout" and "empty" or err
 end
 
 function channel.count(self)
     check_channel(self)
-    return self.count
+    return self.length
 end
 
 function channel.close(self)
@@ -308,7 +311,7 @@ local function try(kind, item)
         item.parked = true
         return false, item.number
     elseif kind == CHANNEL then
-        if item.count > item.reserved then
+        if item.length > item.reserved then
             return true, take(item)
         elseif item.closed then
             return true, receive(item, 0)
@@ -319,7 +322,7 @@ local function try(kind, item)
     local target = item[1]
     if target.closed then
         return true, nil, "closed"
-    elseif target.count + target.places < target.size then
+    elseif target.length + target.places < target.size then
         return true, put(target, item[2])
     end
     target.senders_parked = true
@@ -337,7 +340,10 @@ local function chosen(self, i, granted)
     elseif kind == SEMAPHORE then
         return i, granted
     elseif kind == CHANNEL then
-        return i, take_reserved(item, granted, "closed")
+        if granted then
+            return i, take_reserved(item)
+        end
+        return i, nil, "closed"
     end
     return i, put_in_place(item[1], item[2], granted, "closed")
 end

@@ -12,17 +12,22 @@ pub const FUNCTIONS: &[Function] =
     &[spawn_function::<Spawner>("spawn"), function("wait", wait), function("kill", kill)];
 
 pub const PRIVATE: &[Function] = &[
-    // What coroutine.status() says of a coroutine that scripts may not resume.
+    // Whether a coroutine is a light thread: scripts may not resume it.
+    function("is_light", |call| {
+        let light = find_thread(call, 1).is_some() || call.is_ended_thread(1);
+        Outcome::one(Value::Boolean(light))
+    }),
+    // What coroutine.status() says of a light thread; nil of others.
     function("thread_status", |call| {
-        let status = match call.thread(1).and_then(find) {
+        let status = match find_thread(call, 1) {
             Some(thread) => match thread.ended() {
                 Ended::No if thread.is_waiting() => "suspended",
                 Ended::No => "running",
                 Ended::Zombie(_) => "zombie",
                 Ended::Dead => "dead",
             },
-            None if call.is_dead_thread(1) => "dead",
-            None => "running",
+            None if call.is_ended_thread(1) => "dead",
+            None => return Outcome::one(Value::Nil),
         };
         Outcome::one(Value::Str(status))
     }),
@@ -64,6 +69,13 @@ impl Spawn for Spawner {
     }
 }
 
+/// Argument `i` as a light thread that is not dead. One that has ended may have
+/// been collected, and a coroutine of the script's have its memory.
+fn find_thread(call: &Call, i: usize) -> Option<Rc<Thread>> {
+    let thread = find(call.thread(i)?)?;
+    (!thread.is_let_go() || call.is_zombie(i)).then_some(thread)
+}
+
 /// Argument `i` as a light thread that `parent` has spawned; None if it is dead.
 /// Else what is wrong with it.
 fn child_of(
@@ -71,10 +83,10 @@ fn child_of(
     i: usize,
     parent: &Rc<Thread>,
 ) -> Result<Option<Rc<Thread>>, &'static str> {
-    match call.thread(i).and_then(find) {
+    match find_thread(call, i) {
         Some(child) if child.is_child_of(parent) => Ok(Some(child)),
         Some(_) => Err("only the parent coroutine can wait on the thread"),
-        None if call.is_dead_thread(i) => Ok(None),
+        None if call.is_ended_thread(i) => Ok(None),
         None => Err("attempt to wait on a coroutine that is not a user thread"),
     }
 }
@@ -87,23 +99,27 @@ fn wait(call: &Call) -> Outcome {
                     "at least one coroutine should be specified"
                 )));
             }
-            let mut alive = Vec::new();
+            let mut alive = 0;
             for i in 1..=call.len() {
                 check_thread(call, i)?;
                 let child = child_of(call, i, parent)
                     .map_err(|text| Outcome::raise(format_args!("{text}")))?;
                 let Some(child) = child else { continue };
                 if child.ended() == Ended::No {
-                    alive.push(child);
+                    alive += 1;
                 } else if let Some(results) = child.take_results() {
                     return Ok(Outcome::Results(results));
                 }
             }
-            if alive.is_empty() {
+            if alive == 0 {
                 return Ok(Outcome::error(Value::Str(DEAD)));
             }
             check_wait(call, parent)?;
-            parent.wait_for_threads(alive);
+            for i in 1..=call.len() {
+                if let Some(child) = find_thread(call, i) {
+                    parent.wait_for_thread(child);
+                }
+            }
             Ok(Outcome::Wait)
         })())
     })
@@ -113,8 +129,8 @@ fn kill(call: &Call) -> Outcome {
     in_thread(|parent| {
         flatten((|| {
             check_thread(call, 1)?;
-            let Some(thread) = call.thread(1).and_then(find) else {
-                let text = if call.is_dead_thread(1) { DEAD } else { "not user thread" };
+            let Some(thread) = find_thread(call, 1) else {
+                let text = if call.is_ended_thread(1) { DEAD } else { "not user thread" };
                 return Ok(Outcome::error(Value::Str(text)));
             };
             if !thread.is_child_of(parent) {

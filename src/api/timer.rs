@@ -1,6 +1,6 @@
 //! `ngx.timer`; `at` and `every` themselves are in the prelude.
 
-use super::{disabled_text, in_thread, msec};
+use super::{disabled_text, msec};
 use crate::lua::registry::Ref;
 use crate::lua::value::kept;
 use crate::lua::{Function, Outcome, Value, function};
@@ -24,16 +24,21 @@ pub const PRIVATE: &[Function] = &[
         let delay = msec(call.number(1).unwrap_or_default());
         Outcome::one(timer::refusal(delay).map_or(Value::Nil, Value::Str))
     }),
-    // `add_timer(job, seconds, every)`: job is a number of the registry.
-    function("add_timer", |call| {
-        in_thread(|thread| {
-            let job = Ref::from_number(call.number(1).unwrap_or_default());
-            let delay = msec(call.number(2).unwrap_or_default());
+    // `make_timer(job, seconds, every, function)`: job is a number of the
+    // registry. Nil if refuse_timer() or the prelude has a reason.
+    function("make_timer", |call| {
+        let delay = msec(call.number(2).unwrap_or_default());
+        let made = with_thread(|thread| {
+            let thread = thread.filter(|_| current::phase() != Phase::ExitWorker)?;
+            if call.is_c_function(4) || timer::refusal(delay).is_some() {
+                return None;
+            }
+            let job = Ref::from_number(call.number(1)?);
             let every = call.boolean(3) == Some(true);
             thread.with_coroutine(|coroutine| {
                 timer::add(coroutine.vm(), job, delay, every);
-            });
-            Outcome::one(Value::Number(1.0))
-        })
+            })
+        });
+        Outcome::one(made.map_or(Value::Nil, |()| Value::Number(1.0)))
     }),
 ];

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
-use super::native::{dead_mark, entering, waits};
+use super::anchor::Anchor;
+use super::native::{dead_mark, entering, waits, zombie_mark};
 use super::protect;
 use super::registry::Ref;
 use super::value::Values;
@@ -18,20 +19,29 @@ use super::vm::{ResetThread, Vm};
 pub struct Coroutine {
     vm: Rc<Vm>,
     state: *mut lua_State,
-    anchor: Ref,
+    keeper: Keeper,
     /// It has returned, and can run another script as it is.
     finished: Cell<bool>,
     /// A script may hold it: nobody else gets it.
     escaped: Cell<bool>,
-    /// A light thread's: scripts hold it, and can see that it is dead.
-    light: bool,
+    /// A light thread's that has ended, and lives as long as a script holds it.
+    let_go: Cell<bool>,
+}
+
+/// What keeps a coroutine alive.
+#[derive(Clone, Copy)]
+enum Keeper {
+    /// An entry coroutine of a host: used again, if no script holds it.
+    Entry(Ref),
+    /// A light thread: scripts hold it, and can see that it is dead.
+    Light(Anchor),
 }
 
 /// A coroutine that a native has just made and anchored, with the function that
 /// it is to run and the arguments on its stack.
 pub struct Unowned {
     state: *mut lua_State,
-    anchor: Ref,
+    anchor: Anchor,
 }
 
 impl Unowned {
@@ -39,19 +49,20 @@ impl Unowned {
     ///
     /// # Safety
     /// - `state` is a new thread and `anchor` keeps it alive, for nobody else.
-    pub(super) unsafe fn new(state: *mut lua_State, anchor: Ref) -> Unowned {
+    pub(super) unsafe fn new(state: *mut lua_State, anchor: Anchor) -> Unowned {
         Unowned { state, anchor }
     }
 }
 
-/// What a light thread that has ended leaves, to be pushed once. It owns
-/// nothing: the thread stays anchored if it is not.
+/// What a light thread that has ended leaves, to be pushed once, while a script
+/// holds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Results {
     state: *mut lua_State,
-    anchor: Ref,
+    anchor: Anchor,
     reset: Option<ResetThread>,
     well: bool,
+    marked: bool,
 }
 
 impl Results {
@@ -62,9 +73,12 @@ impl Results {
     /// - `to` is live, an error may be raised in it, and no value with a
     ///   destructor is alive in frames that this would cross.
     pub(super) unsafe fn push(self, to: *mut lua_State) -> c_int {
-        // SAFETY: the thread is anchored until release(), and suspended for
-        // good; `to` has room once it has been asked for it.
+        // SAFETY: the thread is held by its waiter's stack and has ended; `to`
+        // has room once it has been asked for it.
         unsafe {
+            if self.marked {
+                lua::lua_settop(self.state, -2);
+            }
             let n = if self.well { lua::lua_gettop(self.state) } else { 1 };
             if lua::lua_checkstack(to, n + 2) == 0 {
                 self.anchor.release(to);
@@ -143,10 +157,10 @@ impl Coroutine {
         Ok(Coroutine {
             vm: vm.clone(),
             state,
-            anchor,
+            keeper: Keeper::Entry(anchor),
             finished: Cell::new(false),
             escaped: Cell::new(false),
-            light: false,
+            let_go: Cell::new(false),
         })
     }
 
@@ -160,10 +174,10 @@ impl Coroutine {
         Coroutine {
             vm: other.vm.clone(),
             state: unowned.state,
-            anchor: unowned.anchor,
+            keeper: Keeper::Light(unowned.anchor),
             finished: Cell::new(false),
             escaped: Cell::new(true),
-            light: true,
+            let_go: Cell::new(false),
         }
     }
 
@@ -177,13 +191,46 @@ impl Coroutine {
         self.state.cast_const().cast()
     }
 
-    /// What it has returned, or the error that ended it.
-    pub fn into_results(self, well: bool) -> Results {
+    /// A light thread has ended: from now on only scripts keep it alive, which
+    /// may ask for its results.
+    pub fn let_go(&self) {
+        let Keeper::Light(anchor) = self.keeper else { return };
+        // SAFETY: it is kept alive until now, and has ended, so that nobody
+        // looks at its stack before its results are asked for; slots are free
+        // above them.
+        unsafe {
+            if protect::weaken(self.vm.state(), self.state, anchor) {
+                lua::lua_pushlightuserdata(self.state, zombie_mark());
+                self.let_go.set(true);
+            }
+        }
+    }
+
+    /// Whether only scripts keep it alive.
+    pub fn is_let_go(&self) -> bool {
+        self.let_go.get()
+    }
+
+    /// Whether it has been let go of, and collected.
+    pub fn is_collected(&self) -> bool {
+        match self.keeper {
+            // SAFETY: no more than a look into a table.
+            Keeper::Light(anchor) if self.let_go.get() => unsafe {
+                anchor.is_collected(self.vm.state())
+            },
+            _ => false,
+        }
+    }
+
+    /// What a light thread has returned, or the error that ended it. To be
+    /// called only with the coroutine in a script's hands.
+    pub fn into_results(self, well: bool) -> Option<Results> {
+        let Keeper::Light(anchor) = self.keeper else { return None };
         let this = ManuallyDrop::new(self);
-        let reset = this.vm.reset_thread();
+        let (reset, marked) = (this.vm.reset_thread(), this.let_go.get());
         // SAFETY: `this` is not dropped and its `vm` not used again.
         drop(unsafe { std::ptr::read(&raw const this.vm) });
-        Results { state: this.state, anchor: this.anchor, reset, well }
+        Some(Results { state: this.state, anchor, reset, well, marked })
     }
 
     /// Runs a light thread from its beginning, with so many arguments.
@@ -275,15 +322,23 @@ impl Coroutine {
 
 impl Drop for Coroutine {
     fn drop(&mut self) {
-        let reusable = !self.escaped.get();
         // SAFETY: nobody resumes a dropped coroutine, and it is not running:
         // it is dropped by an event handler, or, a light thread that waits or
-        // has ended, by its parent.
+        // has ended, by its parent. One that was let go of is not touched.
         unsafe {
-            if self.light {
-                retire(self.state, self.vm.reset_thread());
+            match self.keeper {
+                Keeper::Entry(anchor) => {
+                    let (reusable, finished) = (!self.escaped.get(), self.finished.get());
+                    self.vm.give_thread(self.state, anchor, reusable, finished);
+                }
+                Keeper::Light(anchor) => {
+                    if !self.let_go.get() {
+                        retire(self.state, self.vm.reset_thread());
+                    }
+                    anchor.release(self.vm.state());
+                    self.vm.collect_if_starved();
+                }
             }
-            self.vm.give_thread(self.state, self.anchor, reusable, self.finished.get());
         }
     }
 }

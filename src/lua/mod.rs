@@ -5,6 +5,7 @@
 //! the work resumes the coroutine, from an event handler with no Lua frame
 //! below it.
 
+mod anchor;
 pub mod append;
 pub mod chunk;
 mod collector;
@@ -26,4 +27,5 @@ pub use vm::Vm;
 pub fn free_buffers() {
     value::free_buffer();
     native::free_buffer();
+    anchor::free();
 }

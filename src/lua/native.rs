@@ -313,15 +313,25 @@ impl Call {
         (!thread.is_null()).then(|| thread.cast_const().cast())
     }
 
-    /// Whether argument `i` is a light thread whose results are taken.
-    pub fn is_dead_thread(&self, i: usize) -> bool {
+    /// Whether argument `i` is a light thread that has ended and still has its
+    /// results.
+    pub fn is_zombie(&self, i: usize) -> bool {
+        self.has_mark(i, zombie_mark())
+    }
+
+    /// Whether argument `i` is a light thread that has ended.
+    pub fn is_ended_thread(&self, i: usize) -> bool {
+        self.has_mark(i, dead_mark()) || self.has_mark(i, zombie_mark())
+    }
+
+    fn has_mark(&self, i: usize, mark: *mut c_void) -> bool {
         // SAFETY: a coroutine that is an argument is alive; one that is marked
         // does not run, and looking at the top of its stack changes nothing.
         unsafe {
             let thread = lua::lua_tothread(self.state, i as c_int);
             !thread.is_null()
                 && lua::lua_gettop(thread) > 0
-                && std::ptr::eq(lua::lua_touserdata(thread, -1), dead_mark())
+                && std::ptr::eq(lua::lua_touserdata(thread, -1), mark)
         }
     }
 
@@ -379,9 +389,8 @@ pub(super) fn dead_mark() -> *mut c_void {
     mark(1)
 }
 
-/// Where the registry has the prelude's table of coroutines that only their
-/// event may resume.
-pub(super) fn waiting_mark() -> *mut c_void {
+/// What lies on top of the results of a light thread that has ended.
+pub(super) fn zombie_mark() -> *mut c_void {
     mark(2)
 }
 

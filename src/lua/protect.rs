@@ -19,6 +19,7 @@ use std::ffi::{c_int, c_void};
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
+use super::anchor::Anchor;
 use super::coroutine::Results;
 use super::value::Values;
 
@@ -82,6 +83,34 @@ pub(super) unsafe fn push_results(
     unsafe {
         let done = imp::call(do_push_results, main, (&raw mut job).cast());
         done.then_some(job.count)
+    }
+}
+
+/// Lets go of `thread`, which has ended. False: there was no memory for it, and
+/// it is kept.
+///
+/// # Safety
+/// - as for push(); `thread` is in `anchor`'s place.
+pub(super) unsafe fn weaken(
+    main: *mut lua_State,
+    thread: *mut lua_State,
+    anchor: Anchor,
+) -> bool {
+    let mut job = (thread, anchor);
+    // SAFETY: as in push(); what an error leaves on the main thread is dropped.
+    unsafe {
+        let top = lua::lua_gettop(main);
+        let done = imp::call(do_weaken, main, (&raw mut job).cast());
+        lua::lua_settop(main, top);
+        done
+    }
+}
+
+unsafe extern "C-unwind" fn do_weaken(main: *mut lua_State, job: *mut c_void) {
+    // SAFETY: called by weaken() with its job.
+    unsafe {
+        let (thread, anchor) = job.cast::<(*mut lua_State, Anchor)>().read();
+        anchor.weaken(main, thread);
     }
 }
 

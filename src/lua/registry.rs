@@ -90,3 +90,10 @@ pub(super) unsafe extern "C-unwind" fn registry_set(state: *mut lua_State) -> c_
     }
     0
 }
+
+/// For the prelude: lets the value behind a number go.
+pub(super) unsafe extern "C-unwind" fn registry_drop(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua with a number that registry_add() gave.
+    unsafe { Ref(lua::lua_tointeger_(state, 1) as c_int).release(state) };
+    0
+}

@@ -6,12 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
+use super::anchor::Anchor;
 use super::coroutine::Unowned;
 use super::native::{
     Function, Outcome, entering, leave_nested, lua_isyieldable, push_wait, raise,
-    waiting_mark,
 };
-use super::registry::Ref;
 use crate::nginx::guard;
 
 /// Whoever keeps the threads.
@@ -68,20 +67,11 @@ unsafe extern "C-unwind" fn spawn<S: Spawn>(state: *mut lua_State) -> c_int {
         lua::luaL_checktype(state, 1, lua::LUA_TFUNCTION);
         let count = lua::lua_gettop(state);
         let thread = lua::lua_newthread(state);
-        lua::lua_insert(state, 1);
         if count > NEW_STACK && lua::lua_checkstack(thread, count + 2) == 0 {
             return lua::luaL_error(state, c"too many arguments".as_ptr());
         }
-        // Nobody but its events resumes it: the prelude's table says so.
-        lua::lua_pushlightuserdata(state, waiting_mark());
-        lua::lua_rawget(state, lua::LUA_REGISTRYINDEX);
-        lua::lua_pushvalue(state, 1);
-        lua::lua_pushboolean(state, 1);
-        lua::lua_rawset(state, -3);
-        lua::lua_settop(state, -2);
-
-        lua::lua_pushvalue(state, 1);
-        let anchor = Ref::take(state);
+        let anchor = Anchor::new(state);
+        lua::lua_insert(state, 1);
         lua::lua_xmove(state, thread, count);
 
         let unowned = Unowned::new(thread, anchor);

@@ -13,8 +13,9 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
+use super::anchor::{anchors_mark, weak_mark};
 use super::collector::Collector;
-use super::native::{Function, finalizing, lua_isyieldable, wait_mark, waiting_mark};
+use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
 use crate::nginx::symbol::lookup;
@@ -140,12 +141,13 @@ impl Vm {
         for functions in private {
             install(lua, &native, functions)?;
         }
-        let raw: [(&str, lua::lua_CFunction); 5] = [
+        let raw: [(&str, lua::lua_CFunction); 6] = [
             ("is_yieldable", is_yieldable),
             ("finalizing", finalizing),
             ("registry_get", registry::registry_get),
             ("registry_add", registry::registry_add),
             ("registry_set", registry::registry_set),
+            ("registry_drop", registry::registry_drop),
         ];
         for (name, function) in raw {
             // SAFETY: C functions of ours that touch nothing but their state.
@@ -157,7 +159,11 @@ impl Vm {
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
 
-        let key = mlua::LightUserData(waiting_mark());
+        let strong = lua.create_table()?;
+        let weak = lua.create_table()?;
+        let weakness = lua.create_table()?;
+        weakness.set("__mode", "v")?;
+        weak.set_metatable(Some(weakness))?;
         let get = |name: &str| prelude.get::<mlua::Function>(name);
         let functions = (
             get("start")?,
@@ -167,9 +173,8 @@ impl Vm {
             get("report")?,
             get("forget_modules")?,
         );
-        let waiting: Table = prelude.get("waiting")?;
-        // SAFETY: the closures run under mlua's protection; the first takes the
-        // functions that it was given off the stack, the second its two values.
+        // SAFETY: the closures run under mlua's protection and take what they
+        // were given off the stack.
         let frame = unsafe {
             let mut refs = [Ref(0); 7];
             lua.exec_raw::<()>(functions, |raw| {
@@ -178,9 +183,11 @@ impl Vm {
                     *slot = Ref::take(raw);
                 }
             })?;
-            lua.exec_raw::<()>((key, waiting), |raw| {
-                lua::lua_rawset(raw, lua::LUA_REGISTRYINDEX);
-            })?;
+            for (key, table) in [(anchors_mark(), strong), (weak_mark(), weak)] {
+                lua.exec_raw::<()>((mlua::LightUserData(key), table), |raw| {
+                    lua::lua_rawset(raw, lua::LUA_REGISTRYINDEX);
+                })?;
+            }
             let [start, bytecode_factory, run, call, report, forget_modules, collect] =
                 refs;
             Frame { start, bytecode_factory, run, call, report, forget_modules, collect }
@@ -270,6 +277,11 @@ impl Vm {
     ) {
         // SAFETY: the caller's duties are the same.
         unsafe { self.keep_or_release(thread, anchor, reusable, finished) };
+        self.collect_if_starved();
+    }
+
+    /// Collects what a script held that has run out of memory.
+    pub(super) fn collect_if_starved(&self) {
         if self.starved.replace(false) {
             // SAFETY: called from event handlers, with no Lua frame below; an
             // error value, if any, is popped. Nothing is allocated for it.

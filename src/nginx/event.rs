@@ -49,16 +49,27 @@ impl LoopEvent {
     }
 
     /// Makes it run at `at` or before: its function looks what time it is.
-    #[inline]
+    #[inline(always)]
     pub fn arm(&'static self, at: Msec) {
-        let event = self.event();
+        let event = self.event.get();
         // SAFETY: the event is a static's and only this thread touches it.
+        unsafe {
+            if (*event).timer_set() != 0
+                && ((*event).timer.key.wrapping_sub(at) as isize) <= 0
+            {
+                (*event).set_cancelable(0);
+                return;
+            }
+        }
+        self.arm_anew(at);
+    }
+
+    fn arm_anew(&'static self, at: Msec) {
+        let event = self.event();
+        // SAFETY: as in arm(); it is deleted only if it is set.
         unsafe {
             (*event).set_cancelable(0);
             if (*event).timer_set() != 0 {
-                if ((*event).timer.key.wrapping_sub(at) as isize) <= 0 {
-                    return;
-                }
                 ngx_del_timer(event);
             }
             ngx_add_timer(event, at.saturating_sub(current_msec()));
@@ -84,7 +95,7 @@ impl LoopEvent {
     #[inline]
     pub fn let_worker_exit(&'static self) {
         // SAFETY: as in arm().
-        unsafe { (*self.event()).set_cancelable(1) };
+        unsafe { (*self.event.get()).set_cancelable(1) };
     }
 
     /// Takes it from nginx.

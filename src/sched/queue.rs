@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::ids::{self, IdMap};
-use super::thread::{Reply, Thread, Wait, Woken};
+use super::thread::{Thread, Wait, Woken};
 use crate::nginx::local::Local;
 
 /// How many empty queues are kept for the next that are needed.
@@ -70,27 +70,43 @@ pub(super) fn join(thread: &Rc<Thread>, id: u64, item: usize) {
 
 /// A thread whose wait has ended is in this queue.
 pub(super) fn leave(id: u64) {
-    let mut queues = QUEUES.borrow_mut();
-    let Some(queue) = queues.by_id.get_mut(&id) else { return };
-    queue.live = queue.live.saturating_sub(1);
-    let mut gone = VecDeque::new();
-    if queue.live == 0 {
-        if let Some(mut queue) = queues.by_id.remove(&id) {
-            gone.extend(queue.waiters.drain(..));
-            if queues.spare.len() < SPARE && queue.waiters.capacity() < 64 {
-                queues.spare.push(queue);
-            }
+    let gone = {
+        let mut queues = QUEUES.borrow_mut();
+        let Some(queue) = queues.by_id.get_mut(&id) else { return };
+        queue.live = queue.live.saturating_sub(1);
+        if queue.live > 0 && queue.waiters.len() <= 2 * queue.live + 16 {
+            return;
         }
-    } else if queue.waiters.len() > 2 * queue.live + 16 {
-        // Those that have left lie among those that have not.
-        let all = std::mem::take(&mut queue.waiters);
-        let (waiting, left) = all.into_iter().partition(Waiter::waits);
-        queue.waiters = waiting;
-        gone = left;
-    }
-    drop(queues);
+        if queue.live > 0 {
+            // Those that have left lie among those that have not.
+            let all = std::mem::take(&mut queue.waiters);
+            let (waiting, left) = all.into_iter().partition(Waiter::waits);
+            queue.waiters = waiting;
+            left
+        } else {
+            queues.remove(id)
+        }
+    };
     // Last: a thread may own anything.
     drop(gone);
+}
+
+impl Queues {
+    /// Removes a queue in which nobody waits; returns what lies in it.
+    fn remove(&mut self, id: u64) -> VecDeque<Waiter> {
+        match self.by_id.remove(&id) {
+            Some(queue)
+                if queue.waiters.is_empty()
+                    && queue.waiters.capacity() < 64
+                    && self.spare.len() < SPARE =>
+            {
+                self.spare.push(queue);
+                VecDeque::new()
+            }
+            Some(queue) => queue.waiters,
+            None => VecDeque::new(),
+        }
+    }
 }
 
 /// Wakes up to `n` of the queue's threads; returns how many, and whether some
@@ -100,10 +116,8 @@ pub fn unpark(id: u64, n: usize, grant: Grant) -> (usize, bool) {
     while woken < n {
         let Some(waiter) = first(id) else { return (woken, false) };
         let given = grant == Grant::Given;
-        let how = match *waiter.thread.wait_ref() {
-            Wait::Grant { reply: Reply::Which, .. } => {
-                Woken::First(waiter.item, Some(id), given)
-            }
+        let how = match waiter.thread.wait() {
+            Wait::First => Woken::First(waiter.item, Some(id), given),
             _ => Woken::Granted(id, given),
         };
         // Its other places, too: the first that comes is what it gets.

@@ -1,6 +1,6 @@
 //! One thread: a coroutine that Rust resumes, and what it waits for.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::{Rc, Weak};
 
@@ -15,6 +15,7 @@ use crate::nginx::local::Local;
 use crate::nginx::time::current_msec;
 
 /// What a thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Nothing: it runs, or has ended.
     Nothing,
@@ -22,39 +23,30 @@ pub enum Wait {
     Host,
     /// A time.
     Sleep,
-    /// That it is granted something by one of these queues, or that one of
-    /// these threads ends.
-    Grant {
-        from: Sources,
-        reply: Reply,
-    },
-    /// That a light thread of its own ends, one of them.
-    Thread(Rc<Thread>),
-    Threads(Vec<Rc<Thread>>),
+    /// That the queue in `queue` grants it something.
+    Grant,
+    /// The first grant by a queue, or end of a thread, in `sources`.
+    First,
+    /// The end of one of the threads in `sources`.
+    Threads,
     /// Nothing ever: ngx.exit() was called.
     Exit,
-    /// Its turn.
-    Ready(Woken),
+    /// Its turn; `woken` says what its call returns then.
+    Ready,
 }
 
-/// Where a grant may come from.
-pub enum Sources {
-    One(u64),
-    Many { queues: Vec<u64>, threads: Vec<Rc<Thread>> },
-}
-
-/// In which form a call that waits for a grant wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// `true`, or `nil, err`.
-    Whether,
-    /// The number of what came first, and whether it is a grant.
-    Which,
+/// Where what it waits for may come from.
+#[derive(Default)]
+struct Sources {
+    queues: Vec<u64>,
+    threads: Vec<Rc<Thread>>,
 }
 
 /// What the call that waited returns.
+#[derive(Default)]
 pub enum Woken {
     /// Nothing.
+    #[default]
     Nothing,
     /// `nil, err`.
     Failed(&'static str),
@@ -86,19 +78,23 @@ pub struct Thread {
     /// Who spawned it; None for an entry thread.
     parent: Option<Weak<Thread>>,
     coroutine: RefCell<Option<Coroutine>>,
-    wait: RefCell<Wait>,
+    wait: Cell<Wait>,
+    queue: Cell<u64>,
+    sources: RefCell<Sources>,
+    woken: Cell<Woken>,
     ended: Cell<Ended>,
     /// Counts the waits it has left; see `queue`.
     wait_number: Cell<u64>,
     alarm: Cell<Option<Key>>,
-    /// When a timeout of the present wait is over; see `on_alarm`.
-    until: Cell<Option<Msec>>,
     /// When every wait is over: the innermost ngx.deadline().
     deadline: Cell<Option<Msec>>,
     /// Its parent, while that waits for it: and as which of several.
     waiter: RefCell<Option<(Rc<Thread>, usize)>>,
     /// Children that have ended and wait to be asked.
     zombies: RefCell<Vec<Rc<Thread>>>,
+    /// How many of those there are when it is time to look for the ones that no
+    /// script holds any more.
+    sweep_at: Cell<usize>,
     /// Its place in the list that holds it: the group's, or `zombies`.
     place: Cell<usize>,
 }
@@ -161,13 +157,16 @@ impl Thread {
             deadline: Cell::new(parent.and_then(|parent| parent.deadline.get())),
             parent: parent.map(Rc::downgrade),
             coroutine: RefCell::new(Some(coroutine)),
-            wait: RefCell::new(Wait::Nothing),
+            wait: Cell::new(Wait::Nothing),
+            queue: Cell::new(0),
+            sources: RefCell::default(),
+            woken: Cell::new(Woken::Nothing),
             ended: Cell::new(Ended::No),
             wait_number: Cell::new(0),
             alarm: Cell::new(None),
-            until: Cell::new(None),
             waiter: RefCell::new(None),
             zombies: RefCell::new(Vec::new()),
+            sweep_at: Cell::new(MIN_SWEEP),
             place: Cell::new(0),
         })
     }
@@ -177,7 +176,11 @@ impl Thread {
         let address = coroutine.identity().addr();
         let thread = Thread::new(parent.host.clone(), Some(parent), coroutine);
         thread.host.group().add(&thread);
-        HANDLES.borrow_mut().insert(address, thread.clone());
+        let old = HANDLES.borrow_mut().insert(address, thread.clone());
+        if let Some(old) = old {
+            // A zombie whose coroutine was collected, and its memory used again.
+            old.forget();
+        }
         thread
     }
 
@@ -201,13 +204,19 @@ impl Thread {
         self.ended.get()
     }
 
-    /// Whether it waits.
-    pub fn is_waiting(&self) -> bool {
-        !matches!(*self.wait.borrow(), Wait::Nothing)
+    /// Whether its coroutine may have been collected.
+    pub fn is_let_go(&self) -> bool {
+        self.with_coroutine(|coroutine| coroutine.is_let_go()) == Some(true)
     }
 
-    pub(super) fn wait_ref(&self) -> Ref<'_, Wait> {
-        self.wait.borrow()
+    /// Whether it waits.
+    pub fn is_waiting(&self) -> bool {
+        self.wait.get() != Wait::Nothing
+    }
+
+    /// What it waits for.
+    pub(super) fn wait(&self) -> Wait {
+        self.wait.get()
     }
 
     pub(super) fn wait_number(&self) -> u64 {
@@ -233,23 +242,25 @@ impl Thread {
     /// Registers that it waits for something of its host's.
     #[inline(always)]
     pub fn wait_for_host(self: &Rc<Self>) {
-        *self.wait.borrow_mut() = Wait::Host;
+        self.wait.set(Wait::Host);
         if let Some(deadline) = self.deadline.get() {
             self.set_alarm(deadline);
         }
     }
 
     /// Registers that it sleeps.
+    #[inline(always)]
     pub fn sleep(self: &Rc<Self>, msec: Msec) {
-        *self.wait.borrow_mut() = Wait::Sleep;
+        self.wait.set(Wait::Sleep);
         self.arm(Some(msec));
     }
 
     /// Registers that it waits for a grant by this queue.
+    #[inline]
     pub fn wait_for_grant(self: &Rc<Self>, id: u64, timeout: Option<Msec>) {
         queue::join(self, id, 0);
-        let from = Sources::One(id);
-        *self.wait.borrow_mut() = Wait::Grant { from, reply: Reply::Whether };
+        self.queue.set(id);
+        self.wait.set(Wait::Grant);
         self.arm(timeout);
     }
 
@@ -261,57 +272,53 @@ impl Thread {
         threads: &[(Rc<Thread>, usize)],
         timeout: Option<Msec>,
     ) {
+        let mut sources = self.sources.borrow_mut();
         for &(id, item) in queues {
             queue::join(self, id, item);
+            sources.queues.push(id);
         }
         for (thread, item) in threads {
             thread.waiter.replace(Some((self.clone(), *item)));
+            sources.threads.push(thread.clone());
         }
-        let from = Sources::Many {
-            queues: queues.iter().map(|&(id, _)| id).collect(),
-            threads: threads.iter().map(|(thread, _)| thread.clone()).collect(),
-        };
-        *self.wait.borrow_mut() = Wait::Grant { from, reply: Reply::Which };
+        drop(sources);
+        self.wait.set(Wait::First);
         self.arm(timeout);
     }
 
-    /// Registers that it waits for the end of one of its light threads.
-    pub fn wait_for_threads(self: &Rc<Self>, mut threads: Vec<Rc<Thread>>) {
-        for thread in &threads {
-            thread.waiter.replace(Some((self.clone(), 0)));
+    /// Registers that it waits for the end of this light thread of its own, too:
+    /// for one of those that it is called with.
+    pub fn wait_for_thread(self: &Rc<Self>, thread: Rc<Thread>) {
+        thread.waiter.replace(Some((self.clone(), 0)));
+        self.sources.borrow_mut().threads.push(thread);
+        if self.wait.replace(Wait::Threads) != Wait::Threads {
+            self.arm(None);
         }
-        *self.wait.borrow_mut() = match (threads.len(), threads.pop()) {
-            (1, Some(thread)) => Wait::Thread(thread),
-            (_, last) => {
-                threads.extend(last);
-                Wait::Threads(threads)
-            }
-        };
-        self.arm(None);
     }
 
     /// Registers that its host is to end.
     pub fn exit(&self) {
         self.host.group().set_over(true);
-        *self.wait.borrow_mut() = Wait::Exit;
+        self.wait.set(Wait::Exit);
     }
 
     /// Registers that it goes on in the next turn of the event loop.
     pub fn wait_for_turn(self: &Rc<Self>, woken: Woken) {
-        *self.wait.borrow_mut() = Wait::Ready(woken);
+        self.woken.set(woken);
+        self.wait.set(Wait::Ready);
         turn::later(Alarm::Thread(self.clone()));
     }
 
+    #[inline(always)]
     fn arm(self: &Rc<Self>, timeout: Option<Msec>) {
-        let until = timeout.map(|msec| current_msec().wrapping_add(msec));
-        self.until.set(until);
-        match (until, self.deadline.get()) {
+        match (timeout.map(|msec| current_msec() + msec), self.deadline.get()) {
             (None, None) => {}
             (Some(at), None) | (None, Some(at)) => self.set_alarm(at),
             (Some(until), Some(deadline)) => self.set_alarm(until.min(deadline)),
         }
     }
 
+    #[inline(always)]
     fn set_alarm(self: &Rc<Self>, at: Msec) {
         self.alarm.set(Some(turn::at(at, Alarm::Thread(self.clone()))));
     }
@@ -324,75 +331,87 @@ impl Thread {
     }
 
     /// Its alarm went off: the timeout of the wait, or the deadline, is over.
+    #[inline]
     pub(super) fn on_alarm(self: &Rc<Self>) {
         self.alarm.set(None);
         if self.is_past_deadline() {
-            if matches!(*self.wait.borrow(), Wait::Host) {
-                return self.host.clone().interrupt(self);
-            }
-            self.leave_wait();
-            return self.host.clone().wake(self, Woken::Failed(DEADLINE));
+            return self.end_wait_by_deadline();
         }
-        let woken = match *self.wait.borrow() {
+        let woken = match self.wait.get() {
             Wait::Sleep => Woken::Nothing,
-            Wait::Grant { .. } => Woken::Failed("timeout"),
+            Wait::Grant | Wait::First => {
+                self.leave_wait();
+                Woken::Failed("timeout")
+            }
             _ => return,
         };
-        self.leave_wait();
         self.host.clone().wake(self, woken);
+    }
+
+    #[cold]
+    fn end_wait_by_deadline(self: &Rc<Self>) {
+        if self.wait.get() == Wait::Host {
+            return self.host.clone().interrupt(self);
+        }
+        self.leave_wait();
+        self.host.clone().wake(self, Woken::Failed(DEADLINE));
     }
 
     /// Makes it run soon; it has left what it waited for.
     pub(super) fn make_ready(self: &Rc<Self>, woken: Woken) {
-        self.cancel_alarm();
-        *self.wait.borrow_mut() = Wait::Ready(woken);
+        self.woken.set(woken);
+        self.wait.set(Wait::Ready);
         turn::soon(self.clone());
-    }
-
-    /// As make_ready(), for its host: it waited for something of that.
-    pub fn host_is_done(self: &Rc<Self>, woken: Woken) {
-        self.make_ready(woken);
     }
 
     /// Its turn has come. It may have been killed meanwhile.
     pub(super) fn take_turn(self: &Rc<Self>) {
-        let mut wait = self.wait.borrow_mut();
-        match std::mem::replace(&mut *wait, Wait::Nothing) {
-            Wait::Ready(woken) => {
-                drop(wait);
-                self.host.clone().wake(self, woken);
-            }
-            other => *wait = other,
+        if self.wait.get() == Wait::Ready {
+            let woken = self.woken.take();
+            self.host.clone().wake(self, woken);
         }
     }
 
     /// Takes back whatever it waits for.
+    #[inline]
     pub fn leave_wait(&self) {
+        let wait = self.wait.replace(Wait::Nothing);
+        if wait != Wait::Nothing {
+            self.leave(wait);
+        }
+    }
+
+    fn leave(&self, wait: Wait) {
         self.cancel_alarm();
-        self.wait_number.set(self.wait_number.get() + 1);
-        match self.wait.replace(Wait::Nothing) {
+        match wait {
             Wait::Nothing | Wait::Sleep | Wait::Exit => {}
             Wait::Host => self.host.release(self),
-            Wait::Grant { from: Sources::One(id), .. } => queue::leave(id),
-            Wait::Grant { from: Sources::Many { queues, threads }, .. } => {
-                queues.iter().for_each(|&id| queue::leave(id));
-                threads.iter().for_each(|thread| drop(thread.waiter.take()));
+            Wait::Grant => {
+                self.wait_number.set(self.wait_number.get() + 1);
+                queue::leave(self.queue.get());
             }
-            Wait::Thread(thread) => drop(thread.waiter.take()),
-            Wait::Threads(threads) => {
-                threads.iter().for_each(|thread| drop(thread.waiter.take()));
+            Wait::First | Wait::Threads => {
+                self.wait_number.set(self.wait_number.get() + 1);
+                let mut sources = self.sources.borrow_mut();
+                let Sources { queues, threads } = &mut *sources;
+                queues.drain(..).for_each(queue::leave);
+                for thread in threads.drain(..) {
+                    thread.waiter.take();
+                }
             }
-            // What it was granted and has not seen goes to the next.
-            Wait::Ready(Woken::Granted(id, true) | Woken::First(_, Some(id), true)) => {
-                queue::pass_on(id);
-            }
-            Wait::Ready(_) => {}
+            Wait::Ready => match self.woken.take() {
+                // What it was granted and has not seen goes to the next.
+                Woken::Granted(id, true) | Woken::First(_, Some(id), true) => {
+                    queue::pass_on(id);
+                }
+                _ => {}
+            },
         }
     }
 
     /// Takes back a wait that could not be begun: the coroutine goes on.
     pub fn abandon_wait(&self) {
-        if matches!(*self.wait.borrow(), Wait::Exit) {
+        if self.wait.get() == Wait::Exit {
             self.host.group().set_over(false);
         }
         self.leave_wait();
@@ -423,7 +442,7 @@ impl Thread {
     #[inline(always)]
     pub fn begin_run(&self) {
         self.cancel_alarm();
-        *self.wait.borrow_mut() = Wait::Nothing;
+        self.wait.set(Wait::Nothing);
     }
 
     /// Resumes its coroutine.
@@ -491,34 +510,71 @@ impl Thread {
             return self.discard();
         };
         self.ended.set(Ended::Zombie(well));
-        {
+        let count = {
             let mut zombies = parent.zombies.borrow_mut();
             self.set_place(zombies.len());
             zombies.push(self.clone());
-        }
+            zombies.len()
+        };
         let waiter = self.waiter.take();
         if let Some((waiter, number)) = waiter {
-            let woken = match &*waiter.wait.borrow() {
-                Wait::Grant { .. } => Woken::First(number, None, true),
+            let woken = match waiter.wait.get() {
+                Wait::First => Woken::First(number, None, true),
                 _ => Woken::Ended(self.clone()),
             };
             waiter.leave_wait();
             waiter.make_ready(woken);
+        } else if count >= parent.sweep_at.get() {
+            parent.sweep_zombies();
         }
+    }
+
+    /// Forgets the ended children that were collected: nobody can ask for them.
+    /// The others are let go of.
+    #[cold]
+    fn sweep_zombies(&self) {
+        let all = self.zombies.take();
+        let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|zombie| {
+            zombie.with_coroutine(|coroutine| {
+                if !coroutine.is_let_go() {
+                    coroutine.let_go();
+                }
+                coroutine.is_collected()
+            }) != Some(false)
+        });
+        for (place, zombie) in kept.iter().enumerate() {
+            zombie.set_place(place);
+        }
+        self.sweep_at.set(MIN_SWEEP.max(2 * kept.len()));
+        self.zombies.replace(kept);
+        for zombie in gone {
+            zombie.discard();
+        }
+    }
+
+    /// Its coroutine is somebody else's now.
+    fn forget(self: &Rc<Self>) {
+        let parent = self.parent.as_ref().and_then(Weak::upgrade);
+        if let Some(parent) = parent {
+            take_from(&mut parent.zombies.borrow_mut(), self);
+        }
+        self.ended.set(Ended::Dead);
+        self.coroutine.take();
     }
 
     /// Its children that have ended can be asked by nobody any more.
     fn bury_zombies(&self) {
-        for zombie in self.zombies.take() {
-            zombie.discard();
+        if !self.zombies.borrow().is_empty() {
+            for zombie in self.zombies.take() {
+                zombie.discard();
+            }
         }
     }
 
     /// What a light thread that has ended returns; it is dead then.
     pub fn take_results(self: &Rc<Self>) -> Option<Results> {
         let Ended::Zombie(well) = self.ended.get() else { return None };
-        let coroutine = self.retire()?;
-        Some(coroutine.into_results(well))
+        self.retire()?.into_results(well)
     }
 
     /// Ends it, whatever it waits for: nobody asks for its results.
@@ -544,7 +600,12 @@ impl Thread {
         if !self.is_entry()
             && let Some(coroutine) = &coroutine
         {
-            HANDLES.borrow_mut().remove(&coroutine.identity().addr());
+            let address = coroutine.identity().addr();
+            let mut handles = HANDLES.borrow_mut();
+            // Its memory may be another's by now.
+            if handles.get(&address).is_some_and(|found| Rc::ptr_eq(found, self)) {
+                handles.remove(&address);
+            }
         }
         coroutine
     }
@@ -557,6 +618,10 @@ impl Thread {
         drop(self.retire());
     }
 }
+
+/// So many children may have ended before somebody looks for those that were
+/// collected.
+const MIN_SWEEP: usize = 64;
 
 /// What a wait returns whose deadline is over.
 pub const DEADLINE: &str = "deadline";

@@ -63,33 +63,28 @@ impl<T> Wheel<T> {
 
     /// Adds a value that is due at `at`; `now` is not earlier than in any call
     /// before.
+    #[inline]
     pub fn insert(&mut self, now: u64, at: u64, value: T) -> Key {
         if self.len == 0 && self.time < now {
             // Nothing lies between: no slot has to be looked at.
             self.time = now;
         }
-        let index = match self.free {
-            NONE => {
-                let index = self.entries.len() as u32;
-                self.entries.push(Entry {
-                    at,
-                    next: NONE,
-                    prev: NONE,
-                    slot: 0,
-                    value: Some(value),
-                });
+        self.len += 1;
+        let (slot, tail) = self.place(at);
+        let new =
+            Entry { at, next: NONE, prev: tail, slot: slot as u16, value: Some(value) };
+        let index = match self.entries.get_mut(self.free as usize) {
+            Some(entry) => {
+                let index = std::mem::replace(&mut self.free, entry.next);
+                *entry = new;
                 index
             }
-            index => {
-                let entry = &mut self.entries[index as usize];
-                self.free = entry.next;
-                entry.at = at;
-                entry.value = Some(value);
-                index
+            None => {
+                self.entries.push(new);
+                self.entries.len() as u32 - 1
             }
         };
-        self.len += 1;
-        self.link(index);
+        self.append(slot, tail, index);
         Key(index)
     }
 
@@ -109,10 +104,18 @@ impl<T> Wheel<T> {
             return None;
         }
         while self.time <= now {
-            let index = self.heads[slot_of(0, self.time)];
-            if index != NONE {
-                self.unlink(index);
-                let value = self.entries[index as usize].value.take();
+            let slot = (self.time & 255) as usize;
+            if let Some(entry) = self.entries.get_mut(self.heads[slot] as usize) {
+                let value = entry.value.take();
+                let next = entry.next;
+                let index = std::mem::replace(&mut self.heads[slot], next);
+                match self.entries.get_mut(next as usize) {
+                    Some(entry) => entry.prev = NONE,
+                    None => {
+                        self.tails[slot] = NONE;
+                        self.clear_bit(slot);
+                    }
+                }
                 self.release(index);
                 return value;
             }
@@ -193,29 +196,46 @@ impl<T> Wheel<T> {
         }
     }
 
-    fn link(&mut self, index: u32) {
-        let at = self.entries[index as usize].at.max(self.time);
-        let ahead = at - self.time;
-        let at = if ahead < SPAN { at } else { self.time + SPAN - 1 };
-        let mut level = 0;
+    /// The slot for a time, and the last entry in it.
+    #[inline]
+    fn place(&self, at: u64) -> (usize, u32) {
+        let at = at.max(self.time);
+        let slot =
+            if at - self.time < 256 { (at & 255) as usize } else { self.upper_slot(at) };
+        (slot, self.tails[slot])
+    }
+
+    fn upper_slot(&self, at: u64) -> usize {
+        let at = at.min(self.time + SPAN - 1);
+        let mut level = 1;
         while level < LEVELS - 1
-            && (at >> shift_of(level)) - (self.time >> shift_of(level)) >= size_of(level)
+            && (at >> shift_of(level)) - (self.time >> shift_of(level)) >= 64
         {
             level += 1;
         }
-        let slot = slot_of(level, at);
-        let tail = self.tails[slot];
+        slot_of(level, at)
+    }
+
+    /// Appends an entry, which knows `tail` as the one before it.
+    #[inline]
+    fn append(&mut self, slot: usize, tail: u32, index: u32) {
+        self.tails[slot] = index;
+        match self.entries.get_mut(tail as usize) {
+            Some(last) => last.next = index,
+            None => {
+                self.heads[slot] = index;
+                self.set_bit(slot);
+            }
+        }
+    }
+
+    fn link(&mut self, index: u32) {
+        let (slot, tail) = self.place(self.entries[index as usize].at);
         let entry = &mut self.entries[index as usize];
         entry.slot = slot as u16;
         entry.prev = tail;
         entry.next = NONE;
-        self.tails[slot] = index;
-        if tail == NONE {
-            self.heads[slot] = index;
-            self.set_bit(slot);
-        } else {
-            self.entries[tail as usize].next = index;
-        }
+        self.append(slot, tail, index);
     }
 
     fn unlink(&mut self, index: u32) {
@@ -276,10 +296,6 @@ impl<T> Default for Wheel<T> {
 /// How many milliseconds a slot of the level is, as a power of two.
 fn shift_of(level: usize) -> u32 {
     if level == 0 { 0 } else { FIRST_BITS + (level as u32 - 1) * BITS }
-}
-
-fn size_of(level: usize) -> u64 {
-    if level == 0 { 256 } else { 64 }
 }
 
 fn slot_of(level: usize, time: u64) -> usize {

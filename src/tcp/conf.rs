@@ -22,6 +22,7 @@ use crate::tcp::script::Script;
 pub struct MainConf {
     lua: &'static LuaMainConf,
     servers: Vec<&'static ServerConf>,
+    engine: RefCell<Option<Rc<Engine>>>,
 }
 
 /// One `server {}`, with what it has inherited.
@@ -35,7 +36,20 @@ pub struct ServerConf {
 
 impl MainConf {
     pub fn new(merged: &Merged, servers: Vec<&'static ServerConf>) -> Self {
-        MainConf { lua: merged.main::<Lua>(), servers }
+        MainConf { lua: merged.main::<Lua>(), servers, engine: RefCell::default() }
+    }
+
+    /// The VM of all servers, see `ServerConf::engine`.
+    pub fn engine(&self) -> Option<Rc<Engine>> {
+        self.engine.borrow().clone()
+    }
+
+    /// Sets the VM, or lets go of it, for the servers too.
+    pub(crate) fn set_engine(&self, engine: Option<Rc<Engine>>) {
+        for server in &self.servers {
+            server.set_engine(engine.clone());
+        }
+        self.engine.replace(engine);
     }
 
     /// The servers in the order of the configuration.
@@ -176,7 +190,7 @@ impl ServerConf {
         self.engine.borrow().clone()
     }
 
-    pub(crate) fn set_engine(&self, engine: Option<Rc<Engine>>) {
+    fn set_engine(&self, engine: Option<Rc<Engine>>) {
         self.engine.replace(engine);
     }
 

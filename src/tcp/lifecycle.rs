@@ -45,8 +45,8 @@ fn set_up(main: &'static MainConf) -> ConfResult {
     for script in [main.init_worker(), main.exit_worker()].into_iter().flatten() {
         engine.compile(script).map_err(|error| at(script, error.into_text()))?;
     }
+    main.set_engine(Some(engine.clone()));
     for server in main.servers() {
-        server.set_engine(Some(engine.clone()));
         let Some(script) = server.script() else { continue };
         match engine.compile(script) {
             Ok(chunk) => server.set_chunk(Some(Rc::new(chunk))),
@@ -69,10 +69,8 @@ pub fn worker_started(main: &'static MainConf) {
 pub fn worker_exiting(main: &'static MainConf) {
     worker::exiting(main);
     watcher::stop();
-    for server in main.servers() {
-        server.set_chunk(None);
-        server.set_engine(None);
-    }
+    main.servers().iter().for_each(|server| server.set_chunk(None));
+    main.set_engine(None);
     buffer::free_all();
     lua::free_buffers();
 }

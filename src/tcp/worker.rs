@@ -38,6 +38,7 @@ pub fn limits() -> Limits {
 
 /// init_worker_by_lua that has not ended: the worker accepts nothing.
 struct Start {
+    job: Rc<Job>,
     /// Milliseconds after which it accepts all the same.
     timeout: Msec,
     began: Msec,
@@ -52,11 +53,10 @@ pub fn started(main: &MainConf) {
     });
     let Some((script, engine)) = runnable(main, main.init_worker()) else { return };
     let job = run(script, &engine, Phase::InitWorker, accept);
-    if job.is_none_or(|job| job.is_over()) {
-        return;
-    }
+    let Some(job) = job.filter(|job| !job.is_over()) else { return };
     listening::pause_accepting::<Sessions>();
     let start = Rc::new(Start {
+        job,
         timeout: main.init_worker_timeout(),
         began: current_msec(),
         alarm: Cell::new(None),
@@ -88,7 +88,8 @@ impl Due for Start {
     fn on_due(self: Rc<Self>, premature: bool) {
         self.alarm.set(None);
         if premature || cycle::exiting() {
-            return;
+            // It was told to quit before it was ready.
+            return self.job.end();
         }
         let left = self.timeout.saturating_sub(current_msec().wrapping_sub(self.began));
         if left > 0 {
@@ -143,8 +144,7 @@ fn runnable<'a>(
     main: &MainConf,
     script: Option<&'a Script>,
 ) -> Option<(&'a Script, Rc<Engine>)> {
-    let engine = main.servers().iter().find_map(|server| server.engine())?;
-    Some((script?, engine))
+    Some((script?, main.engine()?))
 }
 
 fn run(script: &Script, engine: &Engine, phase: Phase, on_end: fn()) -> Option<Rc<Job>> {

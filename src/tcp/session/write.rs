@@ -182,7 +182,8 @@ impl Session {
     pub(super) fn on_write_pending(self: &Rc<Self>) {
         let timedout = self.connection().take_write_timedout();
         let queued = self.socket.queued();
-        let result = self.socket.flush_ready();
+        // A read may have found that the client is gone.
+        let result = self.socket.writable().and_then(|()| self.socket.flush_ready());
         match result {
             Ok(Sent::Blocked) => {
                 if self.socket.queued() < queued {

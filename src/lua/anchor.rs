@@ -1,0 +1,119 @@
+//! What keeps light threads alive: places in two tables of the registry.
+//!
+//! luaL_ref() would do, for four times the instructions: it looks for a free
+//! place in the table itself. Here a worker's list has the free ones. A thread
+//! that has ended may move to the table that keeps nothing alive, under the same
+//! number: there one sees whether it was collected.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+
+use mlua::ffi as lua;
+use mlua::ffi::lua_State;
+
+use crate::nginx::local::Local;
+
+static FREE: Local<RefCell<Vec<c_int>>> = Local::new(RefCell::new(Vec::new()));
+static LAST: Local<Cell<c_int>> = Local::new(Cell::new(0));
+static MARKS: [u8; 2] = [0; 2];
+
+/// Where the registry has the table that keeps threads alive.
+pub(super) fn anchors_mark() -> *mut c_void {
+    (&raw const MARKS[0]).cast_mut().cast()
+}
+
+/// Where it has the one that does not.
+pub(super) fn weak_mark() -> *mut c_void {
+    (&raw const MARKS[1]).cast_mut().cast()
+}
+
+/// A thread's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Anchor(c_int);
+
+impl Anchor {
+    /// Keeps the value on top of the stack, which stays there, alive.
+    ///
+    /// # Safety
+    /// - `state` is live, has a value on top and three free slots, and an error
+    ///   may be raised in it.
+    pub(super) unsafe fn new(state: *mut lua_State) -> Anchor {
+        let place = FREE.borrow_mut().pop().unwrap_or_else(|| {
+            LAST.set(LAST.get() + 1);
+            LAST.get()
+        });
+        // SAFETY: the caller's duty; an error leaks the number of a place.
+        unsafe {
+            lua::lua_pushlightuserdata(state, anchors_mark());
+            lua::lua_rawget(state, lua::LUA_REGISTRYINDEX);
+            lua::lua_pushvalue(state, -2);
+            lua::lua_rawseti_(state, -2, place);
+            lua::lua_settop(state, -2);
+        }
+        Anchor(place)
+    }
+
+    /// Lets the thread go, and the place.
+    ///
+    /// # Safety
+    /// - `state` is live, with two free slots; the anchor is not used again.
+    pub(super) unsafe fn release(self, state: *mut lua_State) {
+        // SAFETY: overwriting a place that is there allocates nothing.
+        unsafe { self.clear(state) };
+        FREE.borrow_mut().push(self.0);
+    }
+
+    /// # Safety
+    /// - `state` is live, with two free slots.
+    unsafe fn clear(self, state: *mut lua_State) {
+        // SAFETY: as in release().
+        unsafe {
+            lua::lua_pushlightuserdata(state, anchors_mark());
+            lua::lua_rawget(state, lua::LUA_REGISTRYINDEX);
+            lua::lua_pushnil(state);
+            lua::lua_rawseti_(state, -2, self.0);
+            lua::lua_settop(state, -2);
+        }
+    }
+
+    /// Moves `thread`, which is here, to the weak table.
+    ///
+    /// # Safety
+    /// - `main` is live, with three free slots, and an error may be raised in it;
+    ///   `thread` has a free slot.
+    pub(super) unsafe fn weaken(self, main: *mut lua_State, thread: *mut lua_State) {
+        // SAFETY: the caller's duty. The first of these may need memory; if it
+        // fails the thread is where it was.
+        unsafe {
+            lua::lua_pushlightuserdata(main, weak_mark());
+            lua::lua_rawget(main, lua::LUA_REGISTRYINDEX);
+            lua::lua_pushthread(thread);
+            lua::lua_xmove(thread, main, 1);
+            lua::lua_rawseti_(main, -2, self.0);
+            lua::lua_settop(main, -2);
+            self.clear(main);
+        }
+    }
+
+    /// Whether a thread in the weak table has been collected.
+    ///
+    /// # Safety
+    /// - `main` is live, with two free slots.
+    pub(super) unsafe fn is_collected(self, main: *mut lua_State) -> bool {
+        // SAFETY: reads an array.
+        unsafe {
+            lua::lua_pushlightuserdata(main, weak_mark());
+            lua::lua_rawget(main, lua::LUA_REGISTRYINDEX);
+            lua::lua_rawgeti_(main, -1, self.0);
+            let gone = lua::lua_type(main, -1) == lua::LUA_TNIL;
+            lua::lua_settop(main, -3);
+            gone
+        }
+    }
+}
+
+/// Forgets all places, when the process has done with the VM.
+pub(super) fn free() {
+    FREE.take();
+    LAST.set(0);
+}
