@@ -74,7 +74,7 @@ pub fn at(at: Msec, alarm: Alarm) -> Key {
 pub fn cancel(key: Key) {
     let mut wheel = WHEEL.borrow_mut();
     let alarm = wheel.cancel(key);
-    if wheel.is_empty() {
+    if wheel.is_empty() && nobody_is_ready() {
         EVENT.let_worker_exit();
     }
     drop(wheel);
@@ -139,11 +139,13 @@ pub fn rest() {
     run();
     match WHEEL.borrow().next() {
         Some(next) => EVENT.arm(next as Msec),
-        None if LATER_QUEUE.borrow().is_empty() && SOON_QUEUE.borrow().is_empty() => {
-            EVENT.let_worker_exit();
-        }
+        None if nobody_is_ready() => EVENT.let_worker_exit(),
         None => {}
     }
+}
+
+fn nobody_is_ready() -> bool {
+    LATER_QUEUE.borrow().is_empty() && SOON_QUEUE.borrow().is_empty()
 }
 
 /// Takes all functions out of the wheel and the queue, the earliest first.

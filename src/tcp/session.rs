@@ -304,9 +304,16 @@ impl Host for Session {
     }
 
     fn wake(self: Rc<Self>, thread: &Rc<Thread>, woken: Woken) {
-        if self.stage.get() == Stage::Serving {
-            thread.begin_run();
-            self.run(thread, |thread| thread.resume(woken));
+        if self.stage.get() != Stage::Serving {
+            return;
+        }
+        match woken {
+            // The usual one, of a sleeper.
+            Woken::Nothing => self.wake_with(thread, Values::NONE),
+            woken => {
+                thread.begin_run();
+                self.run(thread, |thread| thread.resume(woken));
+            }
         }
     }
 
