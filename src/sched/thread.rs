@@ -617,6 +617,9 @@ impl Thread {
                     handles.insert(address, other);
                 }
                 own => {
+                    if handles.is_empty() && handles.capacity() > ids::KEPT {
+                        *handles = ids::map();
+                    }
                     drop(handles);
                     drop(own);
                 }

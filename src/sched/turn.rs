@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::ids;
 use super::thread::{self, Thread};
 use super::wheel::Wheel;
 use super::{queue, spawn};
@@ -99,8 +100,11 @@ fn run_soon() {
         guarded(&thread, || thread.take_turn());
     }
     RUNNING.set(false);
-    if !SOON_QUEUE.borrow().is_empty() {
+    let mut left = SOON_QUEUE.borrow_mut();
+    if !left.is_empty() {
         EVENT.post();
+    } else if left.capacity() > ids::KEPT {
+        *left = VecDeque::new();
     }
 }
 
