@@ -771,6 +771,40 @@ premature
 [error]
 
 
+=== quit: every() that is due in the turn in which the worker is told
+--- tcp_server_config
+process_by_lua_block {
+    ngx.update_time()
+    local start = ngx.now()
+    local function busy_until(seconds)
+        repeat ngx.update_time() until ngx.now() - start > seconds
+    end
+    ngx.timer.at(0.05, function()
+        ngx.log(ngx.WARN, "busy")
+        busy_until(1.5)
+    end)
+    ngx.timer.every(2, function(premature)
+        ngx.log(ngx.WARN, "called: ", premature)
+    end)
+    ngx.say("set")
+    ngx.receive(1)
+    -- nginx's message to quit is one of the events of this turn.
+    busy_until(2.2)
+}
+--- request_parts
+expect "set\n"
+wait_log "busy"
+send "x"
+signal QUIT
+expect_eof
+wait_exit
+--- error_log
+called: false
+called: true
+--- no_error_log
+[error]
+
+
 === quit: pending ones run though a client is being served
 --- tcp_server_config
 process_by_lua_block {

@@ -87,7 +87,9 @@ impl Pending {
     fn run(self: Rc<Self>, premature: bool) {
         let Some(vm) = self.vm.upgrade() else { return };
         let Some(job) = self.job.get() else { return };
-        let again = self.period.filter(|_| !premature && !cycle::exiting());
+        // Though the worker may have been told to quit: it does not exit before it
+        // has called run_all().
+        let again = self.period.filter(|_| !premature);
         match again {
             Some(period) => wait(self.clone(), period),
             None => self.uncount(),
