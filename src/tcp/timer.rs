@@ -49,7 +49,7 @@ pub fn refusal(delay: usize) -> Option<&'static str> {
         Some("process exiting")
     } else if pending() >= worker::limits().pending {
         Some("too many pending timers")
-    } else if !watcher::watch_exit(run_all) {
+    } else if !watch_exit() {
         Some("worker_connections are not enough")
     } else {
         None
@@ -139,6 +139,12 @@ fn start(vm: &Rc<Vm>, job: Ref, premature: bool) {
         }
         Err(text) => Log::cycle().write_bytes(Level::Err, 0, &text),
     }
+}
+
+/// Sees to it that all pending functions run when the worker begins to exit.
+/// False: nginx has no free connection for that.
+pub fn watch_exit() -> bool {
+    watcher::watch_exit(run_all)
 }
 
 /// The worker is about to exit: all run now.
