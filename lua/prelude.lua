@@ -287,40 +287,28 @@ end
 
 local make_timer = native.make_timer
 
--- Nothing if it cannot be made.
-local function add_timer(period, ...)
-    local delay, f = ...
-    local seconds = tonumber(delay)
-    if seconds and seconds >= period and type(f) == "function" then
-        local n, job = select("#", ...), f
-        if n > 2 then
-            job = { select(2, ...) }
-            job.n = n - 1
-        end
-        local number = registry_add(job)
-        local made = make_timer(number, seconds, period > 0, f)
-        if not made then
+local function timer_function(name, least, every)
+    return function(...)
+        local delay, f = ...
+        local seconds = tonumber(delay)
+        if seconds and seconds >= least and type(f) == "function" then
+            local n, job = select("#", ...), f
+            if n > 2 then
+                job = { select(2, ...) }
+                job.n = n - 1
+            end
+            local number = registry_add(job)
+            if make_timer(number, seconds, every, f) then
+                return 1
+            end
             registry_drop(number)
         end
-        return made
+        return refuse_timer(name, every, select("#", ...), ...)
     end
 end
 
-function ngx.timer.at(...)
-    local made = add_timer(0, ...)
-    if made then
-        return made
-    end
-    return refuse_timer("at", false, select("#", ...), ...)
-end
-
-function ngx.timer.every(...)
-    local made = add_timer(0.001, ...)
-    if made then
-        return made
-    end
-    return refuse_timer("every", true, select("#", ...), ...)
-end
+ngx.timer.at = timer_function("at", 0, false)
+ngx.timer.every = timer_function("every", 0.001, true)
 
 
 -- An error on its way through ngx.deadline(): its traceback ends here, as in

@@ -51,7 +51,10 @@ pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
 #[inline]
 fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {
     current::with_session(|session| match session {
-        Some(session) => f(session),
+        Some(session) => {
+            session.touch();
+            f(session)
+        }
         None => no_session(),
     })
 }

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use super::{check_wait, disabled_text, flatten, in_thread, no_thread};
+use crate::lua::anchor::Anchors;
 use crate::lua::spawn::{Begun, Go, Spawn, spawn_function};
 use crate::lua::value::kept;
-use crate::lua::{Call, Function, Kind, Outcome, Unowned, Value, function};
+use crate::lua::{Call, Function, Outcome, Unowned, Value, function};
 use crate::sched::{DEAD, Ended, Thread, find, spawn, with_thread};
 
 pub const FUNCTIONS: &[Function] =
@@ -52,8 +53,12 @@ pub const PRIVATE: &[Function] = &[
 struct Spawner;
 
 impl Spawn for Spawner {
-    fn check() -> Result<(), Outcome> {
-        with_thread(|thread| if thread.is_some() { Ok(()) } else { Err(no_thread()) })
+    fn check() -> Result<Anchors, Outcome> {
+        with_thread(|thread| {
+            thread
+                .and_then(|thread| thread.with_coroutine(|own| own.vm().anchors()))
+                .ok_or_else(no_thread)
+        })
     }
 
     fn begin(coroutine: Unowned, arguments: usize) -> Begun {
@@ -105,10 +110,14 @@ fn wait(call: &Call) -> Outcome {
             }
             let mut alive = 0;
             for i in 1..=call.len() {
-                check_thread(call, i)?;
-                let child = child_of(call, i, parent)
-                    .map_err(|text| Outcome::raise(format_args!("{text}")))?;
-                let Some(child) = child else { continue };
+                let child = match child_of(call, i, parent) {
+                    Ok(Some(child)) => child,
+                    Ok(None) => continue,
+                    Err(text) => {
+                        check_thread(call, i)?;
+                        return Err(Outcome::raise(format_args!("{text}")));
+                    }
+                };
                 if child.ended() == Ended::No {
                     alive += 1;
                 } else if let Some(results) = child.take_results() {
@@ -152,7 +161,7 @@ fn kill(call: &Call) -> Outcome {
 }
 
 fn check_thread(call: &Call, i: usize) -> Result<(), Outcome> {
-    if call.kind(i) == Kind::Thread {
+    if call.thread(i).is_some() {
         Ok(())
     } else {
         Err(Outcome::bad_argument(i, format_args!("lua thread expected")))

@@ -86,7 +86,8 @@ impl Results {
             }
             lua::lua_pushboolean(to, self.well.into());
             lua::lua_xmove(self.state, to, n);
-            retire(self.state, self.reset);
+            // One that has returned has nothing left that resetting would close.
+            retire(self.state, self.reset.filter(|_| !self.well));
             self.anchor.release(to);
             n + 1
         }

@@ -5,7 +5,7 @@
 //! the work resumes the coroutine, from an event handler with no Lua frame
 //! below it.
 
-mod anchor;
+pub mod anchor;
 pub mod append;
 pub mod chunk;
 mod collector;

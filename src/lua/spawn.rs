@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
-use super::anchor::Anchor;
+use super::anchor::{Anchor, Anchors};
 use super::coroutine::Unowned;
 use super::native::{
     Function, Outcome, entering, leave_nested, lua_isyieldable, push_wait, raise,
@@ -15,8 +15,8 @@ use crate::nginx::guard;
 
 /// Whoever keeps the threads.
 pub trait Spawn: 'static {
-    /// Whether there can be threads here; else what to raise.
-    fn check() -> Result<(), Outcome>;
+    /// Where light threads are kept; what to raise where there are none.
+    fn check() -> Result<Anchors, Outcome>;
     /// A coroutine with a function and its arguments is to run.
     fn begin(coroutine: Unowned, arguments: usize) -> Begun;
     /// It has given control back, with this status of lua_resume().
@@ -56,21 +56,22 @@ unsafe extern "C-unwind" fn spawn<S: Spawn>(state: *mut lua_State) -> c_int {
     // comes first, with nothing to drop; then begin(), lua_resume(), which
     // catches every error, and end(), with no Lua call that raises between.
     unsafe {
-        match catch_unwind(S::check) {
+        let anchors = match catch_unwind(S::check) {
+            Ok(Ok(anchors)) => anchors,
             Ok(Err(Outcome::Raise(how))) => return raise(state, how),
-            Ok(_) => {}
+            Ok(Err(_)) => return 0,
             Err(payload) => {
                 guard::report("the start of a thread", payload);
                 return 0;
             }
-        }
+        };
         lua::luaL_checktype(state, 1, lua::LUA_TFUNCTION);
         let count = lua::lua_gettop(state);
         let thread = lua::lua_newthread(state);
         if count > NEW_STACK && lua::lua_checkstack(thread, count + 2) == 0 {
             return lua::luaL_error(state, c"too many arguments".as_ptr());
         }
-        let anchor = Anchor::new(state);
+        let anchor = Anchor::new(state, anchors);
         lua::lua_insert(state, 1);
         lua::lua_xmove(state, thread, count);
 

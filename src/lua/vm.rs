@@ -13,7 +13,7 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
-use super::anchor::{anchors_mark, weak_mark};
+use super::anchor::Anchors;
 use super::collector::Collector;
 use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
@@ -47,6 +47,7 @@ pub(super) struct Frame {
     pub bytecode_factory: Ref,
     pub run: Ref,
     pub call: Ref,
+    anchors: Anchors,
     report: Ref,
     forget_modules: Ref,
     collect: Ref,
@@ -183,14 +184,25 @@ impl Vm {
                     *slot = Ref::take(raw);
                 }
             })?;
-            for (key, table) in [(anchors_mark(), strong), (weak_mark(), weak)] {
-                lua.exec_raw::<()>((mlua::LightUserData(key), table), |raw| {
-                    lua::lua_rawset(raw, lua::LUA_REGISTRYINDEX);
-                })?;
-            }
+            let mut tables = [Ref(0); 2];
+            lua.exec_raw::<()>((strong, weak), |raw| {
+                for slot in tables.iter_mut().rev() {
+                    *slot = Ref::take(raw);
+                }
+            })?;
+            let anchors = Anchors { strong: tables[0], weak: tables[1] };
             let [start, bytecode_factory, run, call, report, forget_modules, collect] =
                 refs;
-            Frame { start, bytecode_factory, run, call, report, forget_modules, collect }
+            Frame {
+                start,
+                bytecode_factory,
+                run,
+                call,
+                anchors,
+                report,
+                forget_modules,
+                collect,
+            }
         };
         Ok(frame)
     }
@@ -205,6 +217,11 @@ impl Vm {
         // SAFETY: the state is live; callers take the reference out of where
         // it was, so it is released once.
         unsafe { value.release(self.state) };
+    }
+
+    /// Where light threads are kept.
+    pub fn anchors(&self) -> Anchors {
+        self.frame.anchors
     }
 
     pub(super) fn reset_thread(&self) -> Option<ResetThread> {

@@ -6,6 +6,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// A map whose keys are numbers.
 pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
+/// What grew beyond this is not kept when it is empty.
+pub const KEPT: usize = 1024;
+
 /// An empty map, for statics.
 pub const fn map<K, V>() -> IdMap<K, V> {
     HashMap::with_hasher(BuildHasherDefault::new())

@@ -94,7 +94,11 @@ pub(super) fn leave(id: u64) {
 impl Queues {
     /// Removes a queue in which nobody waits; returns what lies in it.
     fn remove(&mut self, id: u64) -> VecDeque<Waiter> {
-        match self.by_id.remove(&id) {
+        let removed = self.by_id.remove(&id);
+        if self.by_id.is_empty() && self.by_id.capacity() > ids::KEPT {
+            self.by_id = ids::map();
+        }
+        match removed {
             Some(queue)
                 if queue.waiters.is_empty()
                     && queue.waiters.capacity() < 64

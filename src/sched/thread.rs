@@ -1,6 +1,6 @@
 //! One thread: a coroutine that Rust resumes, and what it waits for.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::rc::{Rc, Weak};
 
@@ -25,9 +25,9 @@ pub enum Wait {
     Sleep,
     /// That the queue in `queue` grants it something.
     Grant,
-    /// The first grant by a queue, or end of a thread, in `sources`.
+    /// The first grant by a queue, or end of a thread, in `extra`.
     First,
-    /// The end of one of the threads in `sources`.
+    /// The end of one of the threads in `extra`.
     Threads,
     /// Nothing ever: ngx.exit() was called.
     Exit,
@@ -35,11 +35,16 @@ pub enum Wait {
     Ready,
 }
 
-/// Where what it waits for may come from.
-#[derive(Default)]
-struct Sources {
-    queues: Vec<u64>,
-    threads: Vec<Rc<Thread>>,
+/// What a thread needs that waits for several things or has children.
+struct Extra {
+    /// Where what it waits for may come from.
+    queues: RefCell<Vec<u64>>,
+    threads: RefCell<Vec<Rc<Thread>>>,
+    /// Children that have ended and wait to be asked.
+    zombies: RefCell<Vec<Rc<Thread>>>,
+    /// How many of those there are when it is time to look for the ones that no
+    /// script holds any more.
+    sweep_at: Cell<usize>,
 }
 
 /// What the call that waited returns.
@@ -80,7 +85,6 @@ pub struct Thread {
     coroutine: RefCell<Option<Coroutine>>,
     wait: Cell<Wait>,
     queue: Cell<u64>,
-    sources: RefCell<Sources>,
     woken: Cell<Woken>,
     ended: Cell<Ended>,
     /// Counts the waits it has left; see `queue`.
@@ -90,11 +94,8 @@ pub struct Thread {
     deadline: Cell<Option<Msec>>,
     /// Its parent, while that waits for it: and as which of several.
     waiter: RefCell<Option<(Rc<Thread>, usize)>>,
-    /// Children that have ended and wait to be asked.
-    zombies: RefCell<Vec<Rc<Thread>>>,
-    /// How many of those there are when it is time to look for the ones that no
-    /// script holds any more.
-    sweep_at: Cell<usize>,
+    /// What few threads need.
+    extra: OnceCell<Box<Extra>>,
     /// Its place in the list that holds it: the group's, or `zombies`.
     place: Cell<usize>,
 }
@@ -159,14 +160,12 @@ impl Thread {
             coroutine: RefCell::new(Some(coroutine)),
             wait: Cell::new(Wait::Nothing),
             queue: Cell::new(0),
-            sources: RefCell::default(),
             woken: Cell::new(Woken::Nothing),
             ended: Cell::new(Ended::No),
             wait_number: Cell::new(0),
             alarm: Cell::new(None),
             waiter: RefCell::new(None),
-            zombies: RefCell::new(Vec::new()),
-            sweep_at: Cell::new(MIN_SWEEP),
+            extra: OnceCell::new(),
             place: Cell::new(0),
         })
     }
@@ -182,6 +181,17 @@ impl Thread {
             old.forget();
         }
         thread
+    }
+
+    fn extra(&self) -> &Extra {
+        self.extra.get_or_init(|| {
+            Box::new(Extra {
+                queues: RefCell::default(),
+                threads: RefCell::default(),
+                zombies: RefCell::default(),
+                sweep_at: Cell::new(MIN_SWEEP),
+            })
+        })
     }
 
     /// What it runs for.
@@ -272,16 +282,15 @@ impl Thread {
         threads: &[(Rc<Thread>, usize)],
         timeout: Option<Msec>,
     ) {
-        let mut sources = self.sources.borrow_mut();
+        let extra = self.extra();
         for &(id, item) in queues {
             queue::join(self, id, item);
-            sources.queues.push(id);
+            extra.queues.borrow_mut().push(id);
         }
         for (thread, item) in threads {
             thread.waiter.replace(Some((self.clone(), *item)));
-            sources.threads.push(thread.clone());
+            extra.threads.borrow_mut().push(thread.clone());
         }
-        drop(sources);
         self.wait.set(Wait::First);
         self.arm(timeout);
     }
@@ -290,7 +299,7 @@ impl Thread {
     /// for one of those that it is called with.
     pub fn wait_for_thread(self: &Rc<Self>, thread: Rc<Thread>) {
         thread.waiter.replace(Some((self.clone(), 0)));
-        self.sources.borrow_mut().threads.push(thread);
+        self.extra().threads.borrow_mut().push(thread);
         if self.wait.replace(Wait::Threads) != Wait::Threads {
             self.arm(None);
         }
@@ -392,10 +401,9 @@ impl Thread {
             }
             Wait::First | Wait::Threads => {
                 self.wait_number.set(self.wait_number.get() + 1);
-                let mut sources = self.sources.borrow_mut();
-                let Sources { queues, threads } = &mut *sources;
-                queues.drain(..).for_each(queue::leave);
-                for thread in threads.drain(..) {
+                let extra = self.extra();
+                extra.queues.borrow_mut().drain(..).for_each(queue::leave);
+                for thread in extra.threads.borrow_mut().drain(..) {
                     thread.waiter.take();
                 }
             }
@@ -511,7 +519,7 @@ impl Thread {
         };
         self.ended.set(Ended::Zombie(well));
         let count = {
-            let mut zombies = parent.zombies.borrow_mut();
+            let mut zombies = parent.extra().zombies.borrow_mut();
             self.set_place(zombies.len());
             zombies.push(self.clone());
             zombies.len()
@@ -524,7 +532,7 @@ impl Thread {
             };
             waiter.leave_wait();
             waiter.make_ready(woken);
-        } else if count >= parent.sweep_at.get() {
+        } else if count >= parent.extra().sweep_at.get() {
             parent.sweep_zombies();
         }
     }
@@ -533,7 +541,8 @@ impl Thread {
     /// The others are let go of.
     #[cold]
     fn sweep_zombies(&self) {
-        let all = self.zombies.take();
+        let extra = self.extra();
+        let all = extra.zombies.take();
         let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|zombie| {
             zombie.with_coroutine(|coroutine| {
                 if !coroutine.is_let_go() {
@@ -545,8 +554,8 @@ impl Thread {
         for (place, zombie) in kept.iter().enumerate() {
             zombie.set_place(place);
         }
-        self.sweep_at.set(MIN_SWEEP.max(2 * kept.len()));
-        self.zombies.replace(kept);
+        extra.sweep_at.set(MIN_SWEEP.max(2 * kept.len()));
+        extra.zombies.replace(kept);
         for zombie in gone {
             zombie.discard();
         }
@@ -556,7 +565,7 @@ impl Thread {
     fn forget(self: &Rc<Self>) {
         let parent = self.parent.as_ref().and_then(Weak::upgrade);
         if let Some(parent) = parent {
-            take_from(&mut parent.zombies.borrow_mut(), self);
+            take_from(&mut parent.extra().zombies.borrow_mut(), self);
         }
         self.ended.set(Ended::Dead);
         self.coroutine.take();
@@ -564,8 +573,8 @@ impl Thread {
 
     /// Its children that have ended can be asked by nobody any more.
     fn bury_zombies(&self) {
-        if !self.zombies.borrow().is_empty() {
-            for zombie in self.zombies.take() {
+        if let Some(extra) = self.extra.get() {
+            for zombie in extra.zombies.take() {
                 zombie.discard();
             }
         }
@@ -592,7 +601,7 @@ impl Thread {
         if let Ended::Zombie(_) = self.ended.get()
             && let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade)
         {
-            take_from(&mut parent.zombies.borrow_mut(), self);
+            take_from(&mut parent.extra().zombies.borrow_mut(), self);
         }
         self.ended.set(Ended::Dead);
         // One that panicked its way out may still be borrowed.
@@ -602,9 +611,18 @@ impl Thread {
         {
             let address = coroutine.identity().addr();
             let mut handles = HANDLES.borrow_mut();
-            // Its memory may be another's by now.
-            if handles.get(&address).is_some_and(|found| Rc::ptr_eq(found, self)) {
-                handles.remove(&address);
+            match handles.remove(&address) {
+                // Its memory is another's by now.
+                Some(other) if !Rc::ptr_eq(&other, self) => {
+                    handles.insert(address, other);
+                }
+                own => {
+                    if handles.is_empty() && handles.capacity() > ids::KEPT {
+                        *handles = ids::map();
+                    }
+                    drop(handles);
+                    drop(own);
+                }
             }
         }
         coroutine
@@ -612,6 +630,9 @@ impl Thread {
 
     /// Ends it with its host, or after its parent.
     pub(super) fn discard(self: &Rc<Self>) {
+        if self.ended.get() == Ended::Dead {
+            return;
+        }
         self.leave_wait();
         self.waiter.take();
         self.bury_zombies();

@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::ids;
 use super::thread::{self, Thread};
 use super::wheel::Wheel;
 use super::{queue, spawn};
@@ -74,7 +75,7 @@ pub fn at(at: Msec, alarm: Alarm) -> Key {
 pub fn cancel(key: Key) {
     let mut wheel = WHEEL.borrow_mut();
     let alarm = wheel.cancel(key);
-    if wheel.is_empty() {
+    if wheel.is_empty() && nobody_is_ready() {
         EVENT.let_worker_exit();
     }
     drop(wheel);
@@ -99,8 +100,11 @@ fn run_soon() {
         guarded(&thread, || thread.take_turn());
     }
     RUNNING.set(false);
-    if !SOON_QUEUE.borrow().is_empty() {
+    let mut left = SOON_QUEUE.borrow_mut();
+    if !left.is_empty() {
         EVENT.post();
+    } else if left.capacity() > ids::KEPT {
+        *left = VecDeque::new();
     }
 }
 
@@ -139,11 +143,13 @@ pub fn rest() {
     run();
     match WHEEL.borrow().next() {
         Some(next) => EVENT.arm(next as Msec),
-        None if LATER_QUEUE.borrow().is_empty() && SOON_QUEUE.borrow().is_empty() => {
-            EVENT.let_worker_exit();
-        }
+        None if nobody_is_ready() => EVENT.let_worker_exit(),
         None => {}
     }
+}
+
+fn nobody_is_ready() -> bool {
+    LATER_QUEUE.borrow().is_empty() && SOON_QUEUE.borrow().is_empty()
 }
 
 /// Takes all functions out of the wheel and the queue, the earliest first.

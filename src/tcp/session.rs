@@ -68,6 +68,11 @@ pub struct Session {
     /// They wait until the kernel has what was printed.
     flushers: RefCell<Vec<(Rc<Thread>, Flushed)>>,
     budget: Cell<u32>,
+    /// Something of the connection may have changed since its events were last
+    /// seen to.
+    touched: Cell<bool>,
+    /// How many threads there were then.
+    seen_live: Cell<usize>,
     read_deadline: Cell<Option<Msec>>,
     write_deadline: Cell<Option<Msec>>,
     /// The script has been told that nothing more can be read.
@@ -105,6 +110,8 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         reader: RefCell::new(Reader::None),
         flushers: RefCell::new(Vec::new()),
         budget: Cell::new(BUDGET),
+        touched: Cell::new(true),
+        seen_live: Cell::new(0),
         read_deadline: Cell::new(None),
         write_deadline: Cell::new(None),
         end_told: Cell::new(false),
@@ -162,6 +169,12 @@ impl Session {
     /// Resumes a thread: its call that waits returns `values`.
     #[inline(always)]
     fn wake_with(self: &Rc<Self>, thread: &Rc<Thread>, values: Values) {
+        self.touch();
+        self.go_on_with(thread, values);
+    }
+
+    #[inline(always)]
+    fn go_on_with(self: &Rc<Self>, thread: &Rc<Thread>, values: Values) {
         thread.begin_run();
         self.run(thread, |thread| {
             thread.with_coroutine(|coroutine| coroutine.resume(values))
@@ -179,9 +192,10 @@ impl Session {
             let resumed = sched::enter(thread, || run(thread));
             thread.settle(resumed);
         });
+        let live = self.group.live();
         if self.group.is_over() {
             self.finish();
-        } else {
+        } else if self.touched.replace(false) || self.seen_live.replace(live) != live {
             self.suspended();
         }
         turn::run();
@@ -245,6 +259,12 @@ impl Session {
         self.start_time.get()
     }
 
+    /// A native is about to do something with the connection.
+    #[inline(always)]
+    pub(crate) fn touch(&self) {
+        self.touched.set(true);
+    }
+
     /// Whether no other thread of the session is alive.
     fn is_single(&self) -> bool {
         self.group.live() <= 1
@@ -303,9 +323,16 @@ impl Host for Session {
     }
 
     fn wake(self: Rc<Self>, thread: &Rc<Thread>, woken: Woken) {
-        if self.stage.get() == Stage::Serving {
-            thread.begin_run();
-            self.run(thread, |thread| thread.resume(woken));
+        if self.stage.get() != Stage::Serving {
+            return;
+        }
+        match woken {
+            // The usual one, of a sleeper.
+            Woken::Nothing => self.go_on_with(thread, Values::NONE),
+            woken => {
+                thread.begin_run();
+                self.run(thread, |thread| thread.resume(woken));
+            }
         }
     }
 
