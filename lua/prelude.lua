@@ -52,6 +52,45 @@ local resumed_by = setmetatable({}, { __mode = "kv" })
 local trail = {}
 local last = setmetatable({}, { __mode = "v" })
 
+-- ngx.deadline() below: the time at which the waits of a coroutine end is the
+-- earliest of its own deadlines and of that which was in force where it was
+-- resumed last. What is in force now is known to Rust; in a coroutine that has
+-- resumed another one it is put back afterwards.
+local deadline, set_deadline = native.deadline, native.set_deadline
+local own_deadline = setmetatable({}, { __mode = "k" })
+local resumer_deadline = setmetatable({}, { __mode = "k" })
+local set_aside = setmetatable({}, { __mode = "k" })
+-- Nobody has used ngx.deadline() yet.
+local plainly = true
+
+local function earlier(a, b)
+    if a and b then
+        return a < b and a or b
+    end
+    return a or b
+end
+
+local function change_deadline(co)
+    local outer, running = deadline(), co_running()
+    if running then
+        set_aside[running] = outer
+    end
+    if co_status(co) == "suspended" then
+        resumer_deadline[co] = outer
+        if own_deadline[co] then
+            set_deadline(earlier(own_deadline[co], outer))
+        end
+    end
+end
+
+local function put_back_deadline()
+    local co = co_running()
+    if co then
+        set_deadline(set_aside[co])
+    end
+end
+
+
 local settle
 
 
@@ -65,53 +104,37 @@ end
 function settle(co, ok, ...)
     depth = depth - 1
     if (...) ~= WAIT then
+        if not plainly then
+            put_back_deadline()
+        end
         return ok, ...
     end
     waiting[co] = true
     resumed_by[co] = co_running()
     if not is_yieldable() then
         native.abandon()
+        if not plainly then
+            put_back_deadline()
+        end
         return false, "attempt to yield across C-call boundary"
     end
     return woken(co, co_yield(WAIT))
 end
 
 
-local function resume_plainly(co, ...)
+local function resume(co, ...)
     if waiting[co] or is_light(co) then
-        local status = coroutine.status(co)
-        return false, "cannot resume " .. (status == "dead" and "dead" or "running")
-            .. " coroutine"
+        local kind = coroutine.status(co) == "dead" and "dead" or "running"
+        return false, "cannot resume " .. kind .. " coroutine"
     end
     if depth >= MAX_DEPTH then
         return false, "C stack overflow"
     end
     depth = depth + 1
-    return settle(co, co_resume(co, ...))
-end
-
-
-local resume = resume_plainly
--- Whether the short way below is good enough.
-local plainly = true
-
--- ngx.deadline() below: from its first use on, a coroutine that yields takes
--- its deadlines with it, and brings them back when it goes on.
-local deadline, set_deadline = native.deadline, native.set_deadline
-local deadlines = setmetatable({}, { __mode = "k" })
-
-local function keep_deadline(co, outer, ...)
-    deadlines[co] = deadline()
-    set_deadline(outer)
-    return ...
-end
-
-local function resume_with_deadlines(co, ...)
-    local outer, own = deadline(), deadlines[co]
-    if own and (not outer or own < outer) then
-        set_deadline(own)
+    if not plainly then
+        change_deadline(co)
     end
-    return keep_deadline(co, outer, resume_plainly(co, ...))
+    return settle(co, co_resume(co, ...))
 end
 
 
@@ -147,7 +170,7 @@ end
 
 
 local function unwrap_shortly(co, ok, ...)
-    if ok and (...) ~= WAIT then
+    if ok and (...) ~= WAIT and plainly then
         depth = depth - 1
         return ...
     end
@@ -300,8 +323,9 @@ local function trace(err)
     return err
 end
 
-local function after_deadline(outer, ok, ...)
-    set_deadline(outer)
+local function end_deadline(co, outer, ok, ...)
+    own_deadline[co] = outer
+    set_deadline(earlier(outer, resumer_deadline[co]))
     if ok then
         return ...
     end
@@ -318,12 +342,20 @@ function ngx.deadline(seconds, f, ...)
         error("bad argument #2 to 'deadline' (function expected, got "
             .. type(f) .. ")", 2)
     end
-    local err, outer = native.begin_deadline(number)
-    if err then
+    local at, err = native.deadline_in(number)
+    if not at then
         error(err, 2)
     end
-    resume, plainly = resume_with_deadlines, false
-    return after_deadline(outer, xpcall(f, trace, ...))
+    plainly = false
+    local co, in_force = co_running(), deadline()
+    local outer = own_deadline[co]
+    if not outer then
+        -- A thread's own coroutine has the deadline that it was spawned with.
+        resumer_deadline[co] = in_force
+    end
+    own_deadline[co] = earlier(at, outer)
+    set_deadline(earlier(at, in_force))
+    return end_deadline(co, outer, xpcall(f, trace, ...))
 end
 
 

@@ -10,6 +10,9 @@
 local native, ngx = ...
 
 local park, unpark = native.park, native.unpark
+-- As park(), for functions that do something afterwards: an error is raised at
+-- the line of their caller.
+local park_below = native.park_below
 local close_queue, queued = native.close_queue, native.queued
 local refundable, first = native.refundable, native.first
 local thread_state = native.thread_state
@@ -39,7 +42,7 @@ local semaphore = {}
 local semaphore_metatable = { __index = semaphore }
 
 local function check_semaphore(self)
-    if type(self) ~= "table" or not rawget(self, "free") then
+    if getmetatable(self) ~= semaphore_metatable then
         error("not a semaphore instance", 3)
     end
 end
@@ -97,7 +100,7 @@ local channel = {}
 local channel_metatable = { __index = channel }
 
 local function check_channel(self)
-    if type(self) ~= "table" or not rawget(self, "ring") then
+    if getmetatable(self) ~= channel_metatable then
         error("not a channel", 3)
     end
 end
@@ -177,7 +180,7 @@ local function send(self, value, seconds)
         return put(self, value)
     end
     self.senders_parked = true
-    return put_in_place(self, value, park(self.senders, seconds))
+    return put_in_place(self, value, park_below(self.senders, seconds))
 end
 
 local function receive(self, seconds)
@@ -193,7 +196,7 @@ local function receive(self, seconds)
         seconds = 0
     end
     self.receivers_parked = true
-    local ok, err = park(self.receivers, seconds)
+    local ok, err = park_below(self.receivers, seconds)
     if ok then
         return take_reserved(self)
     end
@@ -294,39 +297,42 @@ local function kind_of(item, i)
         .. " cannot be waited for)", 3)
 end
 
--- Whether it is ready, and what it gives; else in which queue to wait, or for
--- which thread.
-local function try(kind, item)
+-- Whether item `i` is ready, and what it gives; else in which queue to wait, or
+-- for which thread. False: it is a dead thread.
+local function try(self, i)
+    local kind, item = self.kinds[i], self[i]
     if kind == THREAD then
-        if thread_state(item) == "alive" then
-            return false, item
+        local state = thread_state(item)
+        if state == "ended" then
+            return true, wait_for_thread(item)
         end
-        return true, wait_for_thread(item)
+        return false, state == "alive" and item
     elseif kind == SEMAPHORE then
         local free = item.free
         if free > 0 then
             item.free = free - 1
             return true, true
+        elseif park(item.number, 0) then
+            return true, true
         end
         item.parked = true
         return false, item.number
     elseif kind == CHANNEL then
-        if item.length > item.reserved then
-            return true, take(item)
-        elseif item.closed then
-            return true, receive(item, 0)
+        local value, err = receive(item, 0)
+        if not err then
+            return true, value
+        elseif err ~= "timeout" then
+            return true, nil, err
         end
-        item.receivers_parked = true
         return false, item.receivers
     end
-    local target = item[1]
-    if target.closed then
-        return true, nil, "closed"
-    elseif target.length + target.places < target.size then
-        return true, put(target, item[2])
+    local ok, err = send(item, self.values[i], 0)
+    if ok then
+        return true, true
+    elseif err ~= "timeout" then
+        return true, nil, err
     end
-    target.senders_parked = true
-    return false, target.senders
+    return false, item.senders
 end
 
 -- The first that came: item `i`, and whether it is a grant.
@@ -339,13 +345,12 @@ local function chosen(self, i, granted)
         return i, wait_for_thread(item)
     elseif kind == SEMAPHORE then
         return i, granted
-    elseif kind == CHANNEL then
-        if granted then
-            return i, take_reserved(item)
-        end
+    elseif not granted then
         return i, nil, "closed"
+    elseif kind == CHANNEL then
+        return i, take_reserved(item)
     end
-    return i, put_in_place(item[1], item[2], granted, "closed")
+    return i, put_in_place(item, self.values[i], granted)
 end
 
 local try_from
@@ -355,14 +360,22 @@ local function after_try(self, i, ready, wait, ...)
         return i, wait, ...
     end
     self.waits[i] = wait
+    if wait then
+        self.alive = true
+    else
+        self.dead = self.dead or i
+    end
     return try_from(self, i + 1)
 end
 
 function try_from(self, i)
-    if i <= self.n then
-        return after_try(self, i, try(self.kinds[i], self[i]))
+    local n, dead = self.n, self.dead
+    if i <= n then
+        return after_try(self, i, try(self, i))
+    elseif dead and not self.alive then
+        return dead, wait_for_thread(self[dead])
     end
-    return chosen(self, first(self.timeout, unpack(self.waits, 1, self.n)))
+    return chosen(self, first(self.timeout, unpack(self.waits, 1, n)))
 end
 
 function ngx.select(list)
@@ -380,11 +393,27 @@ function ngx.select(list)
     elseif n == 0 then
         error("bad argument #1 to 'select' (nothing to wait for)", 2)
     end
-    -- The script may change its list while we wait.
-    local self = { n = n, timeout = timeout, kinds = kinds, waits = {} }
+    -- The script may change its list while we wait. From here on nothing is
+    -- allocated, so that no __gc can make ready what has just been looked at.
+    local values, waits = {}, {}
+    local self = {
+        n = n,
+        timeout = timeout,
+        kinds = kinds,
+        values = values,
+        waits = waits,
+        -- Whether there is something that can be waited for, and which item was
+        -- the first that cannot any more.
+        alive = false,
+        dead = false,
+    }
     for i = 1, n do
         local item = list[i]
-        kinds[i] = kind_of(item, i)
+        local kind = kind_of(item, i)
+        kinds[i], values[i], waits[i] = kind, false, false
+        if kind == SEND then
+            item, values[i] = rawget(item, 1), rawget(item, 2)
+        end
         self[i] = item
     end
     return try_from(self, 1)
@@ -392,7 +421,7 @@ end
 
 
 local loaded = package.loaded
-loaded["ngx.semaphore"] = { new = semaphore.new, version = "0.1" }
-setmetatable(loaded["ngx.semaphore"], semaphore_metatable)
+semaphore.version = "0.1"
+loaded["ngx.semaphore"] = semaphore
 ngx.channel = { new = channel.new }
 loaded["ngx.channel"] = ngx.channel

@@ -595,6 +595,49 @@ done
 [error]
 
 
+=== at, every: the first one needs a connection of nginx's, none is left
+--- events
+worker_connections 3;
+--- tcp_server_config
+process_by_lua_block {
+    local function f() ngx.log(ngx.ERR, "called") end
+    ngx.say(ngx.timer.at(1, f))
+    ngx.say(ngx.timer.every(1, f))
+    ngx.say(ngx.timer.at(0, f))
+    ngx.say(ngx.timer.pending_count())
+}
+--- response
+nilworker_connections are not enough
+nilworker_connections are not enough
+nilworker_connections are not enough
+0
+--- error_log
+~ \[alert\] .*3 worker_connections are not enough
+--- no_error_log
+[error]
+
+
+=== at, every: all need one connection, which is not given back
+--- events
+worker_connections 4;
+--- tcp_server_config
+process_by_lua_block {
+    local n = 0
+    for i = 1, 100 do
+        assert(ngx.timer.at(0.001, function() n = n + 1 end))
+    end
+    repeat ngx.sleep(0.005) until n == 100
+    ngx.say(n)
+}
+--- request_parts
+expect "100\n"
+expect_eof
+close
+sync
+--- no_error_log
+[error]
+
+
 === lua_max_running_timers: one more does not run, and is gone
 --- tcp_config
 lua_max_running_timers 1;
@@ -767,6 +810,40 @@ wait_exit
 ~ premature
 --- grep_error_log_out
 premature
+--- no_error_log
+[error]
+
+
+=== quit: every() that is due in the turn in which the worker is told
+--- tcp_server_config
+process_by_lua_block {
+    ngx.update_time()
+    local start = ngx.now()
+    local function busy_until(seconds)
+        repeat ngx.update_time() until ngx.now() - start > seconds
+    end
+    ngx.timer.at(0.05, function()
+        ngx.log(ngx.WARN, "busy")
+        busy_until(1.5)
+    end)
+    ngx.timer.every(2, function(premature)
+        ngx.log(ngx.WARN, "called: ", premature)
+    end)
+    ngx.say("set")
+    ngx.receive(1)
+    -- nginx's message to quit is one of the events of this turn.
+    busy_until(2.2)
+}
+--- request_parts
+expect "set\n"
+wait_log "busy"
+send "x"
+signal QUIT
+expect_eof
+wait_exit
+--- error_log
+called: false
+called: true
 --- no_error_log
 [error]
 

@@ -15,6 +15,8 @@ const OTHER_NAMES: &[&str] = &[
     "ngx.ctx",
     "ngx.encode_args",
     "ngx.decode_args",
+    "ngx.timer.at",
+    "ngx.timer.every",
     "coroutine.create",
     "coroutine.isyieldable",
     "coroutine.resume",

@@ -11,6 +11,7 @@ use crate::sched::{self, Grant, Thread, find, with_thread};
 
 pub const PRIVATE: &[Function] = &[
     function("park", park),
+    function("park_below", |call| park(call).raised_above()),
     function("unpark", |call| {
         let n = call.number(2).map_or(1, |n| n as usize);
         let (woken, more) = sched::unpark(queue_of(call, 1), n, Grant::Given);
@@ -27,7 +28,7 @@ pub const PRIVATE: &[Function] = &[
     function("refundable", |call| {
         Outcome::one(Value::Number(sched::refundable(queue_of(call, 1)) as f64))
     }),
-    function("first", first),
+    function("first", |call| first(call).raised_above()),
     // The time at which the running thread's waits end, if there is one.
     function("deadline", |_| {
         let deadline = with_thread(|thread| thread.and_then(|thread| thread.deadline()));
@@ -39,18 +40,13 @@ pub const PRIVATE: &[Function] = &[
             Outcome::NONE
         })
     }),
-    // Sets one so many seconds from now; returns nil and the one before. Where
-    // no thread runs, what to raise.
-    function("begin_deadline", |call| {
-        with_thread(|thread| {
-            let Some(thread) = thread else {
-                return Outcome::one(kept(disabled_text()));
-            };
-            let outer = thread.deadline();
-            let at = current_msec() + msec(call.number(1).unwrap_or_default());
-            thread.set_deadline(Some(outer.map_or(at, |outer| outer.min(at))));
-            Outcome::Return(Values::two(Value::Nil, number_or_nil(outer)))
-        })
+    // The time in so many seconds. Where no thread runs, nil and what to raise.
+    function("deadline_in", |call| {
+        if with_thread(|thread| thread.is_none()) {
+            return Outcome::error(kept(disabled_text()));
+        }
+        let at = current_msec() + msec(call.number(1).unwrap_or_default());
+        Outcome::one(Value::Number(at as f64))
     }),
 ];
 
@@ -86,18 +82,14 @@ fn park(call: &Call) -> Outcome {
     })
 }
 
-/// `first(seconds, ...)`: waits in several queues, and for several threads of
-/// one's own. Returns the number of what came first, and whether it is a grant.
+/// `first(seconds, ...)`: waits in several queues, none of which has anything to
+/// take, and for several threads of one's own. Returns the number of what came
+/// first, and whether it is a grant.
 fn first(call: &Call) -> Outcome {
     let (mut queues, mut threads) = (Vec::new(), Vec::new());
     for i in 2..=call.len() {
         if call.kind(i) == Kind::Number {
-            let id = queue_of(call, i);
-            if sched::refund(id, 1) == 1 {
-                let item = Value::Number((i - 1) as f64);
-                return Outcome::Return(Values::two(item, Value::Boolean(true)));
-            }
-            queues.push((id, i - 1));
+            queues.push((queue_of(call, i), i - 1));
         } else if let Some(thread) = call.thread(i).and_then(find) {
             threads.push((thread, i - 1));
         }

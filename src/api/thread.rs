@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{check_wait, flatten, in_thread, no_thread};
+use super::{check_wait, disabled_text, flatten, in_thread, no_thread};
 use crate::lua::anchor::Anchors;
 use crate::lua::spawn::{Begun, Go, Spawn, spawn_function};
 use crate::lua::value::kept;
@@ -32,15 +32,19 @@ pub const PRIVATE: &[Function] = &[
         };
         Outcome::one(Value::Str(status))
     }),
-    // "alive" or "ended", for a thread of one's own; nil and what to raise for
-    // what cannot be waited for.
+    // "alive", "ended" or "dead", for a thread of one's own; nil and what to
+    // raise for what cannot be waited for.
     function("thread_state", |call| {
-        in_thread(|parent| match child_of(call, 1, parent) {
-            Ok(Some(child)) if child.ended() == Ended::No => {
-                Outcome::one(Value::Str("alive"))
-            }
-            Ok(_) => Outcome::one(Value::Str("ended")),
-            Err(text) => Outcome::error(kept(text.to_owned())),
+        with_thread(|parent| {
+            let Some(parent) = parent else {
+                return Outcome::error(kept(disabled_text()));
+            };
+            Outcome::one(Value::Str(match child_of(call, 1, parent) {
+                Ok(Some(child)) if child.ended() == Ended::No => "alive",
+                Ok(Some(_)) => "ended",
+                Ok(None) => "dead",
+                Err(text) => return Outcome::error(Value::Str(text)),
+            }))
         })
     }),
 ];

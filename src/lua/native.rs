@@ -72,6 +72,8 @@ pub enum Outcome {
 pub enum Raise {
     /// `FILE:LINE: text`
     Plain,
+    /// The same, with the position of the calling function's caller.
+    Above,
     /// `FILE:LINE: bad argument #N to 'NAME' (text)`
     Argument(u8),
 }
@@ -99,6 +101,15 @@ impl Outcome {
     pub fn raise(text: fmt::Arguments<'_>) -> Outcome {
         set_raised(text);
         Outcome::Raise(Raise::Plain)
+    }
+
+    /// What is raised has the position of the calling function's caller: for
+    /// natives that only the prelude calls.
+    pub fn raised_above(self) -> Outcome {
+        match self {
+            Outcome::Raise(Raise::Plain) => Outcome::Raise(Raise::Above),
+            other => other,
+        }
     }
 
     /// Raises a complaint about argument `n`, counted from 1.
@@ -520,8 +531,9 @@ pub(super) unsafe fn raise(state: *mut lua_State, how: Raise) -> c_int {
             (text.as_ptr(), text.len())
         };
         match how {
-            Raise::Plain => {
-                lua::luaL_where(state, 1);
+            Raise::Plain | Raise::Above => {
+                let level = if let Raise::Above = how { 2 } else { 1 };
+                lua::luaL_where(state, level);
                 lua::lua_pushlstring_(state, data.cast(), len);
                 lua::lua_concat(state, 2);
                 lua::lua_error(state)

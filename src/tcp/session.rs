@@ -15,7 +15,7 @@ pub mod write;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use self::write::Flushed;
+use self::write::{Eof, Flushed};
 use super::conf::ServerConf;
 use super::current;
 use crate::lua::{Resumed, Value, Values};
@@ -77,8 +77,7 @@ pub struct Session {
     write_deadline: Cell<Option<Msec>>,
     /// The script has been told that nothing more can be read.
     end_told: Cell<bool>,
-    /// ngx.eof() was called.
-    eof_sent: Cell<bool>,
+    eof: Cell<Eof>,
     parked: Cell<bool>,
     /// keepalive_timeout counts since the thread waits for the next request.
     keeping: Cell<bool>,
@@ -116,7 +115,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         read_deadline: Cell::new(None),
         write_deadline: Cell::new(None),
         end_told: Cell::new(false),
-        eof_sent: Cell::new(false),
+        eof: Cell::new(Eof::No),
         parked: Cell::new(false),
         keeping: Cell::new(false),
         in_light_session: Cell::new(false),

@@ -49,7 +49,7 @@ pub fn refusal(delay: usize) -> Option<&'static str> {
         Some("process exiting")
     } else if pending() >= worker::limits().pending {
         Some("too many pending timers")
-    } else if !watcher::watch_exit(run_all) {
+    } else if !watch_exit() {
         Some("worker_connections are not enough")
     } else {
         None
@@ -87,7 +87,9 @@ impl Pending {
     fn run(self: Rc<Self>, premature: bool) {
         let Some(vm) = self.vm.upgrade() else { return };
         let Some(job) = self.job.get() else { return };
-        let again = self.period.filter(|_| !premature && !cycle::exiting());
+        // Though the worker may have been told to quit: it does not exit before it
+        // has called run_all().
+        let again = self.period.filter(|_| !premature);
         match again {
             Some(period) => wait(self.clone(), period),
             None => self.uncount(),
@@ -137,6 +139,12 @@ fn start(vm: &Rc<Vm>, job: Ref, premature: bool) {
         }
         Err(text) => Log::cycle().write_bytes(Level::Err, 0, &text),
     }
+}
+
+/// Sees to it that all pending functions run when the worker begins to exit.
+/// False: nginx has no free connection for that.
+pub fn watch_exit() -> bool {
+    watcher::watch_exit(run_all)
 }
 
 /// The worker is about to exit: all run now.

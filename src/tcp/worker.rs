@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::job::Job;
 use super::listen::Sessions;
 use super::script::Script;
+use super::timer;
 use crate::lua::Coroutine;
 use crate::nginx::local::Local;
 use crate::nginx::log::{Level, Log};
@@ -63,6 +64,8 @@ pub fn started(main: &MainConf) {
     });
     start.wait(start.timeout.min(PATIENCE));
     START.replace(Some(start));
+    // Else the alarm finds out.
+    timer::watch_exit();
 }
 
 /// init_worker_by_lua has ended, or takes too long.

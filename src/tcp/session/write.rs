@@ -30,6 +30,17 @@ pub enum Flushed {
     Done,
 }
 
+/// What has become of ngx.eof().
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eof {
+    /// It has not been called.
+    No,
+    /// The FIN comes after what is queued.
+    Wanted,
+    /// The FIN is sent.
+    Sent,
+}
+
 impl Flushed {
     #[inline]
     fn values(self) -> Values {
@@ -77,14 +88,14 @@ impl Session {
 
     /// Whether ngx.eof() has been called.
     pub(crate) fn eof_sent(&self) -> bool {
-        self.eof_sent.get()
+        self.eof.get() != Eof::No
     }
 
     /// Sends what was printed, then FIN.
     pub(crate) fn send_eof(&self) -> Writing {
-        self.eof_sent.set(true);
+        self.eof.set(Eof::Wanted);
         match self.flush_now(true) {
-            Writing::Done(values) => match self.shut_down() {
+            Writing::Done(values) => match self.send_fin() {
                 Ok(()) => Writing::Done(values),
                 Err(error) => Writing::Done(Values::error(error)),
             },
@@ -92,7 +103,13 @@ impl Session {
         }
     }
 
-    fn shut_down(&self) -> Result<(), Value> {
+    /// Sends FIN if it is wanted, and its turn has come.
+    fn send_fin(&self) -> Result<(), Value> {
+        let queued = self.socket.queued() > 0 && self.socket.writable().is_ok();
+        if queued || self.eof.get() != Eof::Wanted {
+            return Ok(());
+        }
+        self.eof.set(Eof::Sent);
         self.connection()
             .shutdown_write()
             .map_err(|errno| error_value(SocketError::System(errno)))
@@ -161,6 +178,10 @@ impl Session {
                 self.arm_send_timer();
                 self.connection().watch_write();
             }
+            Ok(_) if self.flushers.borrow().is_empty() => {
+                // Whom could one tell?
+                let _ = self.send_fin();
+            }
             Ok(_) => {}
             Err(SocketError::System(errno)) => {
                 self.log_failed_send(errno);
@@ -227,12 +248,12 @@ impl Session {
         {
             self.log_failed_send(errno);
         }
-        self.wake_flushers(|flushed| match error {
-            Some(error) => Values::error(self.write_error(error)),
-            None => match self.eof_sent.get().then(|| self.shut_down()) {
-                Some(Err(error)) => Values::error(error),
-                _ => flushed.values(),
-            },
+        // Whoever asked for it may not wait for it any more.
+        let fin = self.send_fin();
+        self.wake_flushers(|flushed| match (error, &fin) {
+            (Some(error), _) => Values::error(self.write_error(error)),
+            (None, Err(error)) => Values::error(*error),
+            (None, Ok(())) => flushed.values(),
         });
         if matches!(*self.reader.borrow(), Reader::NextRequest(_))
             && self.stage.get() == Stage::Serving
