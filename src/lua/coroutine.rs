@@ -65,6 +65,10 @@ pub struct Results {
     marked: bool,
 }
 
+/// A native that has pushed nothing has room for 20 values, and so has a
+/// coroutine that such a one has suspended.
+const FREE_SLOTS: c_int = 16;
+
 impl Results {
     /// Pushes true and what was returned, or false and the error; the thread is
     /// dead then. Returns how many.
@@ -80,7 +84,7 @@ impl Results {
                 lua::lua_settop(self.state, -2);
             }
             let n = if self.well { lua::lua_gettop(self.state) } else { 1 };
-            if lua::lua_checkstack(to, n + 2) == 0 {
+            if n > FREE_SLOTS && lua::lua_checkstack(to, n + 2) == 0 {
                 self.anchor.release(to);
                 return lua::luaL_error(to, c"too many results".as_ptr());
             }

@@ -65,7 +65,9 @@ unsafe extern "C-unwind" fn spawn<S: Spawn>(state: *mut lua_State) -> c_int {
                 return 0;
             }
         };
-        lua::luaL_checktype(state, 1, lua::LUA_TFUNCTION);
+        if lua::lua_type(state, 1) != lua::LUA_TFUNCTION {
+            lua::luaL_checktype(state, 1, lua::LUA_TFUNCTION);
+        }
         let count = lua::lua_gettop(state);
         let thread = lua::lua_newthread(state);
         if count > NEW_STACK && lua::lua_checkstack(thread, count + 2) == 0 {
