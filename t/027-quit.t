@@ -367,3 +367,67 @@ wait_exit
 --- no_error_log
 [error]
 [alert]
+
+
+=== quit: a script that waits for what nobody could send it any more
+--- tcp_server_config
+process_by_lua_block {
+    local t = ngx.thread.spawn(function() ngx.channel.new(1):receive() end)
+    ngx.say("ready")
+    ngx.flush(true)
+    ngx.thread.wait(t)
+    ngx.log(ngx.ERR, "not reached")
+}
+--- request_parts
+A: expect "ready\n"
+B: expect "ready\n"
+signal QUIT
+A: expect_eof
+B: expect_close
+wait_exit
+--- no_error_log
+[error]
+
+
+=== quit: what was printed reaches the client of such a script
+--- tcp_config
+server {
+    listen 127.0.0.1:$TEST_PORT sndbuf=16k;
+    process_by_lua_block {
+        ngx.print(("x"):rep(200000))
+        ngx.channel.new(1):receive()
+    }
+}
+--- request_parts eval
+[
+    [connect => 'rcvbuf=4096'], ['stop_reading'], ['sync'],
+    [signal => 'QUIT'], [wait_log => 'gracefully shutting down'],
+    ['start_reading'],
+    [expect => 'x' x 200000], ['expect_eof'], ['close'], ['wait_exit'],
+]
+--- no_error_log
+[error]
+
+
+=== quit: then terminate, with clients that are being served
+--- tcp_server_config
+process_by_lua_block {
+    ngx.say("ready")
+    ngx.thread.spawn(function()
+        ngx.sleep(3600)
+        ngx.log(ngx.ERR, "went on")
+    end)
+    ngx.receive(1)
+    ngx.log(ngx.ERR, "went on")
+}
+--- request_parts
+A: expect "ready\n"
+B: expect "ready\n"
+signal QUIT
+wait_log "gracefully shutting down"
+signal TERM
+A: expect_close
+B: expect_close
+wait_exit
+--- no_error_log
+[error]

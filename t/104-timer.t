@@ -963,6 +963,52 @@ thread ends
 [error]
 
 
+=== quit: one that waits for what nobody could send it any more
+--- tcp_server_config
+process_by_lua_block {
+    ngx.timer.at(0, function()
+        ngx.log(ngx.WARN, "waits")
+        ngx.channel.new(1):receive()
+        ngx.log(ngx.ERR, "went on")
+    end)
+    ngx.say("set")
+}
+--- request_parts
+expect "set\n"
+expect_eof
+wait_log "waits"
+signal QUIT
+wait_exit
+--- no_error_log
+[error]
+
+
+=== quit: one that waits in a channel for another that sleeps
+--- tcp_server_config
+process_by_lua_block {
+    local ch = ngx.channel.new(1)
+    ngx.timer.at(0, function()
+        ngx.log(ngx.WARN, "got ", ch:receive())
+    end)
+    ngx.timer.at(0, function()
+        ngx.log(ngx.WARN, "sleeps")
+        ngx.sleep(0.5)
+        ch:send("it")
+    end)
+    ngx.say("set")
+}
+--- request_parts
+expect "set\n"
+expect_eof
+wait_log "sleeps"
+signal QUIT
+wait_exit
+--- error_log
+got it
+--- no_error_log
+[error]
+
+
 === quit: a chain of at(0) is run to its end
 --- tcp_server_config
 process_by_lua_block {
@@ -2169,6 +2215,45 @@ true mine
 [error]
 
 
+=== globals: code that a timer loads has those of its callback
+--- tcp_server_config
+process_by_lua_block {
+    name = "connection's"
+    local seen
+    ngx.timer.at(0, function()
+        ngx.sleep(0.001)
+        loadstring("other = 'set by the timer'")()
+        seen = loadstring("return name")()
+    end)
+    repeat ngx.sleep(0.005) until seen
+    ngx.say(seen, " ", other)
+}
+--- response
+connection's set by the timer
+--- no_error_log
+[error]
+
+
+=== globals: those of a timer are not left for the worker's exit
+--- tcp_config
+exit_worker_by_lua_block {
+    ngx.log(ngx.WARN, "left: ", loadstring("return tostring(name)")(), " ",
+            getfenv(0) == getfenv(1))
+}
+--- tcp_server_config
+process_by_lua_block {
+    name = "connection's"
+    local done
+    ngx.timer.at(0, function() done = name end)
+    repeat ngx.sleep(0.005) until done
+    ngx.say(done)
+}
+--- response
+connection's
+--- stop_log
+left: nil true
+
+
 === globals: what init_by_lua left can be read by code that a timer loads
 --- tcp_config
 init_by_lua_block { greeting = "hello" }
@@ -2184,6 +2269,88 @@ process_by_lua_block {
 }
 --- response
 hello function
+--- no_error_log
+[error]
+
+
+=== life: a deadline of the caller is not the timer's
+--- tcp_server_config
+process_by_lua_block {
+    local results
+    ngx.deadline(0.02, function()
+        ngx.timer.at(0, function()
+            results = select("#", ngx.sleep(0.1))
+        end)
+    end)
+    repeat ngx.sleep(0.005) until results
+    ngx.say(results)
+}
+--- response
+0
+--- no_error_log
+[error]
+
+
+=== life: a callback made by coroutine.wrap
+--- tcp_server_config
+process_by_lua_block {
+    local got
+    ngx.timer.at(0, coroutine.wrap(function(premature, arg)
+        ngx.sleep(0.01)
+        got = tostring(premature) .. " " .. arg
+    end), "arg")
+    repeat ngx.sleep(0.005) until got
+    ngx.say(got)
+}
+--- response
+false arg
+--- no_error_log
+[error]
+
+
+=== log: a timer's lines are nginx's, whatever the server's error_log
+--- tcp_server_config
+error_log $TEST_DIR/logs/server.log notice;
+process_by_lua_block {
+    local done
+    ngx.log(ngx.NOTICE, "by the connection")
+    ngx.timer.at(0, function()
+        ngx.log(ngx.NOTICE, "by the timer")
+        done = true
+        error("boom")
+    end)
+    repeat ngx.sleep(0.005) until done
+    ngx.say("done")
+}
+--- response
+done
+--- error_log
+by the timer
+boom
+--- no_error_log
+by the connection
+--- file_like
+>>> logs/server.log
+\A[^\n]*by the connection[^\n]*\n\z
+
+
+=== idle: thousands of pending ones and some that run use no processor time
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+init_by_lua_block { require "worker" }
+lua_max_pending_timers 20000;
+--- tcp_server_config
+process_by_lua_block {
+    for i = 1, 10000 do ngx.timer.at(3600 + i, function() end) end
+    ngx.timer.every(0.2, function() end)
+    ngx.timer.at(0, function() ngx.sleep(2) end)
+    ngx.sleep(0.01)
+    ngx.say(require("worker").busy(1))
+}
+--- repeat: 1
+--- response
+idle
+--- skip_mode: slow valgrind: measures processor time
 --- no_error_log
 [error]
 

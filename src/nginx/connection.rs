@@ -15,8 +15,8 @@ use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::{
-    ngx_close_connection, ngx_connection_t, ngx_destroy_pool, ngx_event_t, ngx_log_t,
-    ngx_reusable_connection, u_char,
+    ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_destroy_pool, ngx_event_t,
+    ngx_log_t, ngx_reusable_connection, u_char,
 };
 
 use super::guard::guard;
@@ -223,6 +223,23 @@ unsafe fn handler_of<H: Handler>(event: *mut ngx_event_t) -> Rc<H> {
         let data: *const H = (*c).data.cast_const().cast();
         Rc::increment_strong_count(data);
         Rc::from_raw(data)
+    }
+}
+
+/// Calls `f` with the handler of each open connection that an `H` handles.
+pub fn each<H: Handler>(f: impl Fn(Rc<H>)) {
+    let ours = on_read::<H> as *const ();
+    // SAFETY: the running cycle's connections, which nginx keeps in one array
+    // that does not move; a free one has no socket, and handler_of() takes a
+    // reference before `f` may close this or another one.
+    unsafe {
+        for i in 0..(*ngx_cycle).connection_n {
+            let c = (*ngx_cycle).connections.add(i);
+            let open = (*c).fd != -1 && !(*c).read.is_null();
+            if open && (*(*c).read).handler.is_some_and(|h| h as *const () == ours) {
+                f(handler_of::<H>((*c).read));
+            }
+        }
     }
 }
 

@@ -12,6 +12,13 @@ pub fn exiting() -> bool {
     unsafe { ngx_exiting != 0 || ngx_quit != 0 || ngx_terminate != 0 }
 }
 
+/// Whether this worker has begun to leave gracefully: nginx looks for what it
+/// has left open, also if it was told to go at once after that.
+pub fn exiting_gracefully() -> bool {
+    // SAFETY: as in exiting().
+    unsafe { ngx_exiting != 0 }
+}
+
 /// The process id.
 pub fn pid() -> i32 {
     // SAFETY: set once when the process starts.

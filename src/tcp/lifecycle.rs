@@ -8,9 +8,11 @@ use super::current::Phase;
 use super::engine::{Engine, ScriptErrorKind};
 use super::listen::Sessions;
 use super::script::Script;
+use super::session;
 use super::worker;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
+use crate::nginx::cycle;
 use crate::nginx::guard;
 use crate::nginx::listening;
 use crate::nginx::stack;
@@ -67,6 +69,9 @@ pub fn worker_started(main: &'static MainConf) {
 /// It is about to exit; the cycle and its zones are still there. Frees the VM,
 /// so that `__gc` runs while they are.
 pub fn worker_exiting(main: &'static MainConf) {
+    if cycle::exiting_gracefully() {
+        session::close_all();
+    }
     worker::exiting(main);
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));

@@ -19,7 +19,7 @@ use self::write::{Eof, Flushed};
 use super::conf::ServerConf;
 use super::current;
 use crate::lua::{Resumed, Value, Values};
-use crate::nginx::connection::{Connection, Handler};
+use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::guard::guard;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::time::{current_msec, now};
@@ -131,6 +131,12 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
     }) {
         session.close();
     }
+}
+
+/// Closes what is left when the worker exits gracefully: nginx has waited for
+/// all that a timer could wake, and does not expect open sockets.
+pub fn close_all() {
+    connection::each::<Session>(|session| session.close());
 }
 
 impl Session {
