@@ -102,9 +102,15 @@ fn run_soon() {
     RUNNING.set(false);
     let mut left = SOON_QUEUE.borrow_mut();
     if !left.is_empty() {
-        EVENT.post();
-    } else if left.capacity() > ids::KEPT {
+        return EVENT.post();
+    }
+    if left.capacity() > ids::KEPT {
         *left = VecDeque::new();
+    }
+    drop(left);
+    // Those that ran may have taken back the last alarm while others were ready.
+    if WHEEL.borrow().is_empty() && nobody_is_ready() {
+        EVENT.let_worker_exit();
     }
 }
 
