@@ -117,6 +117,30 @@ worker.pid function
 [error]
 
 
+=== names: everything in ngx.semaphore, and the methods of what they make
+--- tcp_server_config
+process_by_lua_block {
+    local function show(what, t)
+        local names = {}
+        for name, value in pairs(t) do
+            if type(value) == "function" then names[#names + 1] = name end
+        end
+        table.sort(names)
+        ngx.say(what, ": ", table.concat(names, " "))
+    end
+    local semaphore = require "ngx.semaphore"
+    show("module", semaphore)
+    show("semaphore", getmetatable(semaphore.new()).__index)
+    show("channel", getmetatable(ngx.channel.new(1)).__index)
+}
+--- response
+module: count new post wait
+semaphore: count new post wait
+channel: close count new receive send try_receive try_send
+--- no_error_log
+[error]
+
+
 === names: everything in coroutine
 --- tcp_server_config
 process_by_lua_block {
