@@ -508,6 +508,10 @@ impl Thread {
     }
 
     fn end(self: &Rc<Self>, well: bool) {
+        if self.ended.get() == Ended::Dead {
+            // Killed by the __tostring of the very error that it dies of.
+            return drop(self.retire());
+        }
         // A script that ends itself may have left a wait behind.
         self.leave_wait();
         self.host.group().remove(self);
