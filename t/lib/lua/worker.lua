@@ -51,4 +51,20 @@ function _M.memory()
 end
 
 
+-- Does nothing else until a file is there, for a step write_file, and so many
+-- seconds are over, and removes it: all that comes meanwhile and the timers that
+-- are due then are for one turn of the event loop.
+function _M.spin(path, seconds)
+    local start = os.time()
+    local f, passed
+    repeat
+        f = f or io.open(path)
+        passed = os.time() - start
+        assert(passed < 60, "no such file in time")
+    until f and passed >= seconds
+    f:close()
+    os.remove(path)
+end
+
+
 return _M
