@@ -283,29 +283,38 @@ handler
 [error]
 
 
-=== spawn: in a __gc does no harm
+=== spawn: in a __gc, where the thread cannot wait at once
 --- tcp_server_config
 process_by_lua_block {
-    for i = 1, 50 do
-        local proxy = newproxy(true)
-        getmetatable(proxy).__gc = function()
-            ngx.thread.spawn(function()
-                ngx.sleep(0.001)
-                coroutine.yield()
-            end)
-        end
+    local waited, thread
+    getmetatable(newproxy(true)).__gc = function()
+        local t = ngx.thread.spawn(pcall, ngx.sleep, 0.001)
+        waited = { ngx.thread.wait(t) }
+    end
+    getmetatable(newproxy(true)).__gc = function()
+        thread = ngx.thread.spawn(function()
+            coroutine.yield()
+            ngx.sleep(0.001)
+            return "slept"
+        end)
     end
     collectgarbage()
     collectgarbage()
-    ngx.sleep(0.01)
+    ngx.say(unpack(waited))
+    ngx.say(coroutine.status(thread))
+    while coroutine.status(thread) == "suspended" do ngx.sleep(0.001) end
+    ngx.say(coroutine.status(thread))
     ngx.say(ngx.receive(1))
 }
 --- request chomp
 x
 --- response
+truefalseattempt to yield across C-call boundary
+suspended
+zombie
 x
 --- no_error_log
-[alert]
+[error]
 
 
 === spawn: threads go on in the order in which they were spawned
@@ -1755,12 +1764,21 @@ B: expect_eof
 --- tcp_config
 init_by_lua_block {
     local function err(f) return (select(2, pcall(f)):gsub("^.-%):", "")) end
-    in_init = err(function() ngx.thread.spawn(function() end) end)
+    local co = coroutine.create(print)
+    in_init = table.concat({
+        err(function() ngx.thread.spawn(print) end),
+        err(function() ngx.thread.wait(co) end),
+        err(function() ngx.thread.kill(co) end),
+        coroutine.status(co),
+    }, "\n")
 }
 --- tcp_server_config
 process_by_lua_block { ngx.say(in_init) }
 --- response
-3: API disabled in the context of init_by_lua*
+5: API disabled in the context of init_by_lua*
+6: API disabled in the context of init_by_lua*
+7: API disabled in the context of init_by_lua*
+suspended
 --- no_error_log
 [error]
 

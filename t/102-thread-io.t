@@ -1061,6 +1061,67 @@ wait_exit
 [error]
 
 
+=== parked: nginx drops others first, while a thread of the connection works
+--- events
+worker_connections 40;
+--- tcp_config
+init_worker_by_lua_block { released = require("ngx.semaphore").new() }
+--- tcp_server_config
+process_by_lua_block {
+    while true do
+        local n = ngx.receive("*l")
+        if n == "release" then released:post(5) end
+        if n == "busy" then
+            ngx.thread.spawn(function()
+                released:wait(1000)
+                ngx.print("worked")
+            end)
+        end
+        ngx.print(n)
+        ngx.wait_next_request()
+    end
+}
+--- request_parts eval
+[
+    (map { (["Busy$_:", send => "busy\n"], ["Busy$_:", expect => "busy"]) }
+     1 .. 5),
+    (map { (["P$_:", send => "$_\n"], ["P$_:", expect => "$_"]) } 1 .. 60),
+    (map { (["P$_:", 'expect_eof']) } 1 .. 20),
+    ['R:', send => "release\n"], ['R:', expect => 'release'],
+    (map { (["Busy$_:", expect => 'worked'], ["Busy$_:", send => "again\n"],
+            ["Busy$_:", expect => 'again']) } 1 .. 5),
+    (map { (["P$_:", 'close']) } 1 .. 60), ['R:', 'close'],
+    (map { (["Busy$_:", 'close']) } 1 .. 5),
+]
+--- no_error_log
+[error]
+
+
+=== parked: keepalive_timeout ends the connection, whoever else waits
+--- tcp_server_config
+keepalive_timeout 200ms;
+process_by_lua_block {
+    ngx.thread.spawn(function()
+        ngx.sleep(100)
+        ngx.log(ngx.ERR, "survived")
+    end)
+    ngx.thread.spawn(function()
+        ngx.wait_next_request()
+        ngx.log(ngx.ERR, "survived")
+    end)
+    ngx.say("parked")
+    require("ngx.semaphore").new():wait(100)
+    ngx.log(ngx.ERR, "survived")
+}
+--- request_parts
+expect "parked\n"
+expect_eof
+--- error_log
+client timed out
+--- no_error_log
+[error]
+
+
 === exit: in a thread ends all the others, and the script
 --- tcp_server_config
 process_by_lua_block {
