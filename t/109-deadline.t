@@ -149,12 +149,8 @@ process_by_lua_block {
     local semaphore = require "ngx.semaphore"
     local sem, ch = semaphore.new(1), ngx.channel.new(1)
     local zombie = ngx.thread.spawn(function() return "zombie" end)
-    local first = ngx.receive(1)
-    local results = { ngx.deadline(0, function(x)
-        ngx.say("printed ", x)
-        ngx.say(ngx.flush(true))
-        ngx.say(ngx.receive(4))
-        ngx.say(ngx.receive("*l"))
+    local results = { ngx.deadline(0, function(...)
+        ngx.say("printed ", ...)
         ngx.say(sem:wait(100))
         ngx.say(ch:send("value"))
         ngx.say(ch:receive())
@@ -168,16 +164,11 @@ process_by_lua_block {
         ngx.say(coroutine.wrap(function() return coroutine.yield("co") end)())
         ngx.say(pcall(error, "an error", 0))
         return "the", "end"
-    end, first) }
+    end, "x") }
     ngx.say(results[1], " ", results[2])
 }
---- request
-xdata a line
 --- response
 printed x
-1
-data
- a line
 true
 true
 value
@@ -190,6 +181,32 @@ truet
 co
 falsean error
 the end
+--- no_error_log
+[error]
+
+
+=== deadline: bytes that are there, and output that the kernel takes
+--- tcp_server_config
+process_by_lua_block {
+    local first = ngx.receive(1)
+    ngx.deadline(0, function()
+        ngx.say(first, " ", ngx.receive(4))
+        ngx.say(ngx.receive("*l"))
+        ngx.say(ngx.flush(true))
+        ngx.say(ngx.receive(1))
+        ngx.log(ngx.WARN, "eof: ", ngx.eof())
+    end)
+}
+--- request
+xdata a line
+--- response
+x data
+ a line
+1
+nildeadline
+--- error_log
+eof: 1
+--- skip_mode: slow: there all of it waits
 --- no_error_log
 [error]
 
@@ -1049,6 +1066,52 @@ process_by_lua_block {
 }
 --- response
 00 20 00 20 00 20 00 20 00 20
+--- no_error_log
+[error]
+
+
+=== deadline: coroutines in a __gc leave it as it is
+--- tcp_server_config
+process_by_lua_block {
+    local function litter()
+        for _ = 1, 5 do
+            getmetatable(newproxy(true)).__gc = function()
+                local co = coroutine.wrap(function()
+                    pcall(ngx.deadline, 0, coroutine.yield)
+                    pcall(ngx.deadline, 0, error)
+                end)
+                co()
+                co()
+            end
+        end
+    end
+    litter()
+    ngx.deadline(0.02, function()
+        collectgarbage()
+        litter()
+        coroutine.wrap(function()
+            collectgarbage()
+            litter()
+            ngx.say(select("#", ngx.sleep(0.001)))
+        end)()
+        collectgarbage()
+        ngx.say(ngx.sleep(1000))
+    end)
+    ngx.say(select("#", ngx.sleep(0.001)))
+    litter()
+    -- Wherever it is collected now.
+    for i = 1, 50 do
+        ngx.sleep(0.001)
+        local t = {}
+        for j = 1, 1000 do t[j] = { j } end
+    end
+    ngx.say(select("#", ngx.sleep(0.001)))
+}
+--- response
+0
+nildeadline
+0
+0
 --- no_error_log
 [error]
 

@@ -34,11 +34,14 @@ pub const PRIVATE: &[Function] = &[
         let deadline = with_thread(|thread| thread.and_then(|thread| thread.deadline()));
         Outcome::one(number_or_nil(deadline))
     }),
+    // Nothing to do where no thread runs, as in a __gc.
     function("set_deadline", |call| {
-        in_thread(|thread| {
-            thread.set_deadline(call.number(1).map(|at| at as usize));
-            Outcome::NONE
-        })
+        with_thread(|thread| {
+            if let Some(thread) = thread {
+                thread.set_deadline(call.number(1).map(|at| at as usize));
+            }
+        });
+        Outcome::NONE
     }),
     // The time in so many seconds. Where no thread runs, nil and what to raise.
     function("deadline_in", |call| {
