@@ -499,6 +499,25 @@ closed
 [error]
 
 
+=== init_worker: no server at all
+--- tcp_config
+init_worker_by_lua_block {
+    ngx.sleep(0.1)
+    ngx.log(ngx.WARN, "finished")
+}
+exit_worker_by_lua_block {
+    ngx.sleep(0.1)
+    ngx.log(ngx.WARN, "left")
+}
+--- repeat: 1
+--- request_parts
+sync
+--- start_log
+finished
+--- stop_log
+left
+
+
 === init_worker: waiting costs no processor time
 --- tcp_config
 lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
