@@ -28,8 +28,25 @@ end
 
 local last_number = 0
 
+-- Whose queue a number is, for those that somebody has waited in.
+local owners = setmetatable({}, { __mode = "v" })
+
+-- What was left in the queues of things that were collected.
+local function forget_refunds()
+    local number = native.next_refund(0)
+    while number do
+        if not owners[number] then
+            native.refund(number)
+        end
+        number = native.next_refund(number)
+    end
+end
+
 local function new_number()
     last_number = last_number + 1
+    if last_number % 1024 == 0 then
+        forget_refunds()
+    end
     return last_number
 end
 
@@ -71,6 +88,7 @@ function semaphore.wait(self, seconds)
         return true
     end
     self.parked = true
+    owners[self.number] = self
     return park(self.number, timeout)
 end
 
@@ -180,6 +198,7 @@ local function send(self, value, seconds)
         return put(self, value)
     end
     self.senders_parked = true
+    owners[self.senders] = self
     return put_in_place(self, value, park_below(self.senders, seconds))
 end
 
@@ -196,6 +215,7 @@ local function receive(self, seconds)
         seconds = 0
     end
     self.receivers_parked = true
+    owners[self.receivers] = self
     local ok, err = park_below(self.receivers, seconds)
     if ok then
         return take_reserved(self)
@@ -316,6 +336,7 @@ local function try(self, i)
             return true, true
         end
         item.parked = true
+        owners[item.number] = item
         return false, item.number
     elseif kind == CHANNEL then
         local value, err = receive(item, 0)

@@ -25,6 +25,16 @@ pub const PRIVATE: &[Function] = &[
     function("queued", |call| {
         Outcome::one(Value::Number(sched::queued(queue_of(call, 1)) as f64))
     }),
+    // The next queue after this one that has something for nobody.
+    function("next_refund", |call| {
+        let next = sched::next_refund(queue_of(call, 1));
+        Outcome::one(next.map_or(Value::Nil, |id| Value::Number(id as f64)))
+    }),
+    // Drops what a queue has for nobody.
+    function("refund", |call| {
+        sched::refund(queue_of(call, 1), usize::MAX);
+        Outcome::NONE
+    }),
     function("refundable", |call| {
         Outcome::one(Value::Number(sched::refundable(queue_of(call, 1)) as f64))
     }),

@@ -20,5 +20,5 @@ pub mod turn;
 mod wheel;
 
 pub use group::{Group, Host};
-pub use queue::{Grant, queued, refund, refundable, unpark};
+pub use queue::{Grant, next_refund, queued, refund, refundable, unpark};
 pub use thread::{DEAD, DEADLINE, Ended, Thread, Woken, enter, find, with_thread};

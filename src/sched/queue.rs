@@ -8,7 +8,7 @@
 //! before it waits.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::ids::{self, IdMap};
@@ -56,7 +56,8 @@ pub enum Grant {
 
 static QUEUES: Local<RefCell<Queues>> =
     Local::new(RefCell::new(Queues { by_id: ids::map(), spare: Vec::new() }));
-static REFUNDS: Local<RefCell<IdMap<u64, usize>>> = Local::new(RefCell::new(ids::map()));
+static REFUNDS: Local<RefCell<BTreeMap<u64, usize>>> =
+    Local::new(RefCell::new(BTreeMap::new()));
 
 /// Queues a thread, whose wait has its number by now.
 pub(super) fn join(thread: &Rc<Thread>, id: u64, item: usize) {
@@ -157,6 +158,11 @@ pub fn refund(id: u64, max: usize) -> usize {
         refunds.remove(&id);
     }
     taken
+}
+
+/// The next queue after `id` that has such grants.
+pub fn next_refund(id: u64) -> Option<u64> {
+    REFUNDS.borrow().range(id + 1..).next().map(|(&id, _)| id)
 }
 
 /// How many such grants there are.
