@@ -27,6 +27,24 @@ process_by_lua_block {
 [error]
 
 
+=== semaphore.new: fractions are cut off, what is no number is 0
+--- tcp_server_config
+process_by_lua_block {
+    local semaphore = require "ngx.semaphore"
+    ngx.say(semaphore.new(2.9):count(), semaphore.new("3"):count(),
+            semaphore.new("x"):count(), semaphore.new({}):count())
+    local sem = semaphore.new()
+    sem:post(1.9)
+    sem:post("2")
+    ngx.say(sem:count())
+}
+--- response
+2300
+3
+--- no_error_log
+[error]
+
+
 === semaphore.new: wrong numbers raise at the caller's line
 --- tcp_server_config
 process_by_lua_block {
@@ -133,6 +151,9 @@ process_by_lua_block {
     ngx.say(err(function() sem:post(-1) end))
     ngx.say(err(function() sem:post(-1 / 0) end))
     ngx.say(err(function() sem:post(0.5) end))
+    ngx.say(err(function() sem:post(0 / 0) end))
+    ngx.say(err(function() sem:post("x") end))
+    ngx.say(err(function() sem:post({}) end))
     ngx.say(sem:count())
 }
 --- response
@@ -140,6 +161,9 @@ process_by_lua_block {
 5: positive number required
 6: positive number required
 7: positive number required
+8: positive number required
+9: positive number required
+10: positive number required
 5
 --- no_error_log
 [error]
@@ -215,7 +239,7 @@ process_by_lua_block {
     local function err(f) return (select(2, pcall(f)):gsub("^.-%):", "")) end
     ngx.say(err(function() sem:wait(-1) end))
     ngx.say(err(function() sem:wait(-0.001) end))
-    ngx.say(err(function() sem:wait(-1 / 0) end))
+    ngx.say(err(function() sem:wait(0 / 0) end))
     ngx.say(err(function() sem:wait() end))
     ngx.say(err(function() sem:wait(nil) end))
     ngx.say(err(function() sem:wait({}) end))

@@ -40,6 +40,7 @@ process_by_lua_block {
     ngx.say(err(function() ngx.channel.new({}) end))
     ngx.say(err(function() ngx.channel.new(true) end))
     ngx.say(err(function() ngx.channel.new(ngx.null) end))
+    ngx.say(err(function() ngx.channel.new(2 ^ 31) end))
 }
 --- response
 3: bad argument #1 to 'new' (positive integer expected)
@@ -54,6 +55,7 @@ process_by_lua_block {
 12: bad argument #1 to 'new' (positive integer expected)
 13: bad argument #1 to 'new' (positive integer expected)
 14: bad argument #1 to 'new' (positive integer expected)
+15: bad argument #1 to 'new' (positive integer expected)
 --- no_error_log
 [error]
 

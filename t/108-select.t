@@ -702,14 +702,16 @@ end
 === select: a thread that is not the first can be waited for later
 --- tcp_server_config
 process_by_lua_block {
-    local sem = require "ngx.semaphore".new()
+    local semaphore = require "ngx.semaphore"
+    local sem, gate = semaphore.new(), semaphore.new()
     local thread = ngx.thread.spawn(function()
-        ngx.sleep(0.03)
+        gate:wait(100)
         return "thread"
     end)
     local other = ngx.thread.spawn(function() ngx.sleep(0.001) return "other" end)
     ngx.say(ngx.select{ thread, other, sem })
     ngx.say(ngx.select{ thread, sem, timeout = 0.001 })
+    gate:post()
     ngx.say(ngx.thread.wait(thread))
     ngx.say(ngx.select{ thread, timeout = 0 })
 }

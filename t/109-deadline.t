@@ -341,7 +341,7 @@ expect_eof
 
 === deadline: and read_timeout, whichever is first
 --- tcp_server_config
-read_timeout 300ms;
+read_timeout 1600ms;
 process_by_lua_block {
     ngx.print(ngx.deadline(100, ngx.receive, 5), "|")
     ngx.print(select(2, ngx.deadline(100, ngx.receive, 5)), "|")
@@ -354,7 +354,6 @@ expect "hello|timeout|deadline|timeout"
 expect_eof
 --- error_log
 lua tcp socket read timed out
---- skip_mode: slow valgrind: a short read_timeout
 
 
 === deadline: bytes in the same turn as its end: had or left, never lost
@@ -714,12 +713,12 @@ process_by_lua_block {
         end))
         ngx.say(select("#", ngx.sleep(0.001)))
     end)
-    ngx.deadline(0.02, function()
+    ngx.deadline(1.6, function()
         ngx.say(select("#", ngx.deadline(100, ngx.sleep, 0.001)))
         ngx.say(ngx.deadline(50, ngx.sleep, 1000))
         ngx.say(ngx.sleep(1000))
     end)
-    ngx.say(select("#", ngx.sleep(0.03)))
+    ngx.say(select("#", ngx.sleep(0.001)))
 }
 --- response
 nildeadline
@@ -1086,7 +1085,7 @@ process_by_lua_block {
         end
     end
     litter()
-    ngx.deadline(0.02, function()
+    ngx.deadline(1.6, function()
         collectgarbage()
         litter()
         coroutine.wrap(function()
