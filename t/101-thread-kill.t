@@ -395,16 +395,16 @@ timed out
 
 === in receive: the next one has all its time
 --- tcp_server_config
-read_timeout 3s;
+read_timeout 2s;
 process_by_lua_block {
     local t = ngx.thread.spawn(function() ngx.receive(5) end)
-    ngx.sleep(2)
+    ngx.sleep(1)
     ngx.say(ngx.thread.kill(t))
     ngx.update_time()
     local start = ngx.now()
     ngx.say(ngx.receive(5))
     ngx.update_time()
-    ngx.say(ngx.now() - start > 2.9)
+    ngx.say(ngx.now() - start > 1.9)
 }
 --- request_parts
 expect "1\nniltimeout\ntrue\n"
