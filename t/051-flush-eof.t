@@ -97,6 +97,37 @@ my $size = $ENV{TEST_SLOW} ? 20000 : 8_000_000;
 [error]
 
 
+=== eof: its thread is killed while it waits: the FIN comes all the same
+--- tcp_config
+server {
+    listen 127.0.0.1:$TEST_PORT sndbuf=16k;
+    process_by_lua_block {
+        local size = tonumber(ngx.receive("*l"))
+        local thread = ngx.thread.spawn(function()
+            local writer = ngx.thread.spawn(ngx.print, ("x"):rep(size))
+            ngx.eof()
+        end)
+        ngx.log(ngx.WARN, "killed: ", ngx.thread.kill(thread))
+        ngx.log(ngx.WARN, "received: ", ngx.receive("*l"))
+    }
+}
+--- request_parts eval
+my $size = 1_000_000;
+[
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
+    [send => "$size\n"],
+    [wait_log => 'killed: 1'],
+    ['start_reading'],
+    [expect => 'x' x $size],
+    ['expect_eof'],
+    [send => "thanks\n"],
+    [wait_log => 'received: thanks'],
+]
+--- skip_mode: slow: too long
+--- no_error_log
+[error]
+
+
 === flush(true): the client resets while it waits
 --- tcp_server_config
 process_by_lua_block {

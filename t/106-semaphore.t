@@ -633,6 +633,43 @@ truetrue
 [error]
 
 
+=== semaphore:wait: killed below pcall and in coroutines, which do not return
+--- tcp_server_config
+process_by_lua_block {
+    local sem = require "ngx.semaphore".new()
+    local went_on = 0
+    local function below(f, ...)
+        f(...)
+        went_on = went_on + 1
+    end
+    local threads = {
+        ngx.thread.spawn(below, pcall, sem.wait, sem, 100),
+        ngx.thread.spawn(below, xpcall, function() sem:wait(100) end, print),
+        ngx.thread.spawn(below, coroutine.wrap(function() sem:wait(100) end)),
+        ngx.thread.spawn(below, pcall, pcall, coroutine.wrap(function()
+            pcall(sem.wait, sem, 100)
+            went_on = went_on + 1
+        end)),
+    }
+    ngx.say(sem:count())
+    for i = 1, #threads do ngx.say(ngx.thread.kill(threads[i])) end
+    ngx.say(sem:count())
+    sem:post(4)
+    ngx.sleep(0.001)
+    ngx.say(sem:count(), " ", went_on)
+}
+--- response
+-4
+1
+1
+1
+1
+0
+4 0
+--- no_error_log
+[error]
+
+
 === semaphore: killed after it was given a resource: the next has it
 --- tcp_server_config
 process_by_lua_block {

@@ -1349,6 +1349,67 @@ process_by_lua_block {
 [error]
 
 
+=== deadline: threads killed below it, in waits of the socket
+--- tcp_config
+server {
+    listen 127.0.0.1:$TEST_PORT sndbuf=16k;
+    process_by_lua_block {
+        local size = tonumber(ngx.receive("*l"))
+        local reader = ngx.thread.spawn(ngx.deadline, 0.05, ngx.receive, 10)
+        local writer = ngx.thread.spawn(ngx.deadline, 0.05, function()
+            ngx.print(("x"):rep(size))
+            ngx.print("lost")
+        end)
+        local killed = ngx.thread.kill(reader) + ngx.thread.kill(writer)
+        -- Their time comes, and there is nobody.
+        local timer = require "ngx.semaphore".new()
+        timer:wait(0.1)
+        ngx.log(ngx.WARN, "goes on")
+        ngx.say(killed, " ", ngx.deadline(100, ngx.receive, "*l"))
+    }
+}
+--- request_parts eval
+my $size = 500_000;
+[
+    [connect => 'rcvbuf=32768'], ['stop_reading'],
+    [send => "$size\n"],
+    [wait_log => 'goes on'],
+    ['start_reading'],
+    [send => "line\n"],
+    [expect => 'x' x $size . "2 line\n"],
+    ['expect_eof'],
+]
+--- skip_mode: slow: takes a byte at a time for ever
+--- no_error_log
+[error]
+
+
+=== deadline: the client resets while print waits below it
+--- tcp_config
+server {
+    listen 127.0.0.1:$TEST_PORT sndbuf=16k;
+    process_by_lua_block {
+        ngx.receive(1)
+        local ok, err = ngx.deadline(1000, ngx.print, ("x"):rep(1000000))
+        ngx.log(ngx.WARN, "print: ", ok, " ", err)
+        ok, err = ngx.deadline(1000, ngx.receive, 1)
+        ngx.log(ngx.WARN, "receive: ", ok, " ", err)
+        ok, err = ngx.deadline(0.001, ngx.sleep, 1000)
+        ngx.log(ngx.WARN, "sleep: ", ok, " ", err)
+    }
+}
+--- request_parts
+connect rcvbuf=32768
+stop_reading
+send "a"
+sync
+reset
+wait_log /print: nil (?:connection reset by peer|broken pipe)/
+wait_log /receive: nil (?:connection reset by peer|closed)/
+wait_log "sleep: nil deadline"
+--- skip_mode: slow: takes a byte at a time for ever
+
+
 === deadline: killing is no wait
 --- tcp_server_config
 process_by_lua_block {
