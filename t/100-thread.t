@@ -2197,3 +2197,27 @@ my $n = $ENV{TEST_NGINX_USE_VALGRIND} ? 200 : 10000;
 --- timeout: 30
 --- no_error_log
 [error]
+
+
+=== memory: a connection that spawns for ever and never waits stays small
+--- tcp_server_config
+process_by_lua_block {
+    local n = tonumber(ngx.receive("*l"))
+    local peak = 0
+    for i = 1, n do
+        ngx.thread.spawn(function()
+            if i % 2 == 0 then coroutine.yield() end
+        end)
+        if i % 100 == 0 then
+            ngx.sleep(0.001)
+            peak = math.max(peak, collectgarbage("count"))
+        end
+    end
+    ngx.say(peak < 16384 and "small" or peak)
+}
+--- request_parts eval
+my $n = $ENV{TEST_NGINX_USE_VALGRIND} ? 2_000 : 300_000;
+[[send => "$n\n"], [expect => "small\n"], ['expect_eof']]
+--- timeout: 60
+--- no_error_log
+[error]

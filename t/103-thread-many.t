@@ -640,8 +640,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log
@@ -688,8 +688,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log
@@ -735,8 +735,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log
@@ -785,8 +785,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log
@@ -833,8 +833,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log
@@ -886,8 +886,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log
@@ -920,7 +920,7 @@ process_by_lua_block {
 }
 --- repeat: 1
 --- request_parts eval
-my $n = $ENV{TEST_NGINX_USE_VALGRIND} ? 3 : 50;
+my $n = $ENV{TEST_NGINX_USE_VALGRIND} ? 3 : 100;
 my @round = map {
     my $c = "C$_";
     (["$c:", connect => 'rcvbuf=32768'], ["$c:", expect => "ready"],
@@ -940,8 +940,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log
@@ -996,8 +996,8 @@ my $watch = sub {
 [
     map {
         my $i = $_;
-        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 5))
-    } 1 .. 5
+        ((map { (@round, @ends, ['sync']) } 1 .. 3), $watch->($i, $i == 12))
+    } 1 .. 12
 ]
 --- timeout: 30
 --- no_error_log

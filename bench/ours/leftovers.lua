@@ -1,16 +1,6 @@
 -- init_by_lua of bench/leftovers: counts the connections that have reached the
 -- state to die in, and what of their scripts is still alive.
-local ffi = require "ffi"
-
-ffi.cdef [[
-    int malloc_trim(size_t pad);
-
-    struct mallinfo2 {
-        size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks,
-            uordblks, fordblks, keepcost;
-    };
-    struct mallinfo2 mallinfo2(void);
-]]
+local memory = require "memory"
 
 local alive = setmetatable({}, { __mode = "k" })
 local reached = 0
@@ -63,45 +53,12 @@ function answers.reached()
 end
 
 
--- Collects until the heap no longer shrinks: each collection halves a stack
--- that has grown.
-local function collect()
-    local heap = math.huge
-    for _ = 1, 10 do
-        collectgarbage()
-        local now = collectgarbage("count") * 1024
-        if now >= heap then
-            break
-        end
-        heap = now
-    end
-    return heap
-end
-
-
--- The heap's bytes, malloc()'s, marks and coroutines still alive, coroutines in
--- the registry: those that the module keeps for the next connections, and ours.
 function answers.memory()
-    local heap = collect()
-    local left, kept = 0, 0
-    for _ in pairs(alive) do
-        left = left + 1
-    end
-    for _, value in pairs(debug.getregistry()) do
-        if type(value) == "thread" then
-            kept = kept + 1
-        end
-    end
-    local malloc = ffi.C.mallinfo2()
-    local allocated = tonumber(malloc.uordblks + malloc.hblkhd)
-    return string.format("%d %d %d %d", heap, allocated, left, kept)
+    return memory.figures(alive)
 end
 
 
--- Gives the memory that malloc() holds free back to the system.
-function answers.trim()
-    return ffi.C.malloc_trim(0)
-end
+answers.trim = memory.trim
 
 
 function _M.control()

@@ -49,8 +49,19 @@ impl Thread {
             };
             waiter.leave_wait();
             waiter.make_ready(woken);
-        } else if count >= parent.extra().sweep_at.get() {
-            parent.sweep_zombies();
+        } else if count >= MIN_SWEEP {
+            parent.keep_fewer(self, count);
+        }
+    }
+
+    /// `child` has ended and is one of many that nobody has asked for: it is let
+    /// go of at once. Were that left to the sweep, garbage would be taken for
+    /// what is in use, put off its collection and so the next sweep.
+    #[cold]
+    fn keep_fewer(&self, child: &Thread, count: usize) {
+        child.with_coroutine(Coroutine::let_go);
+        if count >= self.extra().sweep_at.get() {
+            self.sweep_zombies();
         }
     }
 

@@ -1,9 +1,10 @@
 -- Whether connections that came and went left something in their worker: open
 -- descriptors or Lua's memory.  For blocks with
 --     lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
--- whose last server calls check() after each of several equal rounds.  A table
--- that is kept may double its size in one round and again in another, so only
--- what grows in every round counts as left.
+-- whose last server calls check() after each of several equal rounds.  Memory
+-- goes up and down by 100 KiB, with tables that are kept and change their size:
+-- something is left if it grew in at least half of the rounds and never came
+-- back to where it was at first.
 
 
 local worker = require "worker"
@@ -12,8 +13,8 @@ local worker = require "worker"
 local _M = {}
 
 
-local fds, memory
-local least = math.huge
+local fds
+local memory = {}
 
 
 -- "counted"; with last "nothing left", or what is.
@@ -28,12 +29,23 @@ function _M.check(last)
         now = n
     end
     fds = fds or now
-    local m = worker.memory()
-    least = memory and math.min(least, m - memory) or least
-    memory = m
+    memory[#memory + 1] = worker.memory()
     if not last then return "counted" end
     if now ~= fds then return now - fds .. " descriptors more" end
-    if least > 16 then return least .. " KiB more in each round" end
+
+    -- The first third makes what is kept for the next.
+    local n, growth = #memory, {}
+    local warm = math.floor(n / 3)
+    for i = warm + 1, n - 1 do
+        growth[i - warm] = memory[i + 1] - memory[i]
+    end
+    table.sort(growth)
+    local half = math.floor((n - warm) / 2)
+    local more = math.min(unpack(memory, n - half + 1))
+                 - math.min(unpack(memory, warm + 1, warm + half))
+    if more > 60 and growth[half] > 6 then
+        return more .. " KiB more: " .. table.concat(memory, " ")
+    end
     return "nothing left"
 end
 
