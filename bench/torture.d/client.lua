@@ -242,8 +242,8 @@ function _M.serve()
         return
     end
     seed, number = tonumber(seed), tonumber(number)
-    local host = handler.new_host("connection " .. number .. " of seed " .. seed,
-        "content", seed, number)
+    local name = "connection " .. number .. " of seed " .. seed
+    local host = handler.new_host(name, "content", seed, number)
     host.received = number % #piece
     host:run()
 end
