@@ -1,4 +1,5 @@
--- `make check` runs luacheck on lua/, conf/, bench/jobs.lua and bench/ours.
+-- `make check` runs luacheck on lua/, conf/, bench/jobs.lua, bench/ours
+-- and bench/torture.d.
 std = "luajit"
 max_line_length = 80
 -- What ngx has is checked by the tests.

@@ -96,7 +96,7 @@ check: headers ## format, clippy, luacheck, docs of each name
 	@scripts/install-packages check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	luacheck -q lua conf bench/jobs.lua bench/ours
+	luacheck -q lua conf bench/jobs.lua bench/ours bench/torture.d
 	$(CARGO) test -q --test docs
 
 bench: build ## speed beside other servers; bench/README.md
