@@ -83,6 +83,13 @@ local function change_deadline(co)
     end
 end
 
+-- An entry coroutine may have ended below a deadline, and is used again.
+local function forget_deadline()
+    if not plainly then
+        own_deadline[co_running()] = nil
+    end
+end
+
 local function put_back_deadline()
     local co = co_running()
     if co then
@@ -228,6 +235,7 @@ end
 local main_globals = getfenv(0)
 
 local function start(factory)
+    forget_deadline()
     local globals = setmetatable({ _G = false }, { __index = main_globals })
     globals._G = globals
     setfenv(0, globals)
@@ -241,6 +249,7 @@ end
 
 -- The script of a phase runs in the VM's globals.
 local function run(factory)
+    forget_deadline()
     return factory()()
 end
 
@@ -248,6 +257,7 @@ end
 -- A timer's callback, with its arguments if it has some. Code that it loads
 -- has its globals.
 local function call(job, premature)
+    forget_deadline()
     if type(job) == "function" then
         setfenv(0, getfenv(job))
         return job(premature)
