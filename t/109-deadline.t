@@ -1622,6 +1622,47 @@ nothing left
 [error]
 
 
+=== deadline: those of scripts that ended below one are not those of the next
+--- tcp_server_config
+process_by_lua_block {
+    local ends = {
+        a = ngx.exit,
+        b = function() error("on purpose") end,
+        -- Until the client goes.
+        c = function() ngx.receive(1) ngx.exit() end,
+    }
+    local f = ends[ngx.receive(1)]
+    if f then ngx.deadline(0.001, ngx.deadline, 1000, f) end
+    -- The same coroutine, if it is used again.
+    ngx.sleep(0.01)
+    local function wait() return "end", ngx.sleep(0.005) end
+    ngx.say(ngx.deadline(1000, wait))
+    ngx.say(wait())
+    ngx.say(coroutine.wrap(wait)())
+    local t = ngx.thread.spawn(wait)
+    ngx.say(ngx.thread.wait(t))
+}
+--- request_parts
+A: send "a"
+A: expect_eof
+B: send "x"
+B: expect "end\nend\nend\ntrueend\n"
+B: expect_eof
+C: send "b"
+C: expect_eof
+D: send "x"
+D: expect "end\nend\nend\ntrueend\n"
+D: expect_eof
+E: send "c"
+E: half_close
+E: expect_eof
+F: send "x"
+F: expect "end\nend\nend\ntrueend\n"
+F: expect_eof
+--- error_log
+on purpose
+
+
 === deadline: a quitting worker serves it to its end
 --- tcp_server_config
 process_by_lua_block {
