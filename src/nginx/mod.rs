@@ -1,5 +1,6 @@
 //! Safe types over `ngx_*`: all that touches nginx's memory lives here.
 
+pub mod address;
 pub mod conf;
 pub mod connection;
 pub mod cycle;
