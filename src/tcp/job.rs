@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use super::current::{self, Phase, TIMER_CONTEXT};
 use crate::lua::{Coroutine, Resumed, Values, Vm};
 use crate::nginx::log::{Level, Log};
-use crate::sched::{self, Group, Host, Thread, Woken, turn};
+use crate::sched::{self, Group, Host, Thread, Woken, budget, turn};
 
 /// A job; whoever started it is told when it ends.
 pub struct Job {
@@ -60,6 +60,7 @@ impl Job {
         thread: &Rc<Thread>,
         run: impl FnOnce(&Thread) -> Option<Resumed>,
     ) {
+        budget::begin();
         current::enter_phase(self.phase, || {
             let resumed = sched::enter(thread, || run(thread));
             thread.settle(resumed);
@@ -81,13 +82,17 @@ impl Host for Job {
         self.run(thread, |thread| thread.resume(woken));
     }
 
+    fn wake_with(self: Rc<Self>, thread: &Rc<Thread>, values: Values) {
+        thread.begin_run();
+        self.run(thread, |thread| {
+            thread.with_coroutine(|coroutine| coroutine.resume(values))
+        });
+    }
+
     fn release(&self, _: &Thread) {}
 
     fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
-        thread.begin_run();
-        self.run(thread, |thread| {
-            thread.with_coroutine(|coroutine| coroutine.resume(Values::NONE))
-        });
+        self.wake_with(thread, Values::NONE);
     }
 
     fn log_error(&self, line: &[u8]) {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{DEADLINE, Thread, Wait, Woken};
+use super::{DEADLINE, Source, Thread, Wait, Woken};
 use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
 use crate::sched::queue;
@@ -13,6 +13,17 @@ impl Thread {
     #[inline(always)]
     pub fn wait_for_host(self: &Rc<Self>) {
         self.wait.set(Wait::Host);
+        if let Some(deadline) = self.deadline.get() {
+            self.set_alarm(deadline);
+        }
+    }
+
+    /// Registers that it waits for something of `source`, which runs it on when
+    /// that comes.
+    #[inline(always)]
+    pub fn wait_for(self: &Rc<Self>, source: Rc<dyn Source>) {
+        self.source.set(Some(source));
+        self.wait.set(Wait::Source);
         if let Some(deadline) = self.deadline.get() {
             self.set_alarm(deadline);
         }
@@ -119,8 +130,15 @@ impl Thread {
 
     #[cold]
     fn end_wait_by_deadline(self: &Rc<Self>) {
-        if self.wait.get() == Wait::Host {
-            return self.host.clone().interrupt(self);
+        match self.wait.get() {
+            Wait::Host => return self.host.clone().interrupt(self),
+            Wait::Source => {
+                if let Some(source) = self.source.take() {
+                    source.clone().interrupt(self);
+                }
+                return;
+            }
+            _ => {}
         }
         self.leave_wait();
         self.host.clone().wake(self, Woken::Failed(DEADLINE));
@@ -155,6 +173,11 @@ impl Thread {
         match wait {
             Wait::Nothing | Wait::Sleep | Wait::Exit => {}
             Wait::Host => self.host.release(self),
+            Wait::Source => {
+                if let Some(source) = self.source.take() {
+                    source.release(self);
+                }
+            }
             Wait::Grant => {
                 self.wait_number.set(self.wait_number.get() + 1);
                 queue::leave(self.queue.get());
@@ -165,6 +188,9 @@ impl Thread {
                 extra.queues.borrow_mut().drain(..).for_each(queue::leave);
                 for thread in extra.threads.borrow_mut().drain(..) {
                     thread.waiter.take();
+                }
+                for source in extra.sources.take() {
+                    source.release(self);
                 }
             }
             Wait::Ready => match self.woken.take() {
