@@ -214,8 +214,7 @@ mod tests {
             Address::unix(b"/a/b").unwrap(),
         ] {
             // SAFETY: an address of ours.
-            let copy =
-                unsafe { Address::from_raw(address.as_ptr(), address.raw_len()) };
+            let copy = unsafe { Address::from_raw(address.as_ptr(), address.raw_len()) };
             assert_eq!(copy.to_string(), address.to_string());
         }
     }
