@@ -10,6 +10,7 @@ pub mod io;
 pub mod listening;
 pub mod local;
 pub mod log;
+pub mod resolver;
 pub mod stack;
 pub mod stat;
 pub mod symbol;

@@ -11,6 +11,7 @@ use crate::lua::chunk::Chunk;
 use crate::nginx::conf::block::Merged;
 use crate::nginx::conf::resolver::ResolverConf;
 use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
+use crate::nginx::resolver::{self, Resolving, StartError, Started};
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
@@ -167,6 +168,16 @@ impl ServerConf {
 
     pub fn resolver_timeout(&self) -> Msec {
         self.core.resolver_timeout.get().unwrap_or_default()
+    }
+
+    /// Looks a name up.
+    pub fn resolve(
+        &self,
+        name: &[u8],
+        who: Rc<dyn Resolving>,
+    ) -> Result<Started, StartError> {
+        let Some(conf) = self.resolver() else { return Err(StartError::NoResolver) };
+        resolver::start(conf, name, self.resolver_timeout(), who)
     }
 
     /// Whether a chunk is compiled once and not for each connection.
