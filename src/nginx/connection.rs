@@ -21,6 +21,7 @@ use ngx::ffi::{
     ngx_log_t, ngx_reusable_connection, u_char,
 };
 
+pub use self::connect::{ConnectError, Progress};
 use super::guard::guard;
 use super::log::{Level, Log};
 use super::stat;

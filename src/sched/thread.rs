@@ -69,6 +69,8 @@ pub enum Woken {
     Failed(&'static str),
     /// A number, and nil.
     Printed(usize),
+    /// A number.
+    Sent(usize),
     /// A grant by the queue with this number, `nil, "closed"` if it was closed.
     Granted(u64, bool),
     /// The same to a wait for several: the number of what came first.
@@ -281,6 +283,7 @@ impl Thread {
             Woken::Printed(n) => {
                 coroutine.resume(Values::two(Value::Number(n as f64), Value::Nil))
             }
+            Woken::Sent(n) => coroutine.resume(Values::one(Value::Number(n as f64))),
             Woken::Granted(_, true) => {
                 coroutine.resume(Values::one(Value::Boolean(true)))
             }

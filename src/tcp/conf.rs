@@ -22,6 +22,7 @@ use crate::tcp::script::Script;
 /// All of `tcp {}`.
 pub struct MainConf {
     lua: &'static LuaMainConf,
+    base: &'static ServerConf,
     servers: Vec<&'static ServerConf>,
     engine: RefCell<Option<Rc<Engine>>>,
 }
@@ -36,8 +37,18 @@ pub struct ServerConf {
 }
 
 impl MainConf {
-    pub fn new(merged: &Merged, servers: Vec<&'static ServerConf>) -> Self {
-        MainConf { lua: merged.main::<Lua>(), servers, engine: RefCell::default() }
+    pub fn new(
+        merged: &Merged,
+        base: &'static ServerConf,
+        servers: Vec<&'static ServerConf>,
+    ) -> Self {
+        let lua = merged.main::<Lua>();
+        MainConf { lua, base, servers, engine: RefCell::default() }
+    }
+
+    /// What `tcp {}` itself says: for code that runs without a connection.
+    pub fn base(&self) -> &'static ServerConf {
+        self.base
     }
 
     /// The VM of all servers, see `ServerConf::engine`.
@@ -117,10 +128,15 @@ impl ServerConf {
                 return Err(ConfError::At(core.location.clone(), text.into()));
             }
         };
-        let (engine, chunk) = (RefCell::default(), RefCell::default());
-        let server = ServerConf { core, lua, protocol, engine, chunk };
+        let server = ServerConf::with_protocol(merged, protocol);
         protocol.check(&server)?;
         Ok(server)
+    }
+
+    fn with_protocol(merged: &Merged, protocol: &'static dyn Protocol) -> Self {
+        let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
+        let (engine, chunk) = (RefCell::default(), RefCell::default());
+        ServerConf { core, lua, protocol, engine, chunk }
     }
 
     /// What the server speaks.
@@ -180,6 +196,36 @@ impl ServerConf {
         resolver::start(conf, name, self.resolver_timeout(), who)
     }
 
+    /// How long connecting a script's socket may take.
+    pub fn socket_connect_timeout(&self) -> Msec {
+        self.lua.socket_connect_timeout.get().unwrap_or_default()
+    }
+
+    /// How long a script's socket may take nothing of what it is to send.
+    pub fn socket_send_timeout(&self) -> Msec {
+        self.lua.socket_send_timeout.get().unwrap_or_else(|| self.send_timeout())
+    }
+
+    /// How long a receive by a script's socket may take.
+    pub fn socket_read_timeout(&self) -> Msec {
+        self.lua.socket_read_timeout.get().unwrap_or_else(|| self.read_timeout())
+    }
+
+    /// How long a connection stays in a pool.
+    pub fn socket_keepalive_timeout(&self) -> Msec {
+        self.lua.socket_keepalive_timeout.get().unwrap_or_default()
+    }
+
+    /// How many connections a pool keeps.
+    pub fn socket_pool_size(&self) -> usize {
+        self.lua.socket_pool_size.get().unwrap_or_default().max(0) as usize
+    }
+
+    /// Whether errors of scripts' sockets are written to the log.
+    pub fn socket_log_errors(&self) -> bool {
+        self.lua.socket_log_errors.get() != Some(0)
+    }
+
     /// Whether a chunk is compiled once and not for each connection.
     pub fn code_cache(&self) -> bool {
         self.lua.code_cache.get() != Some(0)
@@ -229,16 +275,21 @@ impl ServerConf {
     }
 }
 
-/// Puts the configuration into the cycle's memory.
+/// Puts the configuration into the cycle's memory. The first of `servers` is the
+/// one that serves nobody.
 pub fn publish(
     cf: &mut Conf,
     merged: &Merged,
     servers: &[Merged],
 ) -> Result<&'static MainConf, ConfError> {
     let mut published: Vec<&'static ServerConf> = Vec::with_capacity(servers.len());
+    let Some((base, servers)) = servers.split_first() else {
+        return Err(ConfError::Logged);
+    };
+    let base = cf.alloc(ServerConf::with_protocol(base, &TcpLua))?;
     for server in servers {
         let server = ServerConf::new(server)?;
         published.push(cf.alloc(server)?);
     }
-    Ok(cf.alloc(MainConf::new(merged, published))?)
+    Ok(cf.alloc(MainConf::new(merged, base, published))?)
 }

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
+use super::conf::ServerConf;
 use super::current::{self, Phase, TIMER_CONTEXT};
 use crate::lua::{Coroutine, Resumed, Values, Vm};
 use crate::nginx::log::{Level, Log};
@@ -12,6 +13,7 @@ use crate::sched::{self, Group, Host, Thread, Woken, budget, turn};
 /// A job; whoever started it is told when it ends.
 pub struct Job {
     phase: Phase,
+    conf: Option<&'static ServerConf>,
     group: Group,
     vm: Weak<Vm>,
     /// What begins a line about an uncaught error of the entry thread, where
@@ -25,12 +27,14 @@ impl Job {
     /// light threads have ended, maybe before this returns.
     pub fn start(
         phase: Phase,
+        conf: Option<&'static ServerConf>,
         coroutine: Coroutine,
         title: Option<String>,
         on_end: impl FnOnce() + 'static,
     ) -> Rc<Job> {
         let job = Rc::new(Job {
             phase,
+            conf,
             group: Group::new(),
             vm: Rc::downgrade(coroutine.vm()),
             title,
@@ -61,7 +65,7 @@ impl Job {
         run: impl FnOnce(&Thread) -> Option<Resumed>,
     ) {
         budget::begin();
-        current::enter_phase(self.phase, || {
+        current::enter_phase(self.phase, self.conf, || {
             let resumed = sched::enter(thread, || run(thread));
             thread.settle(resumed);
         });

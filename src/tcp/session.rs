@@ -22,7 +22,7 @@ use crate::lua::{Resumed, Value, Values};
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::guard::guard;
 use crate::nginx::log::{Level, Log};
-use crate::nginx::time::{current_msec, now};
+use crate::nginx::time::now;
 use crate::nginx::{Msec, stat};
 use crate::sched::{self, Group, Host, Thread, Woken, budget, turn};
 use crate::socket::TcpSocket;
@@ -359,10 +359,4 @@ impl Host for Session {
     fn on_panic(self: Rc<Self>) {
         self.close();
     }
-}
-
-/// Milliseconds left until `deadline`, if it has not come.
-fn left_until(deadline: Msec) -> Option<Msec> {
-    let left = deadline.wrapping_sub(current_msec()) as isize;
-    (left > 0).then_some(left as Msec)
 }

@@ -7,15 +7,15 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::pool::{self, Pool};
-use super::{Upstream, registry};
+use super::{Stage, Upstream, registry};
 use crate::lua::value::kept;
 use crate::lua::{Value, Values};
+use crate::nginx::Msec;
 use crate::nginx::address::Address;
 use crate::nginx::connection::{ConnectError, Connection, Progress};
 use crate::nginx::io::strerror;
 use crate::nginx::resolver::{Query, ResolveError, Resolving, StartError, Started};
 use crate::nginx::time::current_msec;
-use crate::nginx::Msec;
 use crate::sched::turn::{self, Alarm, Due, Key};
 use crate::sched::{DEADLINE, Source, Thread};
 use crate::socket::SocketError;
@@ -267,6 +267,7 @@ impl Dial {
     pub(super) fn hand_over(self: &Rc<Self>, upstream: &Rc<Upstream>) {
         self.queued.set(false);
         self.disarm();
+        upstream.stage.set(Stage::Handed);
         self.upstream.replace(Some(upstream.clone()));
         turn::later(Alarm::Call(Rc::new(GoOn(self.clone()))));
     }
@@ -304,7 +305,7 @@ impl Dial {
     }
 
     /// Takes back all that it has begun.
-    fn cancel(self: &Rc<Self>) {
+    fn cancel(&self) {
         if self.done.replace(true) {
             return;
         }
@@ -312,6 +313,10 @@ impl Dial {
         self.query.take();
         let upstream = self.upstream.take();
         if let Some(upstream) = upstream {
+            if upstream.stage.get() == Stage::Handed {
+                // It counts itself out.
+                self.pool.take();
+            }
             upstream.close();
         }
         if self.queued.replace(false) {
@@ -321,6 +326,19 @@ impl Dial {
         } else {
             self.leave_pool();
         }
+    }
+
+    /// Asks the pool for a place, as the first of those that wait.
+    fn enter_again(self: &Rc<Self>) -> bool {
+        let pool = self.pool.borrow().clone();
+        let Some(pool) = pool else { return true };
+        let entered = pool.enter();
+        if !entered {
+            pool.queue_first(self);
+            self.queued.set(true);
+            self.arm();
+        }
+        entered
     }
 
     fn leave_pool(&self) {
@@ -345,10 +363,14 @@ impl Dial {
 
 /// The connect timeout.
 impl Due for Dial {
-    fn on_due(self: Rc<Self>, _: bool) {
+    fn on_due(self: Rc<Self>, premature: bool) {
         self.alarm.set(None);
         if self.done.get() {
             return;
+        }
+        if premature {
+            // The worker exits, but waits for whoever waits for this.
+            return self.arm();
         }
         if self.conf.socket_log_errors() {
             self.thread.host().log_error(b"lua tcp socket connect timed out");
@@ -371,12 +393,16 @@ impl Due for GoOn {
         }
         let given = dial.upstream.take();
         let step = match given {
-            Some(upstream) => {
-                // It is counted already, and may have ended meanwhile.
+            Some(upstream) if upstream.stage.get() == Stage::Handed => {
                 dial.pool.take();
-                upstream.leave_waiting();
+                upstream.count_use();
                 Step::Connected(upstream)
             }
+            // It has ended meanwhile, and was counted out.
+            Some(_) => match dial.enter_again() {
+                true => dial.begin(),
+                false => return,
+            },
             None => dial.begin(),
         };
         match step {
@@ -395,7 +421,10 @@ impl Resolving for Dial {
             Ok(addresses) => self.found(addresses),
             Err(error) => {
                 let name = self.resolved_name();
-                Step::Failed(kept(format!("{name} could not be resolved ({})", error.text())))
+                Step::Failed(kept(format!(
+                    "{name} could not be resolved ({})",
+                    error.text()
+                )))
             }
         };
         self.query.take();
@@ -417,12 +446,7 @@ impl Dial {
 
 impl Source for Dial {
     fn release(&self, _: &Thread) {
-        // The thread has nothing else to do with it.
-        let own = self.upstream.borrow().as_ref().and_then(|up| up.dial.borrow().clone());
-        match own {
-            Some(own) => own.cancel(),
-            None => self.abandon(),
-        }
+        self.cancel();
     }
 
     fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {

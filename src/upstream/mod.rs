@@ -47,6 +47,8 @@ pub enum Stage {
     Open,
     /// It is in a pool.
     Idle,
+    /// It is on its way from one script to another that has waited for it.
+    Handed,
     Closed,
 }
 
@@ -114,7 +116,9 @@ impl Upstream {
 
     /// Whether a call on it gives `nil, "closed"`.
     pub fn is_over(&self) -> bool {
-        self.stage.get() != Stage::Open || self.read_over.get() || !self.connection().is_open()
+        self.stage.get() != Stage::Open
+            || self.read_over.get()
+            || !self.connection().is_open()
     }
 
     /// Gives it to a host: the script's object knows it by the number. None: the
@@ -209,6 +213,7 @@ impl Handler for Upstream {
         match self.stage.get() {
             Stage::Open => self.on_read_open(),
             Stage::Idle => self.on_read_idle(),
+            Stage::Handed => self.close(),
             Stage::Dialing | Stage::Closed => {}
         }
     }
@@ -222,7 +227,7 @@ impl Handler for Upstream {
                 }
             }
             Stage::Open => self.on_write_open(),
-            Stage::Idle | Stage::Closed => {}
+            Stage::Idle | Stage::Handed | Stage::Closed => {}
         }
     }
 

@@ -15,7 +15,6 @@ use crate::nginx::io::Io;
 use crate::nginx::local::Local;
 use crate::nginx::time::{current_msec, left_until};
 use crate::nginx::{Msec, cycle};
-use crate::sched::Host;
 
 /// Answers what the other side sends while a connection is in a pool.
 pub trait Heartbeat: 'static {
@@ -148,16 +147,22 @@ impl Pool {
         true
     }
 
+    /// Queues one that has had its turn, for nothing.
+    pub(super) fn queue_first(&self, dial: &Rc<Dial>) {
+        self.waiting.borrow_mut().push_front(dial.clone());
+    }
+
     /// One that was queued waits no longer.
-    pub(super) fn unqueue(&self, dial: &Rc<Dial>) {
-        self.waiting.borrow_mut().retain(|other| !Rc::ptr_eq(other, dial));
+    pub(super) fn unqueue(&self, dial: &Dial) {
+        self.waiting.borrow_mut().retain(|other| !std::ptr::eq(Rc::as_ptr(other), dial));
     }
 
     /// A connection of it was closed.
     pub(super) fn lost(&self, upstream: &Upstream, was: Stage) {
         if was == Stage::Idle {
             let mut idle = self.idle.borrow_mut();
-            let place = idle.iter().position(|own| std::ptr::eq(&raw const **own, upstream));
+            let place =
+                idle.iter().position(|own| std::ptr::eq(&raw const **own, upstream));
             let gone = place.and_then(|place| idle.remove(place));
             drop(idle);
             drop(gone);
@@ -234,7 +239,6 @@ impl Upstream {
         self.heartbeat.replace(heartbeat);
         let next = pool.waiting.borrow_mut().pop_front();
         if let Some(dial) = next {
-            self.stage.set(Stage::Idle);
             return dial.hand_over(self);
         }
         self.stage.set(Stage::Idle);
@@ -266,10 +270,14 @@ impl Upstream {
     pub(super) fn leave_pool(&self) {
         self.connection().set_parked(false);
         self.heartbeat.take();
-        self.reused.set(self.reused.get().saturating_add(1));
+        self.count_use();
         if let Some(pool) = &*self.pool.borrow() {
             pool.count_in();
         }
+    }
+
+    pub(super) fn count_use(&self) {
+        self.reused.set(self.reused.get().saturating_add(1));
     }
 
     /// Something has come while it was in a pool, or its time there is over.
@@ -303,4 +311,3 @@ impl Upstream {
         good
     }
 }
-

@@ -104,9 +104,14 @@ impl Upstream {
                 values_of(error, partial)
             }
         })?;
-        match failed {
-            None => self.dubious.set(false),
-            Some(error) => {
+        match (failed, scanner.reached()) {
+            (None, reached) => {
+                self.dubious.set(false);
+                if let Some(reached) = reached {
+                    return Some(values.and(Value::Boolean(reached)));
+                }
+            }
+            (Some(error), _) => {
                 self.read_over.set(true);
                 self.broken(error);
             }
@@ -122,9 +127,9 @@ impl Upstream {
         match &mut *reader {
             Reader::Receive(_, scanner) => {
                 if let Some(values) = self.poll_receive(scanner) {
-                    let reader = std::mem::replace(&mut *reader, Reader::None).thread();
-                    self.resume(reader, values);
-                    return;
+                    let thread = std::mem::replace(&mut *reader, Reader::None).thread();
+                    drop(reader);
+                    return self.resume(thread, values);
                 }
                 match self.read_deadline.get().and_then(left_until) {
                     Some(left) if timedout => c.arm_read_timer(left),

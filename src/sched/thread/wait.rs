@@ -159,6 +159,24 @@ impl Thread {
         }
     }
 
+    /// Ends its wait: its call returns `nil, err`, soon.
+    pub fn fail_soon(self: &Rc<Self>, err: &'static str) {
+        self.leave_wait();
+        self.make_ready(Woken::Failed(err));
+    }
+
+    /// Registers one more thing that it waits for, before wait_for_first().
+    pub fn waits_too(&self, source: Rc<dyn Source>) {
+        self.extra().sources.borrow_mut().push(source);
+    }
+
+    /// One of the several things that it waits for has come.
+    pub fn grant_first(self: &Rc<Self>, item: usize) {
+        self.leave_wait();
+        self.make_ready(Woken::First(item, None, true));
+        turn::run();
+    }
+
     /// Takes back whatever it waits for.
     #[inline]
     pub fn leave_wait(&self) {

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{Reader, Session, left_until};
+use super::{Reader, Session};
 use crate::lua::Values;
 use crate::nginx::cycle;
 use crate::nginx::log::Level;
-use crate::nginx::time::current_msec;
+use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Thread, budget};
 
 /// What wait_next_request() comes to.

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{Reader, Session, left_until};
+use super::{Reader, Session};
 use crate::lua::{Value, Values};
 use crate::nginx::io::Io;
 use crate::nginx::log::Level;
-use crate::nginx::time::current_msec;
+use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Thread, budget};
 use crate::socket::{Received, SocketError};
 use crate::text::pattern::Scanner;

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::read::error_value;
-use super::{Reader, Session, Stage, left_until};
+use super::{Reader, Session, Stage};
 use crate::lua::{Value, Values};
 use crate::nginx::log::Level;
-use crate::nginx::time::current_msec;
+use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Thread, Woken, budget, with_thread};
 use crate::socket::SocketError;
 use crate::socket::output::Sent;
