@@ -294,6 +294,13 @@ impl TcpSocket {
     /// Gives what is there to `take`, and drops it; false when `take` says so, or
     /// nothing more will come.
     pub fn drain(&self, mut take: impl FnMut(&[u8]) -> bool) -> bool {
+        let mut input = self.input.borrow_mut();
+        let good = take(input.unread());
+        input.clear();
+        drop(input);
+        if !good || self.read_end.get().is_some() {
+            return false;
+        }
         for _ in 0..TURN_DISCARDS {
             let mut scratch = buffer::scratch();
             match self.connection.recv(&mut scratch) {
@@ -305,6 +312,13 @@ impl TcpSocket {
         // It may go on in the next turn.
         self.connection.post_read();
         true
+    }
+
+    /// Adds bytes to those that were read and that nobody took.
+    pub fn put_back(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.input.borrow_mut().append(bytes);
+        }
     }
 
     /// Whether so much is queued that it has to go now.

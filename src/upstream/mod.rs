@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dial;
+pub mod heartbeat;
 pub mod pool;
 mod read;
 pub mod registry;
@@ -121,6 +122,16 @@ impl Upstream {
             || !self.connection().is_open()
     }
 
+    /// Whether a thread waits for it.
+    pub fn is_busy(&self) -> bool {
+        self.is_reading() || self.writer.borrow().is_some()
+    }
+
+    /// What a call returns that a thread's wait is in the way of.
+    pub fn busy_text(&self) -> &'static str {
+        if self.is_reading() { "socket busy reading" } else { "socket busy writing" }
+    }
+
     /// Gives it to a host: the script's object knows it by the number. None: the
     /// host has just ended.
     #[inline]
@@ -227,7 +238,8 @@ impl Handler for Upstream {
                 }
             }
             Stage::Open => self.on_write_open(),
-            Stage::Idle | Stage::Handed | Stage::Closed => {}
+            Stage::Idle => self.on_write_idle(),
+            Stage::Handed | Stage::Closed => {}
         }
     }
 

@@ -15,12 +15,16 @@ use crate::nginx::io::Io;
 use crate::nginx::local::Local;
 use crate::nginx::time::{current_msec, left_until};
 use crate::nginx::{Msec, cycle};
+use crate::socket::output::Sent;
 
 /// Answers what the other side sends while a connection is in a pool.
 pub trait Heartbeat: 'static {
     /// Gets what has come, and adds to `reply`. False: the connection is of no
     /// use any more.
     fn feed(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> bool;
+    /// Takes what has come of something that is not complete: it is for whoever
+    /// uses the connection next.
+    fn rest(&mut self) -> Vec<u8>;
 }
 
 /// The connections of one name.
@@ -101,8 +105,7 @@ impl Pool {
     pub(super) fn take(&self) -> Option<Rc<Upstream>> {
         loop {
             let upstream = self.idle.borrow_mut().pop_back()?;
-            if upstream.is_fresh() {
-                upstream.leave_pool();
+            if upstream.leave_pool() {
                 return Some(upstream);
             }
             upstream.close();
@@ -192,8 +195,9 @@ impl Pool {
 }
 
 impl Upstream {
-    /// Whether it can be given back, and why not.
-    pub fn unkeepable(&self) -> Option<&'static str> {
+    /// Whether it can be given back, and why not. What is unread does not matter
+    /// to one that will answer it.
+    pub fn unkeepable(&self, answers: bool) -> Option<&'static str> {
         if self.is_over() {
             return Some("closed");
         }
@@ -204,7 +208,7 @@ impl Upstream {
             return Some("socket busy writing");
         }
         let dubious = self.dubious.get() || self.socket.writable().is_err();
-        (dubious || !self.is_fresh()).then_some("connection in dubious state")
+        (dubious || !answers && !self.is_fresh()).then_some("connection in dubious state")
     }
 
     /// Whether there are no bytes to read, nor FIN. Events that came with the one
@@ -235,7 +239,6 @@ impl Upstream {
             self.pool.replace(Some(pool.clone()));
         }
         self.detach();
-        self.socket.release_buffers();
         self.heartbeat.replace(heartbeat);
         let next = pool.waiting.borrow_mut().pop_front();
         if let Some(dial) = next {
@@ -260,20 +263,33 @@ impl Upstream {
             self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
             c.arm_read_timer(timeout);
         }
-        if !c.watch_read() {
+        // What one that answers has not read yet, and what is in the buffer.
+        let good = self.heartbeat.borrow().is_none() || self.answer();
+        self.socket.release_buffers();
+        if !good || !c.watch_read() {
             self.close();
         }
     }
 
-    /// It is somebody's again.
+    /// Makes it somebody's again; false if it is of no use any more.
     #[inline]
-    pub(super) fn leave_pool(&self) {
+    fn leave_pool(&self) -> bool {
+        if self.heartbeat.borrow().is_some() {
+            if !self.answer() {
+                return false;
+            }
+            let heartbeat = self.heartbeat.take();
+            let rest = heartbeat.map(|mut heartbeat| heartbeat.rest());
+            self.socket.put_back(&rest.unwrap_or_default());
+        } else if !self.is_fresh() {
+            return false;
+        }
         self.connection().set_parked(false);
-        self.heartbeat.take();
         self.count_use();
         if let Some(pool) = &*self.pool.borrow() {
             pool.count_in();
         }
+        true
     }
 
     pub(super) fn count_use(&self) {
@@ -302,12 +318,26 @@ impl Upstream {
         };
         let mut reply = Vec::new();
         let good = self.socket.drain(|bytes| heartbeat.feed(bytes, &mut reply));
-        // The replies are short: a kernel that has no room for them has a peer
-        // that does not read.
-        let good = good
-            && (reply.is_empty()
-                || self.connection().send(&reply) == Io::Done(reply.len()));
         self.heartbeat.replace(Some(heartbeat));
-        good
+        if reply.is_empty() {
+            return good;
+        }
+        match self.socket.send(&reply) {
+            Ok(Sent::Blocked) => good && self.connection().watch_write(),
+            Ok(_) => good,
+            Err(_) => false,
+        }
+    }
+
+    /// The other side takes more of what answers it.
+    pub(super) fn on_write_idle(self: &Rc<Self>) {
+        let good = match self.socket.flush_ready() {
+            Ok(Sent::Blocked) => self.connection().watch_write(),
+            Ok(_) => self.connection().ignore_write(),
+            Err(_) => false,
+        };
+        if !good {
+            self.close();
+        }
     }
 }
