@@ -9,19 +9,20 @@ use ngx::ffi::ngx_log_t;
 
 use crate::lua::chunk::Chunk;
 use crate::nginx::conf::block::Merged;
-use crate::nginx::conf::resolver::ResolverConf;
 use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
-use crate::nginx::resolver::{self, Resolving, StartError, Started};
+use crate::nginx::resolver::{Resolving, StartError, Started};
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
 use crate::tcp::listen::Listen;
+use crate::tcp::names::{Names, System};
 use crate::tcp::protocol::{Protocol, TcpLua};
 use crate::tcp::script::Script;
 
 /// All of `tcp {}`.
 pub struct MainConf {
     lua: &'static LuaMainConf,
+    names: Names,
     servers: Vec<&'static ServerConf>,
     engine: RefCell<Option<Rc<Engine>>>,
 }
@@ -31,13 +32,20 @@ pub struct ServerConf {
     core: &'static CoreServerConf,
     lua: &'static LuaServerConf,
     protocol: &'static dyn Protocol,
+    names: Names,
     engine: RefCell<Option<Rc<Engine>>>,
     chunk: RefCell<Option<Rc<Chunk>>>,
 }
 
 impl MainConf {
-    pub fn new(merged: &Merged, servers: Vec<&'static ServerConf>) -> Self {
-        MainConf { lua: merged.main::<Lua>(), servers, engine: RefCell::default() }
+    pub fn new(
+        merged: &Merged,
+        servers: Vec<&'static ServerConf>,
+        system: &System,
+    ) -> Self {
+        let lua = merged.main::<Lua>();
+        let names = Names::new(merged.server::<Core>(), merged.server::<Lua>(), system);
+        MainConf { lua, names, servers, engine: RefCell::default() }
     }
 
     /// The VM of all servers, see `ServerConf::engine`.
@@ -56,6 +64,15 @@ impl MainConf {
     /// The servers in the order of the configuration.
     pub fn servers(&self) -> &[&'static ServerConf] {
         &self.servers
+    }
+
+    /// Looks a name up for what belongs to no server, as `tcp {}` says.
+    pub fn resolve(
+        &self,
+        name: &[u8],
+        who: Rc<dyn Resolving>,
+    ) -> Result<Started, StartError> {
+        self.names.resolve(name, who)
     }
 
     /// `lua_package_path` with the prefix filled in; `;;` is still in it.
@@ -107,7 +124,7 @@ impl MainConf {
 impl ServerConf {
     /// The server of a merged level; refused when it has neither a protocol
     /// nor a script.
-    pub fn new(merged: &Merged) -> Result<Self, ConfError> {
+    pub fn new(merged: &Merged, system: &System) -> Result<Self, ConfError> {
         let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
         let protocol = match core.protocol {
             Some(protocol) => protocol,
@@ -117,8 +134,9 @@ impl ServerConf {
                 return Err(ConfError::At(core.location.clone(), text.into()));
             }
         };
+        let names = Names::new(core, lua, system);
         let (engine, chunk) = (RefCell::default(), RefCell::default());
-        let server = ServerConf { core, lua, protocol, engine, chunk };
+        let server = ServerConf { core, lua, protocol, names, engine, chunk };
         protocol.check(&server)?;
         Ok(server)
     }
@@ -161,23 +179,13 @@ impl ServerConf {
         self.core.error_log
     }
 
-    /// Always there, but may not be defined: `ResolverConf::is_defined`.
-    pub fn resolver(&self) -> Option<ResolverConf> {
-        self.core.resolver
-    }
-
-    pub fn resolver_timeout(&self) -> Msec {
-        self.core.resolver_timeout.get().unwrap_or_default()
-    }
-
     /// Looks a name up.
     pub fn resolve(
         &self,
         name: &[u8],
         who: Rc<dyn Resolving>,
     ) -> Result<Started, StartError> {
-        let Some(conf) = self.resolver() else { return Err(StartError::NoResolver) };
-        resolver::start(conf, name, self.resolver_timeout(), who)
+        self.names.resolve(name, who)
     }
 
     /// Whether a chunk is compiled once and not for each connection.
@@ -235,10 +243,11 @@ pub fn publish(
     merged: &Merged,
     servers: &[Merged],
 ) -> Result<&'static MainConf, ConfError> {
+    let system = System::read(cf)?;
     let mut published: Vec<&'static ServerConf> = Vec::with_capacity(servers.len());
     for server in servers {
-        let server = ServerConf::new(server)?;
+        let server = ServerConf::new(server, &system)?;
         published.push(cf.alloc(server)?);
     }
-    Ok(cf.alloc(MainConf::new(merged, published))?)
+    Ok(cf.alloc(MainConf::new(merged, published, &system))?)
 }

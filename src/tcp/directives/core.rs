@@ -38,6 +38,7 @@ pub struct CoreServerConf {
     pub client_max_body_size: Slot<Size>,
     /// NULL until set or inherited.
     pub error_log: *mut ngx_log_t,
+    /// As the directive says; see `Names`.
     pub resolver: Option<ResolverConf>,
     pub protocol: Option<&'static dyn Protocol>,
     pub protocol_location: Option<Location>,
@@ -78,7 +79,7 @@ impl Module for Core {
         server.read_timeout.merge(&above.read_timeout, 60_000);
         server.send_timeout.merge(&above.send_timeout, 60_000);
         server.keepalive_timeout.merge_unset(&above.keepalive_timeout);
-        server.resolver_timeout.merge(&above.resolver_timeout, 30_000);
+        server.resolver_timeout.merge_unset(&above.resolver_timeout);
         server.connection_pool_size.merge(&above.connection_pool_size, 512);
         server.session_pool_size.merge(&above.session_pool_size, 1024);
         server.client_max_body_size.merge(&above.client_max_body_size, 1024);
@@ -87,9 +88,6 @@ impl Module for Core {
         }
         if server.error_log.is_null() {
             server.error_log = above.error_log;
-        }
-        if above.resolver.is_none() {
-            above.resolver = Some(ResolverConf::none(cf)?);
         }
         server.resolver = server.resolver.or(above.resolver);
         Ok(())

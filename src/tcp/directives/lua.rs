@@ -37,6 +37,7 @@ pub struct LuaMainConf {
 pub struct LuaServerConf {
     pub code_cache: Slot<Flag>,
     pub check_client_abort: Slot<Flag>,
+    pub resolver_default: Slot<Flag>,
     /// Shared with the servers that inherit it.
     pub script: Option<Rc<Script>>,
 }
@@ -55,6 +56,8 @@ impl Module for Lua {
             field!(LuaServerConf, code_cache), code_cache),
         flag(c"lua_check_client_abort", TCP | SERVER,
             field!(LuaServerConf, check_client_abort)),
+        flag(c"lua_resolver_default", TCP | SERVER,
+            field!(LuaServerConf, resolver_default)),
 
         set_main(c"init_by_lua", TCP | ONE,
             |cf, main: &mut LuaMainConf| code(cf, &mut main.init)),
@@ -100,6 +103,7 @@ impl Module for Lua {
     ) -> ConfResult {
         server.code_cache.merge(&above.code_cache, 1);
         server.check_client_abort.merge(&above.check_client_abort, 0);
+        server.resolver_default.merge_unset(&above.resolver_default);
         if server.script.is_none() {
             server.script = above.script.clone();
         }
