@@ -10,6 +10,7 @@ mod constants;
 mod frame;
 mod log;
 mod session;
+mod socket;
 mod strings;
 mod sync;
 mod thread;
@@ -39,7 +40,7 @@ pub const GROUPS: &[Group] = &[
 
 /// What only the prelude calls.
 pub const PRIVATE: &[&[Function]] =
-    &[frame::FUNCTIONS, sync::PRIVATE, thread::PRIVATE, timer::PRIVATE];
+    &[frame::FUNCTIONS, socket::PRIVATE, sync::PRIVATE, thread::PRIVATE, timer::PRIVATE];
 
 /// Adds what is not a plain native: constants, and what the prelude wraps.
 pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {

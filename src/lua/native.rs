@@ -257,6 +257,23 @@ impl Call {
         }
     }
 
+    /// The number at place `n` of the table that is argument `i`.
+    #[inline]
+    pub fn item_number(&self, i: usize, n: i32) -> Option<f64> {
+        if self.kind(i) != Kind::Table {
+            return None;
+        }
+        // SAFETY: the argument is a table, raw access calls no metamethod, and a
+        // C function has room for a value, which is taken off again.
+        unsafe {
+            lua::lua_rawgeti_(self.state, i as c_int, n);
+            let found = (lua::lua_type(self.state, -1) == lua::LUA_TNUMBER)
+                .then(|| lua::lua_tonumber(self.state, -1));
+            lua::lua_settop(self.state, self.top);
+            found
+        }
+    }
+
     /// A boolean.
     pub fn boolean(&self, i: usize) -> Option<bool> {
         // SAFETY: any positive index may be converted.

@@ -23,6 +23,7 @@ use crate::nginx::symbol::lookup;
 
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const SYNC: &str = include_str!("../../lua/sync.lua");
+const SOCKET: &str = include_str!("../../lua/socket.lua");
 
 /// How many finished coroutines are kept for the next connections.
 const MAX_FREE_THREADS: usize = 1024;
@@ -161,6 +162,7 @@ impl Vm {
         finish(lua, &ngx, &native)?;
         let mark = mlua::LightUserData(wait_mark());
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
+        lua.load(SOCKET).set_name("=socket").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
 

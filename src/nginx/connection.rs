@@ -1,10 +1,12 @@
-//! A client's connection: its life, its handler, its log context. Reading and
-//! writing are in `io.rs`, events and timers in `events.rs`.
+//! A connection, a client's or one of a script's: its life, its handler, its log
+//! context. Making one is in `connect.rs`, reading and writing in `io.rs`, events
+//! and timers in `events.rs`.
 //!
 //! `Connection` owns its `ngx_connection_t` until `close()`; after that every
 //! method answers as for a closed socket. `c->data` holds a strong reference
 //! to the handler, so that a handler lives until its connection is closed.
 
+mod connect;
 mod events;
 mod io;
 
@@ -19,6 +21,7 @@ use ngx::ffi::{
     ngx_log_t, ngx_reusable_connection, u_char,
 };
 
+pub use self::connect::{ConnectError, Progress};
 use super::guard::guard;
 use super::log::{Level, Log};
 use super::stat;
@@ -42,10 +45,16 @@ pub trait Handler: 'static {
     fn on_panic(self: &Rc<Self>);
 }
 
-/// An accepted connection; see the module's text.
+/// An event's handler, as nginx calls it.
+type EventHandler = unsafe extern "C" fn(*mut ngx_event_t);
+
+/// A connection; see the module's text.
 pub struct Connection {
     c: Cell<*mut ngx_connection_t>,
+    /// A client's.
+    accepted: bool,
     release: Cell<Option<unsafe fn(*mut c_void)>>,
+    on_write: Cell<Option<EventHandler>>,
 }
 
 impl Connection {
@@ -61,7 +70,16 @@ impl Connection {
             (*log).connection = (*c).number;
             (*c).set_log_error(LOG_ERROR_INFO);
         }
-        Connection { c: Cell::new(c), release: Cell::new(None) }
+        Connection::new(c, true)
+    }
+
+    fn new(c: *mut ngx_connection_t, accepted: bool) -> Connection {
+        Connection {
+            c: Cell::new(c),
+            accepted,
+            release: Cell::new(None),
+            on_write: Cell::new(None),
+        }
     }
 
     /// Sends events to `handler` from now on.
@@ -77,6 +95,12 @@ impl Connection {
             (*(*c).write).handler = Some(on_write::<H>);
         }
         self.release.set(Some(release::<H>));
+        self.on_write.set(Some(on_write::<H>));
+    }
+
+    /// Whether close() has not been called.
+    pub fn is_open(&self) -> bool {
+        !self.c.get().is_null()
     }
 
     /// Writes error lines of this connection to `log`'s file, at its level.
@@ -177,7 +201,9 @@ impl Connection {
         if c.is_null() {
             return;
         }
-        stat::ACTIVE.decrement();
+        if self.accepted {
+            stat::ACTIVE.decrement();
+        }
         // SAFETY: `c` was live and is closed once, here; the pool is kept from
         // ngx_close_connection()'s recycling and destroyed after its last use.
         unsafe {
@@ -185,7 +211,9 @@ impl Connection {
             let handler = (*c).data;
             (*c).set_destroyed(1);
             ngx_close_connection(c);
-            ngx_destroy_pool(pool);
+            if !pool.is_null() {
+                ngx_destroy_pool(pool);
+            }
             // Last: it may drop the session that owns `self`.
             if let Some(release) = self.release.take() {
                 release(handler);

@@ -22,7 +22,7 @@ use crate::tcp::script::Script;
 /// All of `tcp {}`.
 pub struct MainConf {
     lua: &'static LuaMainConf,
-    names: Names,
+    base: &'static ServerConf,
     servers: Vec<&'static ServerConf>,
     engine: RefCell<Option<Rc<Engine>>>,
 }
@@ -40,12 +40,16 @@ pub struct ServerConf {
 impl MainConf {
     pub fn new(
         merged: &Merged,
+        base: &'static ServerConf,
         servers: Vec<&'static ServerConf>,
-        system: &System,
     ) -> Self {
         let lua = merged.main::<Lua>();
-        let names = Names::new(merged.server::<Core>(), merged.server::<Lua>(), system);
-        MainConf { lua, names, servers, engine: RefCell::default() }
+        MainConf { lua, base, servers, engine: RefCell::default() }
+    }
+
+    /// What `tcp {}` itself says: for code that runs without a connection.
+    pub fn base(&self) -> &'static ServerConf {
+        self.base
     }
 
     /// The VM of all servers, see `ServerConf::engine`.
@@ -64,15 +68,6 @@ impl MainConf {
     /// The servers in the order of the configuration.
     pub fn servers(&self) -> &[&'static ServerConf] {
         &self.servers
-    }
-
-    /// Looks a name up for what belongs to no server, as `tcp {}` says.
-    pub fn resolve(
-        &self,
-        name: &[u8],
-        who: Rc<dyn Resolving>,
-    ) -> Result<Started, StartError> {
-        self.names.resolve(name, who)
     }
 
     /// `lua_package_path` with the prefix filled in; `;;` is still in it.
@@ -134,11 +129,20 @@ impl ServerConf {
                 return Err(ConfError::At(core.location.clone(), text.into()));
             }
         };
-        let names = Names::new(core, lua, system);
-        let (engine, chunk) = (RefCell::default(), RefCell::default());
-        let server = ServerConf { core, lua, protocol, names, engine, chunk };
+        let server = ServerConf::with_protocol(merged, protocol, system);
         protocol.check(&server)?;
         Ok(server)
+    }
+
+    fn with_protocol(
+        merged: &Merged,
+        protocol: &'static dyn Protocol,
+        system: &System,
+    ) -> Self {
+        let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
+        let names = Names::new(core, lua, system);
+        let (engine, chunk) = (RefCell::default(), RefCell::default());
+        ServerConf { core, lua, protocol, names, engine, chunk }
     }
 
     /// What the server speaks.
@@ -186,6 +190,36 @@ impl ServerConf {
         who: Rc<dyn Resolving>,
     ) -> Result<Started, StartError> {
         self.names.resolve(name, who)
+    }
+
+    /// How long connecting a script's socket may take.
+    pub fn socket_connect_timeout(&self) -> Msec {
+        self.lua.socket_connect_timeout.get().unwrap_or_default()
+    }
+
+    /// How long a script's socket may take nothing of what it is to send.
+    pub fn socket_send_timeout(&self) -> Msec {
+        self.lua.socket_send_timeout.get().unwrap_or_else(|| self.send_timeout())
+    }
+
+    /// How long a receive by a script's socket may take.
+    pub fn socket_read_timeout(&self) -> Msec {
+        self.lua.socket_read_timeout.get().unwrap_or_else(|| self.read_timeout())
+    }
+
+    /// How long a connection stays in a pool.
+    pub fn socket_keepalive_timeout(&self) -> Msec {
+        self.lua.socket_keepalive_timeout.get().unwrap_or_default()
+    }
+
+    /// How many connections a pool keeps.
+    pub fn socket_pool_size(&self) -> usize {
+        self.lua.socket_pool_size.get().unwrap_or_default().max(0) as usize
+    }
+
+    /// Whether errors of scripts' sockets are written to the log.
+    pub fn socket_log_errors(&self) -> bool {
+        self.lua.socket_log_errors.get() != Some(0)
     }
 
     /// Whether a chunk is compiled once and not for each connection.
@@ -237,7 +271,8 @@ impl ServerConf {
     }
 }
 
-/// Puts the configuration into the cycle's memory.
+/// Puts the configuration into the cycle's memory. The first of `servers` is the
+/// one that serves nobody.
 pub fn publish(
     cf: &mut Conf,
     merged: &Merged,
@@ -245,9 +280,13 @@ pub fn publish(
 ) -> Result<&'static MainConf, ConfError> {
     let system = System::read(cf)?;
     let mut published: Vec<&'static ServerConf> = Vec::with_capacity(servers.len());
+    let Some((base, servers)) = servers.split_first() else {
+        return Err(ConfError::Logged);
+    };
+    let base = cf.alloc(ServerConf::with_protocol(base, &TcpLua, &system))?;
     for server in servers {
         let server = ServerConf::new(server, &system)?;
         published.push(cf.alloc(server)?);
     }
-    Ok(cf.alloc(MainConf::new(merged, published, &system))?)
+    Ok(cf.alloc(MainConf::new(merged, base, published))?)
 }

@@ -55,7 +55,7 @@ impl Names {
         Names {
             hosts: default.then(|| system.hosts.clone()),
             resolver: resolver.unwrap_or(system.nobody),
-            timeout: core.resolver_timeout.get().unwrap_or(30_000),
+            timeout: core.resolver_timeout.get().unwrap_or_default(),
         }
     }
 

@@ -22,17 +22,11 @@ use crate::lua::{Resumed, Value, Values};
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::guard::guard;
 use crate::nginx::log::{Level, Log};
-use crate::nginx::time::{current_msec, now};
+use crate::nginx::time::now;
 use crate::nginx::{Msec, stat};
-use crate::sched::{self, Group, Host, Thread, Woken, turn};
+use crate::sched::{self, Group, Host, Thread, Woken, budget, turn};
 use crate::socket::TcpSocket;
 use crate::text::pattern::Scanner;
-
-/// How many calls of one resume may complete at once before the coroutine
-/// waits for its next turn: a client that floods must not starve the others.
-const BUDGET: u32 = 64;
-/// How many bytes count as much as a call.
-const BYTES_PER_CALL: usize = 16 * 1024;
 
 /// Who reads from the client, and what.
 enum Reader {
@@ -67,7 +61,6 @@ pub struct Session {
     reader: RefCell<Reader>,
     /// They wait until the kernel has what was printed.
     flushers: RefCell<Vec<(Rc<Thread>, Flushed)>>,
-    budget: Cell<u32>,
     /// Something of the connection may have changed since its events were last
     /// seen to.
     touched: Cell<bool>,
@@ -109,7 +102,6 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         group: Group::new(),
         reader: RefCell::new(Reader::None),
         flushers: RefCell::new(Vec::new()),
-        budget: Cell::new(BUDGET),
         touched: Cell::new(true),
         seen_live: Cell::new(0),
         read_deadline: Cell::new(None),
@@ -193,7 +185,7 @@ impl Session {
         thread: &Rc<Thread>,
         run: impl FnOnce(&Thread) -> Option<Resumed>,
     ) {
-        self.budget.set(BUDGET);
+        budget::begin();
         current::enter_session(self, || {
             let resumed = sched::enter(thread, || run(thread));
             thread.settle(resumed);
@@ -216,8 +208,7 @@ impl Session {
         let reader = self.reader.borrow();
         match *reader {
             Reader::Receive(..) => {
-                let in_budget = self.budget.get() > 0;
-                if in_budget && !c.read_ready() && c.watch_read() {
+                if budget::is_left() && !c.read_ready() && c.watch_read() {
                     self.socket.release_large_input();
                 } else {
                     // Out of budget: the other connections first. What it asks
@@ -239,24 +230,6 @@ impl Session {
             && (self.socket.queued() == 0 || self.socket.writable().is_err())
         {
             self.connection().post_write();
-        }
-    }
-
-    /// Takes one from the budget; false when it is used up and the call that
-    /// asks has to wait for its turn.
-    pub(crate) fn spend(&self) -> bool {
-        let left = self.budget.get();
-        self.budget.set(left.saturating_sub(1));
-        left > 0
-    }
-
-    /// Takes from the budget for bytes: many at once are as much work as many
-    /// calls.
-    #[inline]
-    pub(crate) fn spend_bytes(&self, n: usize) {
-        let calls = (n / BYTES_PER_CALL) as u32;
-        if calls > 0 {
-            self.budget.set(self.budget.get().saturating_sub(calls));
         }
     }
 
@@ -342,6 +315,12 @@ impl Host for Session {
         }
     }
 
+    fn wake_with(self: Rc<Self>, thread: &Rc<Thread>, values: Values) {
+        if self.stage.get() == Stage::Serving {
+            self.go_on_with(thread, values);
+        }
+    }
+
     fn release(&self, thread: &Thread) {
         let mut reader = self.reader.borrow_mut();
         match &*reader {
@@ -380,10 +359,4 @@ impl Host for Session {
     fn on_panic(self: Rc<Self>) {
         self.close();
     }
-}
-
-/// Milliseconds left until `deadline`, if it has not come.
-fn left_until(deadline: Msec) -> Option<Msec> {
-    let left = deadline.wrapping_sub(current_msec()) as isize;
-    (left > 0).then_some(left as Msec)
 }

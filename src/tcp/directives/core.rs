@@ -79,7 +79,7 @@ impl Module for Core {
         server.read_timeout.merge(&above.read_timeout, 60_000);
         server.send_timeout.merge(&above.send_timeout, 60_000);
         server.keepalive_timeout.merge_unset(&above.keepalive_timeout);
-        server.resolver_timeout.merge_unset(&above.resolver_timeout);
+        server.resolver_timeout.merge(&above.resolver_timeout, 30_000);
         server.connection_pool_size.merge(&above.connection_pool_size, 512);
         server.session_pool_size.merge(&above.session_pool_size, 1024);
         server.client_max_body_size.merge(&above.client_max_body_size, 1024);

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::{Reader, Session, left_until};
+use super::{Reader, Session};
 use crate::lua::{Value, Values};
 use crate::nginx::io::Io;
 use crate::nginx::log::Level;
-use crate::nginx::time::current_msec;
-use crate::sched::{DEADLINE, Thread};
+use crate::nginx::time::{current_msec, left_until};
+use crate::sched::{DEADLINE, Thread, budget};
 use crate::socket::{Received, SocketError};
 use crate::text::pattern::Scanner;
 
@@ -26,7 +26,7 @@ impl Session {
             );
             return Some(Values::error(Value::Str("closed")));
         }
-        if self.socket.may_receive() && self.spend() {
+        if self.socket.may_receive() && budget::spend() {
             self.poll_receive(scanner)
         } else {
             None
@@ -70,7 +70,7 @@ impl Session {
         let mut failed = false;
         let values = self.socket.receive(scanner, |received| match received {
             Received::Data(bytes) => {
-                self.spend_bytes(bytes.len());
+                budget::spend_bytes(bytes.len());
                 Values::one(Value::bytes(bytes))
             }
             Received::Failed(error, partial) => {

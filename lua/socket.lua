@@ -1,0 +1,364 @@
+-- ngx.socket.tcp: the objects of scripts and their methods.
+--
+-- An object is a table: [1] is the number of its connection, as long as it has
+-- one, [2] the name of its pool, [3] to [5] are its timeouts in milliseconds
+-- (connect, send, read), [6] is the address to connect from.
+
+local native, ngx = ...
+
+local connect, receive_until = native.tcp_connect, native.tcp_receive_until
+local setkeepalive = native.tcp_setkeepalive
+local get_option, set_option = native.tcp_get_option, native.tcp_set_option
+local address, bindable = native.tcp_address, native.tcp_bindable
+local error, floor, rawget, select = error, math.floor, rawget, select
+local find, match = string.find, string.match
+local getmetatable, setmetatable = getmetatable, setmetatable
+local tonumber, tostring, type = tonumber, tostring, type
+
+local PLACES = 2 ^ 24
+
+-- The object of each connection, by its place.
+local objects = setmetatable({}, { __mode = "v" })
+
+local tcp = {
+    send = native.tcp_send,
+    receive = native.tcp_receive,
+    receiveany = native.tcp_receiveany,
+    peek = native.tcp_peek,
+    close = native.tcp_close,
+    getreusedtimes = native.tcp_getreusedtimes,
+    getfd = native.tcp_fd,
+}
+local tcp_metatable = { __index = tcp }
+
+local function bad_argument(n, name, text)
+    error("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")", 3)
+end
+
+local function check_object(self, name)
+    if getmetatable(self) ~= tcp_metatable then
+        error("bad argument #1 to '" .. name .. "' (socket expected, got "
+            .. type(self) .. ")", 3)
+    end
+end
+
+-- Closes the connections whose object was collected.
+local function sweep()
+    local id, place = native.tcp_next(0)
+    while id do
+        if objects[id % PLACES] == nil then
+            native.tcp_drop(id)
+        end
+        id, place = native.tcp_next(place)
+    end
+    native.tcp_swept()
+end
+
+local function connected(self, name, id, crowded)
+    if not id then
+        self[1] = false
+        return nil, crowded
+    end
+    self[1], self[2] = id, name
+    objects[id % PLACES] = self
+    if crowded then
+        sweep()
+    end
+    return 1
+end
+
+-- A whole number that is `min` at least, or nil.
+local function count(options, key, min)
+    local value = options[key]
+    if value == nil then
+        return nil
+    end
+    local n = tonumber(value)
+    if not n or n < min or n ~= n then
+        error("bad argument #3 to 'connect' (bad \"" .. key .. "\" option value: "
+            .. tostring(value) .. ")", 4)
+    end
+    return floor(n)
+end
+
+local function check_port(port)
+    local n = tonumber(port)
+    if not n then
+        bad_argument(3, "connect", "number expected, got " .. type(port))
+    elseif n < 0 or n > 65535 or n ~= floor(n) then
+        error("bad port number, need [0,65535]", 3)
+    end
+    return n
+end
+
+function tcp.connect(self, host, port, options, ...)
+    check_object(self, "connect")
+    local more = select("#", ...)
+    if host == nil or more > 0 then
+        error("ngx.socket connect: expecting 3 or 4 arguments (including the "
+            .. "object), but seen " .. (host == nil and 1 or 4 + more), 2)
+    elseif type(host) ~= "string" then
+        if type(host) ~= "number" then
+            bad_argument(2, "connect", "string expected, got " .. type(host))
+        end
+        host = tostring(host)
+    end
+    local name
+    if find(host, "unix:", 1, true) == 1 then
+        -- The port may be left out.
+        if type(port) == "table" then
+            options = port
+        end
+        port, name = 0, host
+    else
+        port = check_port(port)
+        name = host .. ":" .. port
+    end
+    local size, backlog
+    if options ~= nil then
+        local kind = type(options)
+        if kind == "table" then
+            local pool = options.pool
+            if pool ~= nil then
+                if type(pool) ~= "string" and type(pool) ~= "number" then
+                    error("bad argument #3 to 'connect' (bad \"pool\" option type: "
+                        .. type(pool) .. ")", 2)
+                end
+                name = tostring(pool)
+            end
+            size = count(options, "pool_size", 1)
+            backlog = count(options, "backlog", 0)
+            if backlog and not size then
+                size = native.tcp_pool_size()
+            end
+        elseif kind == "string" or kind == "number" then
+            name = tostring(options)
+        else
+            bad_argument(4, "connect", "string expected, got " .. kind)
+        end
+    end
+    return connected(self, name,
+        connect(self, name, host, port, size, backlog, self[6]))
+end
+
+-- A timeout for a place of the object, or nil for the default.
+local function msec(value, n, name)
+    if value == nil then
+        return nil
+    end
+    local time = tonumber(value)
+    if not time then
+        return nil
+    elseif time >= 2 ^ 31 then
+        bad_argument(n, name, "bad timeout value")
+    end
+    return time > 0 and time or nil
+end
+
+-- One argument is for all three; of more each is for its own, and those that
+-- are nil, or no positive numbers, change nothing.
+function tcp.settimeout(self, ...)
+    local n = select("#", ...)
+    if type(self) ~= "table" then
+        error("expecting at least 1 arguments (including the object) but got "
+            .. (self == nil and 0 or n + 1), 2)
+    end
+    local first, second, third = ...
+    if n == 1 then
+        local time = msec(first, 1, "settimeout")
+        self[3], self[4], self[5] = time, time, time
+        return
+    end
+    self[3] = msec(first, 1, "settimeout") or self[3]
+    self[4] = msec(second, 2, "settimeout") or self[4]
+    self[5] = msec(third, 3, "settimeout") or self[5]
+end
+
+function tcp.settimeouts(self, connect_timeout, send_timeout, read_timeout)
+    check_object(self, "settimeouts")
+    self[3] = msec(connect_timeout, 1, "settimeouts")
+    self[4] = msec(send_timeout, 2, "settimeouts")
+    self[5] = msec(read_timeout, 3, "settimeouts")
+end
+
+function tcp.setkeepalive(self, timeout, size, options, ...)
+    check_object(self, "setkeepalive")
+    local more = select("#", ...)
+    if more > 0 then
+        error("expecting 1 to 3 arguments (including the object), but got "
+            .. 4 + more, 2)
+    end
+    local time, n = timeout, size
+    if time ~= nil then
+        time = tonumber(time)
+        if not time or time < 0 or time ~= time then
+            bad_argument(2, "setkeepalive", "bad timeout value")
+        end
+    end
+    if n ~= nil then
+        n = tonumber(n)
+        if not n or n < 0 or n ~= n then
+            bad_argument(3, "setkeepalive", "bad pool size")
+        end
+    end
+    if self[2] == nil then
+        return nil, "key not found"
+    end
+    return setkeepalive(self, time, n, options and options.heartbeat)
+end
+
+function tcp.setkeepalive_nats(self, timeout, size)
+    return tcp.setkeepalive(self, timeout, size, { heartbeat = "nats" })
+end
+
+function tcp.shutdown(self, direction)
+    check_object(self, "shutdown")
+    if direction ~= "send" then
+        error("bad argument #1 to 'shutdown' (only \"send\" is supported)", 2)
+    end
+    return native.tcp_shutdown(self)
+end
+
+function tcp.bind(self, from)
+    check_object(self, "bind")
+    if type(from) ~= "string" or not bindable(from) then
+        return nil, "bad address"
+    end
+    self[6] = from
+    return 1
+end
+
+function tcp.getpeername(self)
+    check_object(self, "getpeername")
+    return address(self, true)
+end
+
+function tcp.getsockname(self)
+    check_object(self, "getsockname")
+    return address(self, false)
+end
+
+-- A number, or what true and false are as one.
+local function option_value(value)
+    if type(value) == "boolean" then
+        return value and 1 or 0
+    end
+    return tonumber(value)
+end
+
+-- The original's took anything and did nothing.
+function tcp.setoption(self, name, value)
+    check_object(self, "setoption")
+    if name == nil then
+        return
+    elseif type(name) ~= "string" then
+        bad_argument(1, "setoption", "string expected, got " .. type(name))
+    end
+    if name == "linger" then
+        local on, seconds = value, 0
+        if type(value) == "table" then
+            on, seconds = value.on, tonumber(value.timeout) or 0
+        end
+        return set_option(self, name, seconds, on and on ~= 0 and true or false)
+    end
+    local n = option_value(value)
+    if not n then
+        return nil, "bad option value"
+    end
+    return set_option(self, name, n)
+end
+
+function tcp.getoption(self, name)
+    check_object(self, "getoption")
+    if type(name) ~= "string" then
+        bad_argument(1, "getoption", "string expected, got " .. type(name))
+    end
+    return get_option(self, name)
+end
+
+-- The iterator of tcp:receiveuntil().
+local function until_reader(self, receive, delimiter, inclusive)
+    -- Whether the last call of a reader with a size came to the delimiter.
+    local over = false
+    return function(size)
+        if over then
+            over = false
+            return nil, nil, nil
+        end
+        if size ~= nil then
+            local n = tonumber(size)
+            if not n then
+                bad_argument(1, "receiveuntil iterator", "number expected, got "
+                    .. type(size))
+            elseif n < 1 then
+                bad_argument(1, "receiveuntil iterator", "bad argument <= 0")
+            end
+            size = n
+        end
+        local data, err, partial = receive(self, delimiter, inclusive, size)
+        if data then
+            over = err and size ~= nil
+            return data
+        end
+        return nil, err, partial
+    end
+end
+
+local function receiveuntil(self, receive, delimiter, options)
+    if type(delimiter) == "number" then
+        delimiter = tostring(delimiter)
+    elseif type(delimiter) ~= "string" then
+        bad_argument(1, "receiveuntil", "string expected, got " .. type(delimiter))
+    end
+    if delimiter == "" then
+        return nil, "pattern is empty"
+    end
+    local inclusive = false
+    if options ~= nil then
+        if type(options) ~= "table" then
+            bad_argument(2, "receiveuntil", "table expected, got " .. type(options))
+        end
+        inclusive = options.inclusive
+        if inclusive ~= nil and type(inclusive) ~= "boolean" then
+            bad_argument(2, "receiveuntil", "bad \"inclusive\" option value type: "
+                .. type(inclusive))
+        end
+    end
+    return until_reader(self, receive, delimiter, inclusive or false)
+end
+
+function tcp.receiveuntil(self, delimiter, options)
+    check_object(self, "receiveuntil")
+    return receiveuntil(self, receive_until, delimiter, options)
+end
+
+
+local socket = {}
+
+function socket.tcp(...)
+    local n = select("#", ...)
+    if n > 0 then
+        error("expecting zero arguments, but got " .. n, 2)
+    end
+    native.check_thread()
+    return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
+end
+
+socket.stream = socket.tcp
+
+function socket.connect(...)
+    local self = socket.tcp()
+    local ok, err = self:connect(...)
+    if not ok then
+        return nil, err
+    end
+    return self
+end
+
+ngx.socket = socket
+
+return {
+    is_socket = function(item)
+        return getmetatable(item) == tcp_metatable
+    end,
+}
