@@ -10,8 +10,8 @@ local connect, receive_until = native.tcp_connect, native.tcp_receive_until
 local setkeepalive = native.tcp_setkeepalive
 local get_option, set_option = native.tcp_get_option, native.tcp_set_option
 local address, bindable = native.tcp_address, native.tcp_bindable
-local error, floor, rawget, select = error, math.floor, rawget, select
-local find, match = string.find, string.match
+local error, floor, select = error, math.floor, select
+local find = string.find
 local getmetatable, setmetatable = getmetatable, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
 
@@ -28,11 +28,17 @@ local tcp = {
     close = native.tcp_close,
     getreusedtimes = native.tcp_getreusedtimes,
     getfd = native.tcp_fd,
+    receive_http = native.receive_http,
 }
 local tcp_metatable = { __index = tcp }
 
 local function bad_argument(n, name, text)
     error("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")", 3)
+end
+
+-- As bad_argument(), of the method `name`, two levels above.
+local function bad_value(n, name, text)
+    error("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")", 4)
 end
 
 local function check_object(self, name)
@@ -75,8 +81,8 @@ local function count(options, key, min)
     end
     local n = tonumber(value)
     if not n or n < min or n ~= n then
-        error("bad argument #3 to 'connect' (bad \"" .. key .. "\" option value: "
-            .. tostring(value) .. ")", 4)
+        bad_value(3, "connect",
+            'bad "' .. key .. '" option value: ' .. tostring(value))
     end
     return floor(n)
 end
@@ -121,8 +127,8 @@ function tcp.connect(self, host, port, options, ...)
             local pool = options.pool
             if pool ~= nil then
                 if type(pool) ~= "string" and type(pool) ~= "number" then
-                    error("bad argument #3 to 'connect' (bad \"pool\" option type: "
-                        .. type(pool) .. ")", 2)
+                    bad_argument(3, "connect",
+                        'bad "pool" option type: ' .. type(pool))
                 end
                 name = tostring(pool)
             end
@@ -211,11 +217,15 @@ function tcp.setkeepalive_nats(self, timeout, size)
     return tcp.setkeepalive(self, timeout, size, { heartbeat = "nats" })
 end
 
+local function check_direction(direction)
+    if direction ~= "send" then
+        error("bad argument #1 to 'shutdown' (only \"send\" is supported)", 3)
+    end
+end
+
 function tcp.shutdown(self, direction)
     check_object(self, "shutdown")
-    if direction ~= "send" then
-        error("bad argument #1 to 'shutdown' (only \"send\" is supported)", 2)
-    end
+    check_direction(direction)
     return native.tcp_shutdown(self)
 end
 
@@ -247,8 +257,7 @@ local function option_value(value)
 end
 
 -- The original's took anything and did nothing.
-function tcp.setoption(self, name, value)
-    check_object(self, "setoption")
+local function setoption(self, set, name, value)
     if name == nil then
         return
     elseif type(name) ~= "string" then
@@ -259,21 +268,30 @@ function tcp.setoption(self, name, value)
         if type(value) == "table" then
             on, seconds = value.on, tonumber(value.timeout) or 0
         end
-        return set_option(self, name, seconds, on and on ~= 0 and true or false)
+        return set(self, name, seconds, on and on ~= 0 and true or false)
     end
     local n = option_value(value)
     if not n then
         return nil, "bad option value"
     end
-    return set_option(self, name, n)
+    return set(self, name, n)
+end
+
+function tcp.setoption(self, name, value)
+    check_object(self, "setoption")
+    return setoption(self, set_option, name, value)
+end
+
+local function getoption(self, get, name)
+    if type(name) ~= "string" then
+        bad_argument(1, "getoption", "string expected, got " .. type(name))
+    end
+    return get(self, name)
 end
 
 function tcp.getoption(self, name)
     check_object(self, "getoption")
-    if type(name) ~= "string" then
-        bad_argument(1, "getoption", "string expected, got " .. type(name))
-    end
-    return get_option(self, name)
+    return getoption(self, get_option, name)
 end
 
 -- The iterator of tcp:receiveuntil().
@@ -308,7 +326,8 @@ local function receiveuntil(self, receive, delimiter, options)
     if type(delimiter) == "number" then
         delimiter = tostring(delimiter)
     elseif type(delimiter) ~= "string" then
-        bad_argument(1, "receiveuntil", "string expected, got " .. type(delimiter))
+        bad_argument(1, "receiveuntil",
+            "string expected, got " .. type(delimiter))
     end
     if delimiter == "" then
         return nil, "pattern is empty"
@@ -316,12 +335,13 @@ local function receiveuntil(self, receive, delimiter, options)
     local inclusive = false
     if options ~= nil then
         if type(options) ~= "table" then
-            bad_argument(2, "receiveuntil", "table expected, got " .. type(options))
+            bad_argument(2, "receiveuntil",
+                "table expected, got " .. type(options))
         end
         inclusive = options.inclusive
         if inclusive ~= nil and type(inclusive) ~= "boolean" then
-            bad_argument(2, "receiveuntil", "bad \"inclusive\" option value type: "
-                .. type(inclusive))
+            bad_argument(2, "receiveuntil",
+                'bad "inclusive" option value type: ' .. type(inclusive))
         end
     end
     return until_reader(self, receive, delimiter, inclusive or false)
@@ -330,6 +350,84 @@ end
 function tcp.receiveuntil(self, delimiter, options)
     check_object(self, "receiveuntil")
     return receiveuntil(self, receive_until, delimiter, options)
+end
+
+
+-- The client's connection.
+local req = {
+    send = native.req_send,
+    receive = native.req_receive,
+    receiveany = native.req_receiveany,
+    peek = native.req_peek,
+    getfd = native.req_fd,
+}
+local req_metatable = { __index = req }
+
+local function check_request(self, name)
+    if getmetatable(self) ~= req_metatable then
+        error("bad argument #1 to '" .. name .. "' (socket expected, got "
+            .. type(self) .. ")", 3)
+    end
+end
+
+local function set_timeouts(self, connect_timeout, send_timeout, read_timeout)
+    self[3], self[4], self[5] = connect_timeout, send_timeout, read_timeout
+    native.req_send_timeout(self, send_timeout)
+end
+
+function req.settimeout(self, time)
+    check_request(self, "settimeout")
+    time = msec(time, 1, "settimeout")
+    set_timeouts(self, time, time, time)
+end
+
+function req.settimeouts(self, connect_timeout, send_timeout, read_timeout)
+    check_request(self, "settimeouts")
+    set_timeouts(self, msec(connect_timeout, 1, "settimeouts"),
+        msec(send_timeout, 2, "settimeouts"),
+        msec(read_timeout, 3, "settimeouts"))
+end
+
+function req.shutdown(self, direction)
+    check_request(self, "shutdown")
+    check_direction(direction)
+    return native.req_shutdown(self)
+end
+
+function req.getpeername(self)
+    check_request(self, "getpeername")
+    return native.req_address(self, true)
+end
+
+function req.getsockname(self)
+    check_request(self, "getsockname")
+    return native.req_address(self, false)
+end
+
+function req.setoption(self, name, value)
+    check_request(self, "setoption")
+    return setoption(self, native.req_set_option, name, value)
+end
+
+function req.getoption(self, name)
+    check_request(self, "getoption")
+    return getoption(self, native.req_get_option, name)
+end
+
+function req.receiveuntil(self, delimiter, options)
+    check_request(self, "receiveuntil")
+    return receiveuntil(self, native.req_receive_until, delimiter, options)
+end
+
+ngx.req = {}
+
+-- The argument asks for a raw socket in OpenResty; here it is always one.
+function ngx.req.socket(raw)
+    if raw ~= nil and type(raw) ~= "boolean" then
+        bad_argument(1, "socket", "boolean expected, got " .. type(raw))
+    end
+    local number = native.req_number()
+    return setmetatable({ number, nil, nil, nil, nil }, req_metatable)
 end
 
 
@@ -357,8 +455,8 @@ end
 
 ngx.socket = socket
 
-return {
-    is_socket = function(item)
-        return getmetatable(item) == tcp_metatable
-    end,
-}
+-- For ngx.select().
+function native.is_socket(item)
+    local mt = getmetatable(item)
+    return mt == tcp_metatable or mt == req_metatable
+end

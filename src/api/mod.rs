@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod client;
 mod clock;
 mod constants;
 mod frame;
@@ -39,8 +40,14 @@ pub const GROUPS: &[Group] = &[
 ];
 
 /// What only the prelude calls.
-pub const PRIVATE: &[&[Function]] =
-    &[frame::FUNCTIONS, socket::PRIVATE, sync::PRIVATE, thread::PRIVATE, timer::PRIVATE];
+pub const PRIVATE: &[&[Function]] = &[
+    client::PRIVATE,
+    frame::FUNCTIONS,
+    socket::PRIVATE,
+    sync::PRIVATE,
+    thread::PRIVATE,
+    timer::PRIVATE,
+];
 
 /// Adds what is not a plain native: constants, and what the prelude wraps.
 pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {

@@ -9,13 +9,13 @@ use ngx::ffi::ngx_log_t;
 
 use crate::lua::chunk::Chunk;
 use crate::nginx::conf::block::Merged;
-use crate::nginx::conf::resolver::ResolverConf;
 use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
-use crate::nginx::resolver::{self, Resolving, StartError, Started};
+use crate::nginx::resolver::{Resolving, StartError, Started};
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
 use crate::tcp::listen::Listen;
+use crate::tcp::names::{Names, System};
 use crate::tcp::protocol::{Protocol, TcpLua};
 use crate::tcp::script::Script;
 
@@ -32,6 +32,7 @@ pub struct ServerConf {
     core: &'static CoreServerConf,
     lua: &'static LuaServerConf,
     protocol: &'static dyn Protocol,
+    names: Names,
     engine: RefCell<Option<Rc<Engine>>>,
     chunk: RefCell<Option<Rc<Chunk>>>,
 }
@@ -118,7 +119,7 @@ impl MainConf {
 impl ServerConf {
     /// The server of a merged level; refused when it has neither a protocol
     /// nor a script.
-    pub fn new(merged: &Merged) -> Result<Self, ConfError> {
+    pub fn new(merged: &Merged, system: &System) -> Result<Self, ConfError> {
         let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
         let protocol = match core.protocol {
             Some(protocol) => protocol,
@@ -128,15 +129,20 @@ impl ServerConf {
                 return Err(ConfError::At(core.location.clone(), text.into()));
             }
         };
-        let server = ServerConf::with_protocol(merged, protocol);
+        let server = ServerConf::with_protocol(merged, protocol, system);
         protocol.check(&server)?;
         Ok(server)
     }
 
-    fn with_protocol(merged: &Merged, protocol: &'static dyn Protocol) -> Self {
+    fn with_protocol(
+        merged: &Merged,
+        protocol: &'static dyn Protocol,
+        system: &System,
+    ) -> Self {
         let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
+        let names = Names::new(core, lua, system);
         let (engine, chunk) = (RefCell::default(), RefCell::default());
-        ServerConf { core, lua, protocol, engine, chunk }
+        ServerConf { core, lua, protocol, names, engine, chunk }
     }
 
     /// What the server speaks.
@@ -177,23 +183,13 @@ impl ServerConf {
         self.core.error_log
     }
 
-    /// Always there, but may not be defined: `ResolverConf::is_defined`.
-    pub fn resolver(&self) -> Option<ResolverConf> {
-        self.core.resolver
-    }
-
-    pub fn resolver_timeout(&self) -> Msec {
-        self.core.resolver_timeout.get().unwrap_or_default()
-    }
-
     /// Looks a name up.
     pub fn resolve(
         &self,
         name: &[u8],
         who: Rc<dyn Resolving>,
     ) -> Result<Started, StartError> {
-        let Some(conf) = self.resolver() else { return Err(StartError::NoResolver) };
-        resolver::start(conf, name, self.resolver_timeout(), who)
+        self.names.resolve(name, who)
     }
 
     /// How long connecting a script's socket may take.
@@ -282,13 +278,14 @@ pub fn publish(
     merged: &Merged,
     servers: &[Merged],
 ) -> Result<&'static MainConf, ConfError> {
+    let system = System::read(cf)?;
     let mut published: Vec<&'static ServerConf> = Vec::with_capacity(servers.len());
     let Some((base, servers)) = servers.split_first() else {
         return Err(ConfError::Logged);
     };
-    let base = cf.alloc(ServerConf::with_protocol(base, &TcpLua))?;
+    let base = cf.alloc(ServerConf::with_protocol(base, &TcpLua, &system))?;
     for server in servers {
-        let server = ServerConf::new(server)?;
+        let server = ServerConf::new(server, &system)?;
         published.push(cf.alloc(server)?);
     }
     Ok(cf.alloc(MainConf::new(merged, base, published))?)

@@ -421,10 +421,7 @@ impl Resolving for Dial {
             Ok(addresses) => self.found(addresses),
             Err(error) => {
                 let name = self.resolved_name();
-                Step::Failed(kept(format!(
-                    "{name} could not be resolved ({})",
-                    error.text()
-                )))
+                Step::Failed(kept(format!("{name} could not be resolved ({error})")))
             }
         };
         self.query.take();

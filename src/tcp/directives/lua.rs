@@ -38,6 +38,7 @@ pub struct LuaMainConf {
 pub struct LuaServerConf {
     pub code_cache: Slot<Flag>,
     pub check_client_abort: Slot<Flag>,
+    pub resolver_default: Slot<Flag>,
     pub socket_connect_timeout: Slot<Msec>,
     pub socket_send_timeout: Slot<Msec>,
     pub socket_read_timeout: Slot<Msec>,
@@ -64,6 +65,8 @@ impl Module for Lua {
             field!(LuaServerConf, code_cache), code_cache),
         flag(c"lua_check_client_abort", TCP | SERVER,
             field!(LuaServerConf, check_client_abort)),
+        flag(c"lua_resolver_default", TCP | SERVER,
+            field!(LuaServerConf, resolver_default)),
         msec(c"lua_socket_connect_timeout", TCP | SERVER,
             field!(LuaServerConf, socket_connect_timeout)),
         msec(c"lua_socket_send_timeout", TCP | SERVER,
@@ -125,6 +128,7 @@ impl Module for Lua {
     ) -> ConfResult {
         server.code_cache.merge(&above.code_cache, 1);
         server.check_client_abort.merge(&above.check_client_abort, 0);
+        server.resolver_default.merge(&above.resolver_default, 1);
         server.socket_connect_timeout.merge(&above.socket_connect_timeout, 60_000);
         server.socket_send_timeout.merge_unset(&above.socket_send_timeout);
         server.socket_read_timeout.merge_unset(&above.socket_read_timeout);
