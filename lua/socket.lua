@@ -12,6 +12,7 @@ local get_option, set_option = native.tcp_get_option, native.tcp_set_option
 local address, bindable = native.tcp_address, native.tcp_bindable
 local error, floor, select = error, math.floor, select
 local find = string.find
+local getinfo = debug.getinfo
 local getmetatable, setmetatable = getmetatable, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
 
@@ -32,19 +33,28 @@ local tcp = {
 }
 local tcp_metatable = { __index = tcp }
 
-local function bad_argument(n, name, text)
-    error("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")", 3)
+-- Raises at the line of whoever has called a function of this file.
+local function raise(text)
+    local level = 2
+    while true do
+        local info = getinfo(level, "S")
+        local source = info and info.source
+        if source ~= "=socket" and source ~= "=udp" then
+            break
+        end
+        level = level + 1
+    end
+    error(text, level)
 end
 
--- As bad_argument(), of the method `name`, two levels above.
-local function bad_value(n, name, text)
-    error("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")", 4)
+local function bad_argument(n, name, text)
+    raise("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")")
 end
 
 local function check_object(self, name)
     if getmetatable(self) ~= tcp_metatable then
-        error("bad argument #1 to '" .. name .. "' (socket expected, got "
-            .. type(self) .. ")", 3)
+        raise("bad argument #1 to '" .. name .. "' (socket expected, got "
+            .. type(self) .. ")")
     end
 end
 
@@ -81,45 +91,53 @@ local function count(options, key, min)
     end
     local n = tonumber(value)
     if not n or n < min or n ~= n then
-        bad_value(3, "connect",
+        bad_argument(3, "connect",
             'bad "' .. key .. '" option value: ' .. tostring(value))
     end
     return floor(n)
 end
 
-local function check_port(port)
+local function check_port(port, name)
     local n = tonumber(port)
     if not n then
-        bad_argument(3, "connect", "number expected, got " .. type(port))
+        bad_argument(2, name, "number expected, got " .. type(port))
     elseif n < 0 or n > 65535 or n ~= floor(n) then
-        error("bad port number, need [0,65535]", 3)
+        raise("bad port number, need [0,65535]")
     end
     return n
+end
+
+local function is_unix(host)
+    return find(host, "unix:", 1, true) == 1
+end
+
+-- Both, checked; the port is 0 where the host is a Unix path.
+local function host_and_port(host, port, name)
+    if type(host) ~= "string" then
+        if type(host) ~= "number" then
+            bad_argument(1, name, "string expected, got " .. type(host))
+        end
+        host = tostring(host)
+    end
+    if is_unix(host) then
+        return host, 0
+    end
+    return host, check_port(port, name)
 end
 
 function tcp.connect(self, host, port, options, ...)
     check_object(self, "connect")
     local more = select("#", ...)
     if host == nil or more > 0 then
-        error("ngx.socket connect: expecting 3 or 4 arguments (including the "
-            .. "object), but seen " .. (host == nil and 1 or 4 + more), 2)
-    elseif type(host) ~= "string" then
-        if type(host) ~= "number" then
-            bad_argument(2, "connect", "string expected, got " .. type(host))
-        end
-        host = tostring(host)
+        raise("ngx.socket connect: expecting 3 or 4 arguments (including the "
+            .. "object), but seen " .. (host == nil and 1 or 4 + more))
     end
-    local name
-    if find(host, "unix:", 1, true) == 1 then
-        -- The port may be left out.
-        if type(port) == "table" then
-            options = port
-        end
-        port, name = 0, host
-    else
-        port = check_port(port)
-        name = host .. ":" .. port
+    -- The port may be left out.
+    if type(port) == "table" and options == nil then
+        options = port
     end
+    host, port = host_and_port(host, port, "connect")
+    local name = is_unix(host) and host or host .. ":" .. port
     local size, backlog
     if options ~= nil then
         local kind = type(options)
@@ -140,7 +158,7 @@ function tcp.connect(self, host, port, options, ...)
         elseif kind == "string" or kind == "number" then
             name = tostring(options)
         else
-            bad_argument(4, "connect", "string expected, got " .. kind)
+            bad_argument(3, "connect", "string expected, got " .. kind)
         end
     end
     return connected(self, name,
@@ -166,8 +184,8 @@ end
 function tcp.settimeout(self, ...)
     local n = select("#", ...)
     if type(self) ~= "table" then
-        error("expecting at least 1 arguments (including the object) but got "
-            .. (self == nil and 0 or n + 1), 2)
+        raise("expecting at least 1 arguments (including the object) but got "
+            .. (self == nil and 0 or n + 1))
     end
     local first, second, third = ...
     if n == 1 then
@@ -191,26 +209,38 @@ function tcp.setkeepalive(self, timeout, size, options, ...)
     check_object(self, "setkeepalive")
     local more = select("#", ...)
     if more > 0 then
-        error("expecting 1 to 3 arguments (including the object), but got "
-            .. 4 + more, 2)
+        raise("expecting 1 to 3 arguments (including the object), but got "
+            .. 4 + more)
     end
     local time, n = timeout, size
     if time ~= nil then
         time = tonumber(time)
         if not time or time < 0 or time ~= time then
-            bad_argument(2, "setkeepalive", "bad timeout value")
+            bad_argument(1, "setkeepalive", "bad timeout value")
         end
     end
     if n ~= nil then
         n = tonumber(n)
         if not n or n < 0 or n ~= n then
-            bad_argument(3, "setkeepalive", "bad pool size")
+            bad_argument(2, "setkeepalive", "bad pool size")
+        end
+    end
+    local heartbeat
+    if options ~= nil then
+        if type(options) ~= "table" then
+            bad_argument(3, "setkeepalive",
+                "table expected, got " .. type(options))
+        end
+        heartbeat = options.heartbeat
+        if heartbeat ~= nil and heartbeat ~= "nats" then
+            bad_argument(3, "setkeepalive",
+                'unknown heartbeat "' .. tostring(heartbeat) .. '"')
         end
     end
     if self[2] == nil then
         return nil, "key not found"
     end
-    return setkeepalive(self, time, n, options and options.heartbeat)
+    return setkeepalive(self, time, n, heartbeat)
 end
 
 function tcp.setkeepalive_nats(self, timeout, size)
@@ -219,7 +249,7 @@ end
 
 local function check_direction(direction)
     if direction ~= "send" then
-        error("bad argument #1 to 'shutdown' (only \"send\" is supported)", 3)
+        raise("bad argument #1 to 'shutdown' (only \"send\" is supported)")
     end
 end
 
@@ -365,8 +395,8 @@ local req_metatable = { __index = req }
 
 local function check_request(self, name)
     if getmetatable(self) ~= req_metatable then
-        error("bad argument #1 to '" .. name .. "' (socket expected, got "
-            .. type(self) .. ")", 3)
+        raise("bad argument #1 to '" .. name .. "' (socket expected, got "
+            .. type(self) .. ")")
     end
 end
 
@@ -436,7 +466,7 @@ local socket = {}
 function socket.tcp(...)
     local n = select("#", ...)
     if n > 0 then
-        error("expecting zero arguments, but got " .. n, 2)
+        raise("expecting zero arguments, but got " .. n)
     end
     native.check_thread()
     return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
@@ -460,3 +490,10 @@ function native.is_socket(item)
     local mt = getmetatable(item)
     return mt == tcp_metatable or mt == req_metatable
 end
+
+return {
+    raise = raise,
+    bad_argument = bad_argument,
+    host_and_port = host_and_port,
+    msec = msec,
+}

@@ -10,12 +10,14 @@ mod clock;
 mod constants;
 mod frame;
 mod log;
+mod nlog;
 mod session;
 mod socket;
 mod strings;
 mod sync;
 mod thread;
 mod timer;
+mod udp;
 mod worker;
 
 use crate::lua::vm::Group;
@@ -47,12 +49,14 @@ pub const PRIVATE: &[&[Function]] = &[
     sync::PRIVATE,
     thread::PRIVATE,
     timer::PRIVATE,
+    udp::PRIVATE,
 ];
 
 /// Adds what is not a plain native: constants, and what the prelude wraps.
 pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
     constants::install(ngx)?;
-    args::install(lua, native)
+    args::install(lua, native)?;
+    nlog::install(lua, native)
 }
 
 /// Calls `f` with the session whose script is running; elsewhere raises.

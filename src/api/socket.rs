@@ -21,7 +21,7 @@ use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
 use crate::text::pattern::{Pattern, Scanner};
 use crate::upstream::dial::{Dialing, Target, dial};
-use crate::upstream::{Sending, Upstream, heartbeat, registry};
+use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat};
 
 pub const PRIVATE: &[Function] = &[
     function("tcp_connect", |call| connect(call).raised_above()),
@@ -57,7 +57,7 @@ pub const PRIVATE: &[Function] = &[
     // Whether a receive would not wait, or nil and why one cannot ask.
     function("tcp_can_read", |call| {
         let id = call.item_number(1, 1).unwrap_or_default();
-        match registry::find(id) {
+        match REGISTRY.find(id) {
             Some(upstream) if upstream.is_reading() => {
                 Outcome::error(Value::Str("socket busy reading"))
             }
@@ -67,7 +67,7 @@ pub const PRIVATE: &[Function] = &[
     }),
     // The next connection after this place, and its place.
     function("tcp_next", |call| {
-        match registry::next(call.number(1).unwrap_or_default() as usize) {
+        match REGISTRY.next(call.number(1).unwrap_or_default() as usize) {
             Some((id, place)) => Outcome::Return(Values::two(
                 Value::Number(id as f64),
                 Value::Number(place as f64),
@@ -77,13 +77,13 @@ pub const PRIVATE: &[Function] = &[
     }),
     // Closes the connection with this number.
     function("tcp_drop", |call| {
-        if let Some(upstream) = call.number(1).and_then(registry::find) {
+        if let Some(upstream) = call.number(1).and_then(|id| REGISTRY.find(id)) {
             upstream.close();
         }
         Outcome::NONE
     }),
     function("tcp_swept", |_| {
-        registry::swept();
+        REGISTRY.swept();
         Outcome::NONE
     }),
     // Raises where no thread runs, as in init_by_lua*.
@@ -107,7 +107,7 @@ pub(super) const READ_TIMEOUT: i32 = 5;
 /// The connection of the object that is argument 1.
 #[inline]
 fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
-    registry::find(call.item_number(1, 1)?)
+    REGISTRY.find(call.item_number(1, 1)?)
 }
 
 #[cold]
@@ -126,7 +126,7 @@ fn with_open(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outcome {
 
 /// A timeout that the object has, or what the configuration says.
 #[inline]
-fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) -> Msec {
+pub(super) fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) -> Msec {
     match call.item_number(1, at) {
         Some(msec) if msec >= 1.0 => (msec as usize).min(super::MAX_MSEC),
         _ => current::conf().map_or(60_000, default),
@@ -171,7 +171,7 @@ fn connect(call: &Call) -> Outcome {
 }
 
 /// `IP`, `IP:PORT` or `[IP6]:PORT`.
-fn bind_address(text: &[u8]) -> Option<Address> {
+pub(super) fn bind_address(text: &[u8]) -> Option<Address> {
     let text = std::str::from_utf8(text).ok()?;
     if let Ok(address) = text.parse::<std::net::SocketAddr>() {
         return Some(Address::ip(address.ip(), address.port()));
@@ -287,7 +287,7 @@ fn read(call: &Call, mut scanner: Scanner) -> Result<Outcome, Outcome> {
 /// script's or the client's.
 pub(super) fn select(call: &Call, i: usize, thread: &Rc<Thread>, item: usize) {
     let Some(id) = call.item_number(i, 1) else { return };
-    if let Some(upstream) = registry::find(id) {
+    if let Some(upstream) = REGISTRY.find(id) {
         upstream.select(thread, item);
     } else {
         super::client::select(id, thread, item);
