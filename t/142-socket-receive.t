@@ -311,6 +311,7 @@ A: drip "par"
 A: pause 0.1
 A: reset
 B: accept
+B: expect "get\r\n"
 B: reset
 --- tcp_server_config
 process_by_lua_block {
@@ -324,6 +325,7 @@ process_by_lua_block {
     show(sock:setkeepalive())
     show(sock:close())
     sock:connect("127.0.0.1", $TEST_PEER_PORT)
+    sock:send("get\r\n")
     show(sock:receive("*a"))
 }
 --- request
