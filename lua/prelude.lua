@@ -563,6 +563,19 @@ function preload.ffi(...)
 end
 
 
+-- The libraries inside of the module, where require() looks last. They live as
+-- long as the worker and must not hold on to the globals of the connection that
+-- happens to be the first to require them.
+local loaders, library = package.loaders, native.library
+
+loaders[#loaders + 1] = function(name)
+    local source = library(name)
+    if source then
+        return setfenv(loadstring(source, "=" .. name .. ".lua"), main_globals)
+    end
+end
+
+
 -- lua_code_cache off: the next require() of a module reads its file again.
 -- What has no file stays; a second "ffi" would lose the C types of the first.
 local kept = {}
