@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use File::Path qw(make_path remove_tree);
+use IO::Select;
 use IO::Socket::IP;
 use Test::Nginx::TCP::Log;
 use Test::Nginx::TCP::Options qw(wait_until);

@@ -41,6 +41,8 @@ sub prepare {
 
     my ($port, $silent, $servfail) = map { $self->port($_) }
                                      $self->port_names;
+    # no-daemon, unlike keep-in-foreground, has it keep all its rights, and so
+    # what is to happen when its parent dies
     my $conf = $ZONE;
     $conf .= "host-record=many.test,127.0.1.$_\n" for 1 .. 20;
     # more than fits into a datagram
@@ -49,8 +51,7 @@ sub prepare {
 port=$port
 listen-address=127.0.0.1
 bind-interfaces
-keep-in-foreground
-log-facility=-
+no-daemon
 pid-file=$self->{dir}/pid
 no-resolv
 no-hosts
@@ -60,7 +61,6 @@ local-ttl=3600
 server=/silent.test/127.0.0.1#$silent
 server=/servfail.test/127.0.0.1#$servfail
 CONF
-    $conf .= "user=root\n" if $self->is_root;
     write_file("$self->{dir}/dnsmasq.conf", $conf);
 
     # what comes stays unread

@@ -107,6 +107,7 @@ events { worker_connections 4096; }
 http {
     access_log off;
     default_type text/plain;
+    ssl_protocols TLSv1.2 TLSv1.3;
     keepalive_requests 1000000;
     lingering_close off;
     @temp
