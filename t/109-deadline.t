@@ -1127,17 +1127,20 @@ process_by_lua_block {
     coroutine.resume(below)
     ngx.sleep(0.02)
     collectgarbage("setpause", 100)
-    collectgarbage("setstepmul", 1000)
+    collectgarbage("setstepmul", 10000)
     collectgarbage()
-    for _ = 1, 3000 do
-        getmetatable(newproxy(true)).__gc = function()
+    local litter = {}
+    for i = 1, 3000 do
+        litter[i] = newproxy(true)
+        getmetatable(litter[i]).__gc = function()
             ran = ran + 1
             coroutine.resume(below)
         end
     end
+    litter = nil
     -- What comes from the client is made a string between two turns.
     for _ = 1, 200 do
-        if not ngx.receive(100000) then wrong = wrong + 1 end
+        if not ngx.receive(1100) then wrong = wrong + 1 end
         if select("#", ngx.sleep(0.001)) > 0 then wrong = wrong + 1 end
         ngx.print(".")
     end
@@ -1146,7 +1149,7 @@ process_by_lua_block {
     ngx.say(wrong, " ", ran > 2000)
 }
 --- request_parts eval
-[ (map { [send => 'x' x 100_000], [expect => '.'] } 1 .. 200),
+[ (map { [send => sprintf '%01100d', $_], [expect => '.'] } 1 .. 200),
   [expect => "0 true\n"], ['expect_eof'] ]
 --- timeout: 30
 --- no_error_log
@@ -1159,18 +1162,21 @@ process_by_lua_block {
     local ran, wrong = 0, 0
     local function same(...) return ... end
     collectgarbage("setpause", 100)
-    collectgarbage("setstepmul", 1000)
+    collectgarbage("setstepmul", 10000)
     collectgarbage()
-    for _ = 1, 3000 do
-        getmetatable(newproxy(true)).__gc = function()
+    local litter = {}
+    for i = 1, 3000 do
+        litter[i] = newproxy(true)
+        getmetatable(litter[i]).__gc = function()
             ran = ran + 1
             local a, b, c = ngx.deadline(0, same, 1, nil, 3)
             if a ~= 1 or b ~= nil or c ~= 3 then wrong = wrong + 1 end
         end
     end
+    litter = nil
     -- What comes from the client is made a string between two turns.
     for _ = 1, 200 do
-        if not ngx.receive(100000) then wrong = wrong + 1 end
+        if not ngx.receive(1100) then wrong = wrong + 1 end
         if select("#", ngx.sleep(0.001)) > 0 then wrong = wrong + 1 end
         ngx.print(".")
     end
@@ -1179,7 +1185,7 @@ process_by_lua_block {
     ngx.say(wrong, " ", ran > 2000)
 }
 --- request_parts eval
-[ (map { [send => 'x' x 100_000], [expect => '.'] } 1 .. 200),
+[ (map { [send => sprintf '%01100d', $_], [expect => '.'] } 1 .. 200),
   [expect => "0 true\n"], ['expect_eof'] ]
 --- timeout: 30
 --- no_error_log
