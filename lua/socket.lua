@@ -73,7 +73,6 @@ end
 
 local function connected(self, name, id, crowded)
     if not id then
-        self[1] = false
         return nil, crowded
     end
     self[1], self[2] = id, name
