@@ -5,20 +5,13 @@
 --     local response, err = h:http_request { method = "GET", uri = "/" }
 --     h:done()
 
-local object = require "tcp_lua.http_object"
+local extend = require "tcp_lua.http_object"
 
-local setmetatable, tonumber, type = setmetatable, tonumber, type
+local tonumber, type = tonumber, type
 
 local http = { _VERSION = "1.0" }
-for name, method in pairs(object) do
-    http[name] = method
-end
-local metatable = { __index = http }
+extend(http)
 
-
-function http.new()
-    return setmetatable({ sock = ngx.socket.tcp() }, metatable)
-end
 
 function http.init(self, opts)
     if not self.sock then

@@ -2,21 +2,14 @@
 -- load_balance, and goes on to the next server when one cannot be connected to.
 
 local load_balance = require "load_balance"
-local object = require "tcp_lua.http_object"
+local extend = require "tcp_lua.http_object"
 local record = require "tcp_lua.record"
 
-local setmetatable, tostring = setmetatable, tostring
+local tostring = tostring
 
 local http_lb = { _VERSION = "1.0" }
-for name, method in pairs(object) do
-    http_lb[name] = method
-end
-local metatable = { __index = http_lb }
+extend(http_lb)
 
-
-function http_lb.new()
-    return setmetatable({ sock = ngx.socket.tcp() }, metatable)
-end
 
 function http_lb.init(self, conf)
     if not self.sock then

@@ -10,8 +10,9 @@ local connect, receive_until = native.tcp_connect, native.tcp_receive_until
 local setkeepalive = native.tcp_setkeepalive
 local get_option, set_option = native.tcp_get_option, native.tcp_set_option
 local address, bindable = native.tcp_address, native.tcp_bindable
-local error, floor, rawget, select = error, math.floor, rawget, select
-local find, match = string.find, string.match
+local error, floor, select = error, math.floor, select
+local find = string.find
+local getinfo = debug.getinfo
 local getmetatable, setmetatable = getmetatable, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
 
@@ -28,17 +29,32 @@ local tcp = {
     close = native.tcp_close,
     getreusedtimes = native.tcp_getreusedtimes,
     getfd = native.tcp_fd,
+    receive_http = native.receive_http,
 }
 local tcp_metatable = { __index = tcp }
 
+-- Raises at the line of whoever has called a function of this file.
+local function raise(text)
+    local level = 2
+    while true do
+        local info = getinfo(level, "S")
+        local source = info and info.source
+        if source ~= "=socket" and source ~= "=udp" then
+            break
+        end
+        level = level + 1
+    end
+    error(text, level)
+end
+
 local function bad_argument(n, name, text)
-    error("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")", 3)
+    raise("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")")
 end
 
 local function check_object(self, name)
     if getmetatable(self) ~= tcp_metatable then
-        error("bad argument #1 to '" .. name .. "' (socket expected, got "
-            .. type(self) .. ")", 3)
+        raise("bad argument #1 to '" .. name .. "' (socket expected, got "
+            .. type(self) .. ")")
     end
 end
 
@@ -75,45 +91,53 @@ local function count(options, key, min)
     end
     local n = tonumber(value)
     if not n or n < min or n ~= n then
-        error("bad argument #3 to 'connect' (bad \"" .. key .. "\" option value: "
-            .. tostring(value) .. ")", 4)
+        bad_argument(3, "connect",
+            'bad "' .. key .. '" option value: ' .. tostring(value))
     end
     return floor(n)
 end
 
-local function check_port(port)
+local function check_port(port, name)
     local n = tonumber(port)
     if not n then
-        bad_argument(3, "connect", "number expected, got " .. type(port))
+        bad_argument(2, name, "number expected, got " .. type(port))
     elseif n < 0 or n > 65535 or n ~= floor(n) then
-        error("bad port number, need [0,65535]", 3)
+        raise("bad port number, need [0,65535]")
     end
     return n
+end
+
+local function is_unix(host)
+    return find(host, "unix:", 1, true) == 1
+end
+
+-- Both, checked; the port is 0 where the host is a Unix path.
+local function host_and_port(host, port, name)
+    if type(host) ~= "string" then
+        if type(host) ~= "number" then
+            bad_argument(1, name, "string expected, got " .. type(host))
+        end
+        host = tostring(host)
+    end
+    if is_unix(host) then
+        return host, 0
+    end
+    return host, check_port(port, name)
 end
 
 function tcp.connect(self, host, port, options, ...)
     check_object(self, "connect")
     local more = select("#", ...)
     if host == nil or more > 0 then
-        error("ngx.socket connect: expecting 3 or 4 arguments (including the "
-            .. "object), but seen " .. (host == nil and 1 or 4 + more), 2)
-    elseif type(host) ~= "string" then
-        if type(host) ~= "number" then
-            bad_argument(2, "connect", "string expected, got " .. type(host))
-        end
-        host = tostring(host)
+        raise("ngx.socket connect: expecting 3 or 4 arguments (including the "
+            .. "object), but seen " .. (host == nil and 1 or 4 + more))
     end
-    local name
-    if find(host, "unix:", 1, true) == 1 then
-        -- The port may be left out.
-        if type(port) == "table" then
-            options = port
-        end
-        port, name = 0, host
-    else
-        port = check_port(port)
-        name = host .. ":" .. port
+    -- The port may be left out.
+    if type(port) == "table" and options == nil then
+        options = port
     end
+    host, port = host_and_port(host, port, "connect")
+    local name = is_unix(host) and host or host .. ":" .. port
     local size, backlog
     if options ~= nil then
         local kind = type(options)
@@ -121,8 +145,8 @@ function tcp.connect(self, host, port, options, ...)
             local pool = options.pool
             if pool ~= nil then
                 if type(pool) ~= "string" and type(pool) ~= "number" then
-                    error("bad argument #3 to 'connect' (bad \"pool\" option type: "
-                        .. type(pool) .. ")", 2)
+                    bad_argument(3, "connect",
+                        'bad "pool" option type: ' .. type(pool))
                 end
                 name = tostring(pool)
             end
@@ -134,7 +158,7 @@ function tcp.connect(self, host, port, options, ...)
         elseif kind == "string" or kind == "number" then
             name = tostring(options)
         else
-            bad_argument(4, "connect", "string expected, got " .. kind)
+            bad_argument(3, "connect", "string expected, got " .. kind)
         end
     end
     return connected(self, name,
@@ -160,8 +184,8 @@ end
 function tcp.settimeout(self, ...)
     local n = select("#", ...)
     if type(self) ~= "table" then
-        error("expecting at least 1 arguments (including the object) but got "
-            .. (self == nil and 0 or n + 1), 2)
+        raise("expecting at least 1 arguments (including the object) but got "
+            .. (self == nil and 0 or n + 1))
     end
     local first, second, third = ...
     if n == 1 then
@@ -185,37 +209,53 @@ function tcp.setkeepalive(self, timeout, size, options, ...)
     check_object(self, "setkeepalive")
     local more = select("#", ...)
     if more > 0 then
-        error("expecting 1 to 3 arguments (including the object), but got "
-            .. 4 + more, 2)
+        raise("expecting 1 to 3 arguments (including the object), but got "
+            .. 4 + more)
     end
     local time, n = timeout, size
     if time ~= nil then
         time = tonumber(time)
         if not time or time < 0 or time ~= time then
-            bad_argument(2, "setkeepalive", "bad timeout value")
+            bad_argument(1, "setkeepalive", "bad timeout value")
         end
     end
     if n ~= nil then
         n = tonumber(n)
         if not n or n < 0 or n ~= n then
-            bad_argument(3, "setkeepalive", "bad pool size")
+            bad_argument(2, "setkeepalive", "bad pool size")
+        end
+    end
+    local heartbeat
+    if options ~= nil then
+        if type(options) ~= "table" then
+            bad_argument(3, "setkeepalive",
+                "table expected, got " .. type(options))
+        end
+        heartbeat = options.heartbeat
+        if heartbeat ~= nil and heartbeat ~= "nats" then
+            bad_argument(3, "setkeepalive",
+                'unknown heartbeat "' .. tostring(heartbeat) .. '"')
         end
     end
     if self[2] == nil then
         return nil, "key not found"
     end
-    return setkeepalive(self, time, n, options and options.heartbeat)
+    return setkeepalive(self, time, n, heartbeat)
 end
 
 function tcp.setkeepalive_nats(self, timeout, size)
     return tcp.setkeepalive(self, timeout, size, { heartbeat = "nats" })
 end
 
+local function check_direction(direction)
+    if direction ~= "send" then
+        raise("bad argument #1 to 'shutdown' (only \"send\" is supported)")
+    end
+end
+
 function tcp.shutdown(self, direction)
     check_object(self, "shutdown")
-    if direction ~= "send" then
-        error("bad argument #1 to 'shutdown' (only \"send\" is supported)", 2)
-    end
+    check_direction(direction)
     return native.tcp_shutdown(self)
 end
 
@@ -247,8 +287,7 @@ local function option_value(value)
 end
 
 -- The original's took anything and did nothing.
-function tcp.setoption(self, name, value)
-    check_object(self, "setoption")
+local function setoption(self, set, name, value)
     if name == nil then
         return
     elseif type(name) ~= "string" then
@@ -259,21 +298,30 @@ function tcp.setoption(self, name, value)
         if type(value) == "table" then
             on, seconds = value.on, tonumber(value.timeout) or 0
         end
-        return set_option(self, name, seconds, on and on ~= 0 and true or false)
+        return set(self, name, seconds, on and on ~= 0 and true or false)
     end
     local n = option_value(value)
     if not n then
         return nil, "bad option value"
     end
-    return set_option(self, name, n)
+    return set(self, name, n)
+end
+
+function tcp.setoption(self, name, value)
+    check_object(self, "setoption")
+    return setoption(self, set_option, name, value)
+end
+
+local function getoption(self, get, name)
+    if type(name) ~= "string" then
+        bad_argument(1, "getoption", "string expected, got " .. type(name))
+    end
+    return get(self, name)
 end
 
 function tcp.getoption(self, name)
     check_object(self, "getoption")
-    if type(name) ~= "string" then
-        bad_argument(1, "getoption", "string expected, got " .. type(name))
-    end
-    return get_option(self, name)
+    return getoption(self, get_option, name)
 end
 
 -- The iterator of tcp:receiveuntil().
@@ -308,7 +356,8 @@ local function receiveuntil(self, receive, delimiter, options)
     if type(delimiter) == "number" then
         delimiter = tostring(delimiter)
     elseif type(delimiter) ~= "string" then
-        bad_argument(1, "receiveuntil", "string expected, got " .. type(delimiter))
+        bad_argument(1, "receiveuntil",
+            "string expected, got " .. type(delimiter))
     end
     if delimiter == "" then
         return nil, "pattern is empty"
@@ -316,12 +365,13 @@ local function receiveuntil(self, receive, delimiter, options)
     local inclusive = false
     if options ~= nil then
         if type(options) ~= "table" then
-            bad_argument(2, "receiveuntil", "table expected, got " .. type(options))
+            bad_argument(2, "receiveuntil",
+                "table expected, got " .. type(options))
         end
         inclusive = options.inclusive
         if inclusive ~= nil and type(inclusive) ~= "boolean" then
-            bad_argument(2, "receiveuntil", "bad \"inclusive\" option value type: "
-                .. type(inclusive))
+            bad_argument(2, "receiveuntil",
+                'bad "inclusive" option value type: ' .. type(inclusive))
         end
     end
     return until_reader(self, receive, delimiter, inclusive or false)
@@ -333,12 +383,90 @@ function tcp.receiveuntil(self, delimiter, options)
 end
 
 
+-- The client's connection.
+local req = {
+    send = native.req_send,
+    receive = native.req_receive,
+    receiveany = native.req_receiveany,
+    peek = native.req_peek,
+    getfd = native.req_fd,
+}
+local req_metatable = { __index = req }
+
+local function check_request(self, name)
+    if getmetatable(self) ~= req_metatable then
+        raise("bad argument #1 to '" .. name .. "' (socket expected, got "
+            .. type(self) .. ")")
+    end
+end
+
+local function set_timeouts(self, connect_timeout, send_timeout, read_timeout)
+    self[3], self[4], self[5] = connect_timeout, send_timeout, read_timeout
+    native.req_send_timeout(self, send_timeout)
+end
+
+function req.settimeout(self, time)
+    check_request(self, "settimeout")
+    time = msec(time, 1, "settimeout")
+    set_timeouts(self, time, time, time)
+end
+
+function req.settimeouts(self, connect_timeout, send_timeout, read_timeout)
+    check_request(self, "settimeouts")
+    set_timeouts(self, msec(connect_timeout, 1, "settimeouts"),
+        msec(send_timeout, 2, "settimeouts"),
+        msec(read_timeout, 3, "settimeouts"))
+end
+
+function req.shutdown(self, direction)
+    check_request(self, "shutdown")
+    check_direction(direction)
+    return native.req_shutdown(self)
+end
+
+function req.getpeername(self)
+    check_request(self, "getpeername")
+    return native.req_address(self, true)
+end
+
+function req.getsockname(self)
+    check_request(self, "getsockname")
+    return native.req_address(self, false)
+end
+
+function req.setoption(self, name, value)
+    check_request(self, "setoption")
+    return setoption(self, native.req_set_option, name, value)
+end
+
+function req.getoption(self, name)
+    check_request(self, "getoption")
+    return getoption(self, native.req_get_option, name)
+end
+
+function req.receiveuntil(self, delimiter, options)
+    check_request(self, "receiveuntil")
+    return receiveuntil(self, native.req_receive_until, delimiter, options)
+end
+
+ngx.req = {}
+
+-- The argument asks for a raw socket in OpenResty; here it is always one.
+function ngx.req.socket(raw)
+    if raw ~= nil and type(raw) ~= "boolean" then
+        bad_argument(1, "socket", "boolean expected, got " .. type(raw))
+    end
+    local number = native.req_number()
+    return setmetatable({ number, nil, nil, nil, nil }, req_metatable)
+end
+
+
 local socket = {}
 
 function socket.tcp(...)
     local n = select("#", ...)
     if n > 0 then
-        error("expecting zero arguments, but got " .. n, 2)
+        raise("expecting zero arguments, but got " .. n)
     end
     native.check_thread()
     return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
@@ -357,8 +485,15 @@ end
 
 ngx.socket = socket
 
+-- For ngx.select().
+function native.is_socket(item)
+    local mt = getmetatable(item)
+    return mt == tcp_metatable or mt == req_metatable
+end
+
 return {
-    is_socket = function(item)
-        return getmetatable(item) == tcp_metatable
-    end,
+    raise = raise,
+    bad_argument = bad_argument,
+    host_and_port = host_and_port,
+    msec = msec,
 }

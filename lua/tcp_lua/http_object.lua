@@ -1,12 +1,13 @@
--- The methods that http and http_lb share: one request after the other on one
--- connection. init(), which connects, is each one's own; it calls connect().
+-- What http and http_lb share: new() and the methods of objects, which make one
+-- request after the other on one connection. init(), which connects, is each
+-- one's own; it calls connect().
 
 local request_bytes = require "tcp_lua.http_request"
 local read_response = require "tcp_lua.http_response"
 local record = require "tcp_lua.record"
 
 local format, find = string.format, string.find
-local tostring, type = tostring, type
+local pairs, setmetatable, tostring, type = pairs, setmetatable, tostring, type
 local ngx = ngx
 
 -- self.state: nil, or one of these.
@@ -54,9 +55,25 @@ end
 local function handshake(sock, opts)
     local verify = opts.ssl_verify ~= false
     if opts.ssl_ctx then
-        return sock:sslhandshake(opts.ssl_ctx, verify)
+        return sock:start_tls(opts.ssl_ctx, verify)
     end
-    return sock:sslhandshake(false, opts.ssl_server_name or opts.host, verify)
+    return sock:start_tls(false, opts.ssl_server_name or opts.host, verify)
+end
+
+
+-- In place of a socket's sslhandshake(): when scripts call it we could not make
+-- the same connection again, and what was to be encrypted would go out plain.
+local function handshake_by_script(sock, ...)
+    sock.is_script_tls = true
+    return sock:start_tls(...)
+end
+
+
+local function new_socket()
+    local sock = ngx.socket.tcp()
+    sock.start_tls = sock.sslhandshake
+    sock.sslhandshake = handshake_by_script
+    return sock
 end
 
 
@@ -64,6 +81,7 @@ end
 function object.connect(self, opts)
     local sock = self.sock
     self.state = nil
+    sock.is_script_tls = nil
     sock:settimeout(opts.connect_timeout, opts.send_timeout, opts.read_timeout)
     local ok, err = sock:connect(opts.host, opts.port, pool_name(opts))
     if ok and opts.ssl then
@@ -78,7 +96,7 @@ function object.connect(self, opts)
     self.opts = opts
     self.host = host_header(opts)
     self.state = CONNECTED
-    self.reusable = true
+    self.reusable, self.is_over = true, false
     return 1
 end
 
@@ -94,6 +112,14 @@ function object.send_request(self, req)
     local bytes, err = request_bytes(req, self.host)
     if not bytes then
         return nil, err
+    end
+    if self.is_over and not sock.is_script_tls then
+        -- The server has closed the connection behind the last response.
+        local ok
+        ok, err = self:connect(self.opts)
+        if not ok then
+            return nil, err
+        end
     end
     local n
     n, err = sock:send(bytes)
@@ -119,7 +145,7 @@ function object.receive_response(self)
     local response, err, reusable, is_empty = read_response(sock, self.method,
         opts.max_head_size or MAX_HEAD, opts.max_body_size or MAX_BODY)
     self.state = CONNECTED
-    self.reusable = reusable
+    self.reusable, self.is_over = reusable, not reusable and not err
     self.is_empty = is_empty
     if err then
         -- What the server sends now is no answer to anything.
@@ -147,7 +173,8 @@ end
 function object.http_request(self, req)
     local start = ngx.now()
     local sock = self.sock
-    local reused = sock and self.state == CONNECTED and sock:getreusedtimes()
+    local reused = sock and self.state == CONNECTED
+        and not sock.is_script_tls and sock:getreusedtimes()
     local response, err, what, stale = exchange(self, req)
     -- Each try takes a connection out of the pool, and a fresh one is the last.
     while stale and reused and reused > 0 and REPEATABLE[req.method] do
@@ -199,4 +226,15 @@ function object.sslhandshake(self, ...)
     return sock:sslhandshake(...)
 end
 
-return object
+
+-- Makes `class` a class of such objects.
+return function(class)
+    for name, method in pairs(object) do
+        class[name] = method
+    end
+    local metatable = { __index = class }
+
+    function class.new()
+        return setmetatable({ sock = new_socket() }, metatable)
+    end
+end

@@ -200,6 +200,27 @@ local function take(self, size)
 end
 
 
+-- The line end behind a chunk; nothing else may be there.
+local function end_of_chunk(self)
+    local c
+    repeat
+        if self.at > #self.buffer then
+            local ok, err = fill(self)
+            if not ok then
+                return nil, err
+            end
+        end
+        local before = c
+        c = byte(self.buffer, self.at)
+        if c ~= 10 and (c ~= 13 or before) then
+            return nil, "err body"
+        end
+        self.at = self.at + 1
+    until c == 10
+    return true
+end
+
+
 local function chunks(self)
     local total = 0
     while true do
@@ -225,9 +246,9 @@ local function chunks(self)
         if not ok then
             return nil, err
         end
-        text, err = line(self, 2, "err body")
-        if text ~= "" then
-            return nil, text and "err body" or err
+        ok, err = end_of_chunk(self)
+        if not ok then
+            return nil, err
         end
     end
     -- What comes after the last chunk is of no use here.

@@ -134,7 +134,8 @@ local function need(self, size)
 end
 
 
--- One part of a packet: where it is in the buffer, and how long.
+-- One part of a packet: where it is in the buffer, and how long; nil and the
+-- error.
 local function receive_part(self)
     local ok, err = need(self, 4)
     if not ok then
@@ -155,32 +156,53 @@ local function receive_part(self)
     end
     local from = self.at + 4
     self.at = from + size
-    return sub(self.buffer, from, from + size - 1), size
+    return from, size
 end
 
 
--- The next packet; nil and the error.
-function stream.receive(self)
-    local data, size = receive_part(self)
-    if not data or size < MAX_PART then
-        if data == "" then
-            return nil, "empty packet"
-        end
-        return data, size
-    end
-    local parts, n, total = { data }, 1, size
+-- The rest of a packet whose first part is `first`.
+local function receive_rest(self, first)
+    local parts, n, total = { first }, 1, MAX_PART
     repeat
-        data, size = receive_part(self)
-        if not data then
+        local from, size = receive_part(self)
+        if not from then
             return nil, size
         end
         n, total = n + 1, total + size
         if total > self.limit then
             return nil, "packet size too big: " .. total
         end
-        parts[n] = data
+        parts[n] = sub(self.buffer, from, from + size - 1)
     until size < MAX_PART
     return concat(parts, "", 1, n)
+end
+
+
+-- The next packet where it lies: a string, and where in it the packet begins
+-- and ends. So a row is not copied before its columns are. Nil and the error.
+function stream.view(self)
+    local from, size = receive_part(self)
+    if not from then
+        return nil, size
+    elseif size == 0 then
+        return nil, "empty packet"
+    elseif size < MAX_PART then
+        return self.buffer, from, from + size - 1
+    end
+    local whole, err = receive_rest(self, sub(self.buffer, from, self.at - 1))
+    if not whole then
+        return nil, err
+    end
+    return whole, 1, #whole
+end
+
+-- The next packet; nil and the error.
+function stream.receive(self)
+    local data, from, last = self:view()
+    if not data then
+        return nil, from
+    end
+    return sub(data, from, last)
 end
 
 -- Sends `payload` as the next packet of this exchange.

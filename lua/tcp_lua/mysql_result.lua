@@ -131,16 +131,19 @@ local function read_columns(stream, n)
 end
 
 
-local function read_row(data, n, names, numbers, is_compact)
+-- The row that is in `data` from `at` to `limit`.
+local function read_row(data, at, limit, n, names, numbers, is_compact)
     local row = is_compact and new_table(n, 0) or new_table(0, n)
-    local at, limit = 1, #data
     for i = 1, n do
+        if at > limit then
+            return nil
+        end
         local size = byte(data, at)
         local value
         if size == 251 then
             value, at = null, at + 1
         else
-            if size and size < 251 then
+            if size < 251 then
                 at = at + 1
             else
                 size, at = read_length(data, at)
@@ -175,21 +178,20 @@ local function read_set(stream, n, expected, is_compact)
     end
     local rows, count = new_table(expected or FEW, 0), 0
     while true do
-        local data, size = stream:receive()
+        local data, from, last = stream:view()
         if not data then
-            return nil, size
+            return nil, from
         end
-        local first = byte(data)
-        if first == EOF and #data < 9 then
-            local server_status = read_uint16(data, 4)
-            if not server_status then
+        local first = byte(data, from)
+        if first == EOF and last - from < 8 then
+            if last - from < 4 then
                 return nil, MALFORMED
             end
-            return rows, server_status
+            return rows, read_uint16(data, from + 3)
         elseif first == ERR then
-            return nil, result.error(data)
+            return nil, result.error(sub(data, from, last))
         end
-        local row = read_row(data, n, names, numbers, is_compact)
+        local row = read_row(data, from, last, n, names, numbers, is_compact)
         if not row then
             return nil, MALFORMED
         end

@@ -92,7 +92,7 @@ fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
 }
 
 #[inline(always)]
-fn written(writing: Writing) -> Outcome {
+pub(super) fn written(writing: Writing) -> Outcome {
     match writing {
         Writing::Sent(n) => Outcome::Sent(n),
         Writing::Done(values) => Outcome::Return(values),
@@ -153,7 +153,9 @@ fn receive(call: &Call) -> Outcome {
             }
             check_can_wait(call)?;
             Ok(with_thread(|thread| {
-                match thread.and_then(|thread| session.receive_later(thread, scanner)) {
+                match thread.and_then(|thread| {
+                    session.receive_later(thread, scanner, session.conf.read_timeout())
+                }) {
                     Some(values) => Outcome::Return(values),
                     None => Outcome::Wait,
                 }

@@ -16,12 +16,12 @@ use crate::nginx::Msec;
 use crate::nginx::address::Address;
 use crate::nginx::connection::{ConnectError, Connection};
 use crate::nginx::io::strerror;
-use crate::sched::with_thread;
+use crate::sched::{Thread, with_thread};
 use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
 use crate::text::pattern::{Pattern, Scanner};
 use crate::upstream::dial::{Dialing, Target, dial};
-use crate::upstream::{Sending, Upstream, heartbeat, registry};
+use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat};
 
 pub const PRIVATE: &[Function] = &[
     function("tcp_connect", |call| connect(call).raised_above()),
@@ -54,9 +54,20 @@ pub const PRIVATE: &[Function] = &[
     function("tcp_set_option", |call| {
         with_open(call, |upstream| set_option(upstream.connection(), call))
     }),
+    // Whether a receive would not wait, or nil and why one cannot ask.
+    function("tcp_can_read", |call| {
+        let id = call.item_number(1, 1).unwrap_or_default();
+        match REGISTRY.find(id) {
+            Some(upstream) if upstream.is_reading() => {
+                Outcome::error(Value::Str("socket busy reading"))
+            }
+            Some(upstream) => Outcome::one(Value::Boolean(upstream.can_read())),
+            None => super::client::can_read(id),
+        }
+    }),
     // The next connection after this place, and its place.
     function("tcp_next", |call| {
-        match registry::next(call.number(1).unwrap_or_default() as usize) {
+        match REGISTRY.next(call.number(1).unwrap_or_default() as usize) {
             Some((id, place)) => Outcome::Return(Values::two(
                 Value::Number(id as f64),
                 Value::Number(place as f64),
@@ -66,13 +77,13 @@ pub const PRIVATE: &[Function] = &[
     }),
     // Closes the connection with this number.
     function("tcp_drop", |call| {
-        if let Some(upstream) = call.number(1).and_then(registry::find) {
+        if let Some(upstream) = call.number(1).and_then(|id| REGISTRY.find(id)) {
             upstream.close();
         }
         Outcome::NONE
     }),
     function("tcp_swept", |_| {
-        registry::swept();
+        REGISTRY.swept();
         Outcome::NONE
     }),
     // Raises where no thread runs, as in init_by_lua*.
@@ -91,12 +102,12 @@ pub const PRIVATE: &[Function] = &[
 /// Where an object has its timeouts.
 const CONNECT_TIMEOUT: i32 = 3;
 const SEND_TIMEOUT: i32 = 4;
-const READ_TIMEOUT: i32 = 5;
+pub(super) const READ_TIMEOUT: i32 = 5;
 
 /// The connection of the object that is argument 1.
 #[inline]
 fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
-    registry::find(call.item_number(1, 1)?)
+    REGISTRY.find(call.item_number(1, 1)?)
 }
 
 #[cold]
@@ -115,7 +126,7 @@ fn with_open(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outcome {
 
 /// A timeout that the object has, or what the configuration says.
 #[inline]
-fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) -> Msec {
+pub(super) fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) -> Msec {
     match call.item_number(1, at) {
         Some(msec) if msec >= 1.0 => (msec as usize).min(super::MAX_MSEC),
         _ => current::conf().map_or(60_000, default),
@@ -160,7 +171,7 @@ fn connect(call: &Call) -> Outcome {
 }
 
 /// `IP`, `IP:PORT` or `[IP6]:PORT`.
-fn bind_address(text: &[u8]) -> Option<Address> {
+pub(super) fn bind_address(text: &[u8]) -> Option<Address> {
     let text = std::str::from_utf8(text).ok()?;
     if let Ok(address) = text.parse::<std::net::SocketAddr>() {
         return Some(Address::ip(address.ip(), address.port()));
@@ -219,7 +230,7 @@ fn sent(call: &Call, upstream: &Rc<Upstream>, sending: Sending, len: usize) -> O
 }
 
 #[cold]
-fn bad_data(error: AppendError) -> Outcome {
+pub(super) fn bad_data(error: AppendError) -> Outcome {
     match error {
         AppendError::BadArgument(kind) => Outcome::bad_argument(
             2,
@@ -272,8 +283,19 @@ fn read(call: &Call, mut scanner: Scanner) -> Result<Outcome, Outcome> {
     }))
 }
 
+/// Makes the thread wait, among others, for the socket that is argument `i`: a
+/// script's or the client's.
+pub(super) fn select(call: &Call, i: usize, thread: &Rc<Thread>, item: usize) {
+    let Some(id) = call.item_number(i, 1) else { return };
+    if let Some(upstream) = REGISTRY.find(id) {
+        upstream.select(thread, item);
+    } else {
+        super::client::select(id, thread, item);
+    }
+}
+
 /// A size that is given as argument 2.
-fn size_argument(call: &Call) -> Result<usize, Outcome> {
+pub(super) fn size_argument(call: &Call) -> Result<usize, Outcome> {
     match call.number(2) {
         Some(n) if n >= 1.0 => Ok(n as usize),
         Some(_) => Err(Outcome::bad_argument(2, format_args!("bad argument <= 0"))),
@@ -376,7 +398,7 @@ fn set_keepalive(call: &Call) -> Outcome {
 }
 
 /// The address of one side: IP and port, or a Unix path.
-fn address(connection: &Connection, peer: bool) -> Outcome {
+pub(super) fn address(connection: &Connection, peer: bool) -> Outcome {
     let found = if peer { connection.peer_address() } else { connection.local_address() };
     match found {
         Ok(address) => match address.ip_addr() {
@@ -410,7 +432,7 @@ fn bad_option(name: &[u8]) -> Outcome {
     }))
 }
 
-fn get_option(connection: &Connection, call: &Call) -> Outcome {
+pub(super) fn get_option(connection: &Connection, call: &Call) -> Outcome {
     let name = call.bytes(2).unwrap_or_default();
     let Some((level, option)) = option(name) else { return bad_option(name) };
     match connection.option(level, option) {
@@ -419,7 +441,7 @@ fn get_option(connection: &Connection, call: &Call) -> Outcome {
     }
 }
 
-fn set_option(connection: &Connection, call: &Call) -> Outcome {
+pub(super) fn set_option(connection: &Connection, call: &Call) -> Outcome {
     let name = call.bytes(2).unwrap_or_default();
     let value = call.number(3).unwrap_or_default() as i32;
     let result = if name == b"linger" {

@@ -187,6 +187,12 @@ impl Connection {
         }
     }
 
+    /// nginx's number for it, which no other connection of the worker has.
+    pub fn number(&self) -> usize {
+        // SAFETY: live until close().
+        self.get().map_or(0, |c| unsafe { (*c).number as usize })
+    }
+
     /// Counts a light session.
     pub fn count_request(&self) {
         if let Some(c) = self.get() {

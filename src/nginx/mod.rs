@@ -4,6 +4,7 @@ pub mod address;
 pub mod conf;
 pub mod connection;
 pub mod cycle;
+pub mod datagram;
 pub mod event;
 pub mod guard;
 pub mod io;

@@ -24,7 +24,7 @@ use crate::nginx::guard::guard;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::time::now;
 use crate::nginx::{Msec, stat};
-use crate::sched::{self, Group, Host, Thread, Woken, budget, turn};
+use crate::sched::{self, Group, Host, Source, Thread, Woken, budget, turn};
 use crate::socket::TcpSocket;
 use crate::text::pattern::Scanner;
 
@@ -34,6 +34,8 @@ enum Reader {
     None,
     /// Bytes, by this pattern.
     Receive(Rc<Thread>, Scanner),
+    /// One of several things that it waits for: that something can be read.
+    Select(Rc<Thread>, usize),
     /// The next request, or that the client goes.
     NextRequest(Rc<Thread>),
 }
@@ -68,6 +70,7 @@ pub struct Session {
     seen_live: Cell<usize>,
     read_deadline: Cell<Option<Msec>>,
     write_deadline: Cell<Option<Msec>>,
+    send_timeout: Cell<Msec>,
     /// The script has been told that nothing more can be read.
     end_told: Cell<bool>,
     eof: Cell<Eof>,
@@ -106,6 +109,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         seen_live: Cell::new(0),
         read_deadline: Cell::new(None),
         write_deadline: Cell::new(None),
+        send_timeout: Cell::new(conf.send_timeout()),
         end_told: Cell::new(false),
         eof: Cell::new(Eof::No),
         parked: Cell::new(false),
@@ -207,7 +211,7 @@ impl Session {
         // Given back before anything that may end the session.
         let reader = self.reader.borrow();
         match *reader {
-            Reader::Receive(..) => {
+            Reader::Receive(..) | Reader::Select(..) => {
                 if budget::is_left() && !c.read_ready() && c.watch_read() {
                     self.socket.release_large_input();
                 } else {
@@ -296,6 +300,17 @@ impl Handler for Session {
     }
 }
 
+/// The client's socket as one of several things that a thread waits for.
+impl Source for Session {
+    fn release(&self, thread: &Thread) {
+        Host::release(self, thread);
+    }
+
+    fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
+        Host::interrupt(self, thread);
+    }
+}
+
 impl Host for Session {
     fn group(&self) -> &Group {
         &self.group
@@ -324,7 +339,9 @@ impl Host for Session {
     fn release(&self, thread: &Thread) {
         let mut reader = self.reader.borrow_mut();
         match &*reader {
-            Reader::Receive(own, _) | Reader::NextRequest(own)
+            Reader::Receive(own, _)
+            | Reader::Select(own, _)
+            | Reader::NextRequest(own)
                 if std::ptr::eq(Rc::as_ptr(own), thread) =>
             {
                 *reader = Reader::None;

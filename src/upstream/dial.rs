@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::pool::{self, Pool};
-use super::{Stage, Upstream, registry};
+use super::{REGISTRY, Stage, Upstream};
 use crate::lua::value::kept;
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
@@ -131,7 +131,7 @@ pub fn dial(thread: &Rc<Thread>, target: Target<'_>) -> Dialing {
 fn attached(thread: &Rc<Thread>, upstream: &Rc<Upstream>, conf: &ServerConf) -> Values {
     match upstream.attach(thread.host(), conf.socket_log_errors()) {
         Some(id) => {
-            let crowded = Value::Boolean(registry::is_crowded());
+            let crowded = Value::Boolean(REGISTRY.is_crowded());
             Values::two(Value::Number(id as f64), crowded)
         }
         None => Values::error(Value::Str("closed")),
@@ -454,12 +454,12 @@ impl Source for Dial {
     }
 }
 
-fn error_text(errno: i32) -> Value {
+pub(super) fn error_text(errno: i32) -> Value {
     kept(strerror(errno))
 }
 
 /// What the host's name is.
-enum Literal<'a> {
+pub(super) enum Literal<'a> {
     Address(Address),
     Name(&'a [u8], u16),
     Bad(&'static str),
@@ -467,7 +467,7 @@ enum Literal<'a> {
 
 /// Reads `1.2.3.4`, `::1`, `[::1]`, `unix:PATH`, a name, and each but the second
 /// with a port of its own behind it.
-fn literal(host: &[u8], port: u16) -> Literal<'_> {
+pub(super) fn literal(host: &[u8], port: u16) -> Literal<'_> {
     if let Some(path) = host.strip_prefix(b"unix:") {
         return match Address::unix(path) {
             Some(address) => Literal::Address(address),

@@ -12,6 +12,7 @@ pub mod heartbeat;
 pub mod pool;
 mod read;
 pub mod registry;
+pub mod udp;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -19,15 +20,20 @@ use std::rc::Rc;
 
 use self::dial::Dial;
 use self::pool::{Heartbeat, Pool};
+use self::registry::Registry;
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::connection::{self, Connection, Handler};
+use crate::nginx::local::Local;
 use crate::sched::{DEADLINE, Host, Resource, Source, Thread};
 use crate::socket::{SocketError, TcpSocket};
 use crate::text::pattern::Scanner;
 
 pub use self::read::values_of as failure_values;
 pub use self::write::Sending;
+
+/// The connections that scripts have.
+pub static REGISTRY: Local<Registry<Rc<Upstream>>> = Local::new(Registry::new());
 
 /// Who reads, and what.
 enum Reader {
@@ -143,7 +149,7 @@ impl Upstream {
         self.stage.set(Stage::Open);
         self.log_errors.set(log_errors);
         self.host.replace(Some(host.clone()));
-        let id = registry::add(self.clone());
+        let id = REGISTRY.add(self.clone());
         self.id.set(id);
         Some(id)
     }
@@ -161,7 +167,7 @@ impl Upstream {
     fn forget_id(&self) {
         let id = self.id.replace(0);
         if id != 0 {
-            drop(registry::remove(id));
+            drop(REGISTRY.remove(id));
         }
     }
 
@@ -303,6 +309,7 @@ impl Source for Upstream {
 /// Closes all, when the process has done with the VM.
 pub fn free_all() {
     connection::each::<Upstream>(|upstream| upstream.close());
-    registry::free();
+    REGISTRY.free();
     pool::free();
+    udp::free_all();
 }

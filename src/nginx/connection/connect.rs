@@ -51,6 +51,20 @@ impl Connection {
         Ok((connection, progress))
     }
 
+    /// A datagram socket that is connected, from `from` if that is given.
+    pub fn datagram(
+        to: &Address,
+        from: Option<&Address>,
+    ) -> Result<Connection, ConnectError> {
+        let connection = Connection::open(to.family(), libc::SOCK_DGRAM)?;
+        if let Some(from) = from {
+            connection.bind(from)?;
+        }
+        connection.begin_connect(to)?;
+        connection.watch_all()?;
+        Ok(connection)
+    }
+
     /// A connection with a new socket.
     fn open(family: c_int, kind: c_int) -> Result<Connection, ConnectError> {
         // SAFETY: the numbers of a socket; nginx's connection takes it over,

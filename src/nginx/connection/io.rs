@@ -73,6 +73,27 @@ impl Connection {
         }
     }
 
+    /// Takes a datagram, which may be empty; what does not fit is lost.
+    pub fn recv_datagram(&self, buf: &mut [u8]) -> Io {
+        let Some(c) = self.get() else { return Io::Eof };
+        loop {
+            // SAFETY: the fd is open until close(); recv() writes at most as many
+            // bytes as there are.
+            let n = unsafe { libc::recv((*c).fd, buf.as_mut_ptr().cast(), buf.len(), 0) };
+            if n >= 0 {
+                return Io::Done(n as usize);
+            }
+            match errno() {
+                libc::EINTR => {}
+                libc::EAGAIN => {
+                    self.set_read_ready(false);
+                    return Io::Again;
+                }
+                error => return Io::Error(error),
+            }
+        }
+    }
+
     /// Looks whether the other side is gone, without taking bytes.
     pub fn peek(&self) -> Io {
         let Some(c) = self.get() else { return Io::Eof };
