@@ -40,7 +40,7 @@ local function raise(text)
     while true do
         local info = getinfo(level, "S")
         local source = info and info.source
-        if source ~= "=socket" and source ~= "=udp" then
+        if source ~= "=socket" and source ~= "=ssl" and source ~= "=udp" then
             break
         end
         level = level + 1
@@ -476,4 +476,6 @@ return {
     bad_argument = bad_argument,
     host_and_port = host_and_port,
     msec = msec,
+    tcp = tcp,
+    check_object = check_object,
 }

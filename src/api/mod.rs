@@ -13,6 +13,7 @@ mod log;
 mod nlog;
 mod session;
 mod socket;
+mod ssl;
 mod strings;
 mod sync;
 mod thread;
@@ -46,6 +47,7 @@ pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
     frame::FUNCTIONS,
     socket::PRIVATE,
+    ssl::PRIVATE,
     sync::PRIVATE,
     thread::PRIVATE,
     timer::PRIVATE,

@@ -105,7 +105,7 @@ pub const PRIVATE: &[Function] = &[
 ];
 
 /// Where an object has its timeouts.
-const CONNECT_TIMEOUT: i32 = 3;
+pub(super) const CONNECT_TIMEOUT: i32 = 3;
 const SEND_TIMEOUT: i32 = 4;
 pub(super) const READ_TIMEOUT: i32 = 5;
 
@@ -114,12 +114,12 @@ static NAME: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
 
 /// The connection of the object that is argument 1.
 #[inline]
-fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
+pub(super) fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
     REGISTRY.find(call.item_number(1, 1)?)
 }
 
 #[cold]
-fn closed() -> Outcome {
+pub(super) fn closed() -> Outcome {
     Outcome::error(Value::Str("closed"))
 }
 

@@ -35,6 +35,12 @@ impl Upstream {
         !matches!(*self.reader.borrow(), Reader::None)
     }
 
+    /// Whether a TLS handshake is under way.
+    #[inline]
+    pub(super) fn is_shaking_hands(&self) -> bool {
+        matches!(*self.reader.borrow(), Reader::Handshake(..))
+    }
+
     /// Makes the thread wait for what receive_now() had not. What the call
     /// returns if its deadline is over already.
     #[inline]
@@ -153,6 +159,10 @@ impl Upstream {
                 drop(reader);
                 self.watch_or_post();
             }
+            Reader::Handshake(..) => {
+                drop(reader);
+                self.on_handshake(timedout);
+            }
             Reader::Select(..) => {
                 drop(reader);
                 if self.can_read() {
@@ -192,7 +202,9 @@ impl Upstream {
 impl Reader {
     fn thread(self) -> Option<Rc<Thread>> {
         match self {
-            Reader::Receive(thread, _) | Reader::Select(thread, _) => Some(thread),
+            Reader::Receive(thread, _)
+            | Reader::Handshake(thread, _)
+            | Reader::Select(thread, _) => Some(thread),
             Reader::None => None,
         }
     }
