@@ -280,7 +280,7 @@ process_by_lua_block {
     try(function() sock:connect("127.0.0.1", 1, { pool_size = "x" }) end)
     try(function() sock:connect("127.0.0.1", 1, { backlog = -1 }) end)
     try(function() sock.connect({}, "127.0.0.1", 1) end)
-    try(function() ngx.socket.tcp(1, 2) end)
+    try(function() ngx.socket.tcp(1) end)
     try(function() ngx.socket.connect("127.0.0.1", 65536) end)
 }
 --- request
@@ -300,7 +300,7 @@ false LINE bad argument #3 to 'connect' (bad "pool_size" option value: 0)
 false LINE bad argument #3 to 'connect' (bad "pool_size" option value: x)
 false LINE bad argument #3 to 'connect' (bad "backlog" option value: -1)
 false LINE bad argument #1 to 'connect' (socket expected, got table)
-false LINE expecting zero arguments, but got 2
+false LINE expecting zero arguments, but got 1
 false LINE bad port number, need [0,65535]
 --- no_error_log
 [error]
@@ -338,8 +338,9 @@ process_by_lua_block {
 === connect: not in init_by_lua
 --- tcp_config
 init_by_lua_block {
-    in_init = tostring(select(2, pcall(ngx.socket.tcp))) .. "; "
-        .. tostring(select(2, pcall(ngx.socket.connect, "127.0.0.1", 1)))
+    in_init = tostring(select(2, pcall(function()
+        return ngx.socket.tcp():connect("127.0.0.1", 1)
+    end))) .. "; " .. tostring(select(2, pcall(ngx.socket.connect, "127.0.0.1", 1)))
 }
 --- tcp_server_config
 process_by_lua_block { ngx.say(in_init) }
