@@ -70,13 +70,13 @@ process_by_lua_block {
 --- peer
 listen unix:$TEST_DIR/peer.sock
 A: accept
-A: send "one"
+A: send "one\n"
 A: expect_eof
 B: accept
-B: send "two"
+B: send "two\n"
 B: expect_eof
 C: accept
-C: send "three"
+C: send "three\n"
 C: expect_eof
 --- tcp_server_config
 process_by_lua_block {
@@ -84,7 +84,7 @@ process_by_lua_block {
     local function try(...)
         local sock = ngx.socket.tcp()
         ngx.say(sock:connect(...), " ", (sock[2]:gsub(".*/", "")), " ",
-            sock:receiveany(9))
+            sock:receive())
         sock:close()
     end
     try(path)
@@ -355,28 +355,28 @@ process_by_lua_block { ngx.say(in_init) }
 --- peers: dns
 --- peer
 A: accept
-A: send "one"
+A: send "one\n"
 A: expect_eof
 B: accept
-B: send "alias"
+B: send "alias\n"
 B: expect_eof
 C: accept
-C: send "both"
+C: send "both\n"
 C: expect_eof
 D: accept
-D: send "port"
+D: send "port\n"
 D: expect_eof
 --- tcp_server_config
 resolver 127.0.0.1:$TEST_DNS_PORT;
 process_by_lua_block {
     for _, host in ipairs({ "one.test", "alias.test", "both.test" }) do
         local sock = ngx.socket.tcp()
-        ngx.say(sock:connect(host, $TEST_PEER_PORT), " ", sock:receiveany(9), " ",
+        ngx.say(sock:connect(host, $TEST_PEER_PORT), " ", sock:receive(), " ",
             sock[2])
         sock:close()
     end
     local sock = ngx.socket.tcp()
-    ngx.say(sock:connect("one.test:$TEST_PEER_PORT", 1), " ", sock:receiveany(9))
+    ngx.say(sock:connect("one.test:$TEST_PEER_PORT", 1), " ", sock:receive())
     sock:close()
 }
 --- request
