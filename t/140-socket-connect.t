@@ -246,7 +246,7 @@ process_by_lua_block {
 }
 --- request
 --- response eval
-join "", map { "nil failed to parse host name \"$_->[0]\": $_->[1]\n" }
+CORE::join "", map { "nil failed to parse host name \"$_->[0]\": $_->[1]\n" }
     ["", "no host"], [":80", "no host"], ["a/b", "invalid host"],
     ["a b", "invalid host"], ["a:", "invalid port"], ["a:x", "invalid port"],
     ["a:70000", "invalid port"], ["[127.0.0.1]", "invalid host"],
