@@ -12,3 +12,4 @@ pub mod sched;
 pub mod socket;
 pub mod tcp;
 pub mod text;
+pub mod upstream;

@@ -5,15 +5,20 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod client;
 mod clock;
 mod constants;
 mod frame;
 mod log;
+mod nlog;
 mod session;
+mod socket;
+mod ssl;
 mod strings;
 mod sync;
 mod thread;
 mod timer;
+mod udp;
 mod worker;
 
 use crate::lua::vm::Group;
@@ -38,13 +43,22 @@ pub const GROUPS: &[Group] = &[
 ];
 
 /// What only the prelude calls.
-pub const PRIVATE: &[&[Function]] =
-    &[frame::FUNCTIONS, sync::PRIVATE, thread::PRIVATE, timer::PRIVATE];
+pub const PRIVATE: &[&[Function]] = &[
+    client::PRIVATE,
+    frame::FUNCTIONS,
+    socket::PRIVATE,
+    ssl::PRIVATE,
+    sync::PRIVATE,
+    thread::PRIVATE,
+    timer::PRIVATE,
+    udp::PRIVATE,
+];
 
 /// Adds what is not a plain native: constants, and what the prelude wraps.
 pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
     constants::install(ngx)?;
-    args::install(lua, native)
+    args::install(lua, native)?;
+    nlog::install(lua, native)
 }
 
 /// Calls `f` with the session whose script is running; elsewhere raises.

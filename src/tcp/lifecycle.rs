@@ -18,6 +18,7 @@ use crate::nginx::listening;
 use crate::nginx::stack;
 use crate::nginx::watcher;
 use crate::socket::buffer;
+use crate::upstream;
 
 /// The whole of `tcp {}` has been read and merged; nothing is opened yet.
 /// Makes the VM, runs init_by_lua and compiles every script that can be read.
@@ -73,6 +74,7 @@ pub fn worker_exiting(main: &'static MainConf) {
         session::close_all();
     }
     worker::exiting(main);
+    upstream::free_all();
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
