@@ -6,6 +6,7 @@
 
 local native, ngx = ...
 
+local reuse = native.tcp_reuse
 local connect, receive_until = native.tcp_connect, native.tcp_receive_until
 local setkeepalive = native.tcp_setkeepalive
 local get_option, set_option = native.tcp_get_option, native.tcp_set_option
@@ -39,7 +40,7 @@ local function raise(text)
     while true do
         local info = getinfo(level, "S")
         local source = info and info.source
-        if source ~= "=socket" and source ~= "=udp" then
+        if source ~= "=socket" and source ~= "=ssl" and source ~= "=udp" then
             break
         end
         level = level + 1
@@ -62,7 +63,7 @@ end
 local function sweep()
     local id, place = native.tcp_next(0)
     while id do
-        if objects[id % PLACES] == nil then
+        if objects[id % PLACES + 1] == nil then
             native.tcp_drop(id)
         end
         id, place = native.tcp_next(place)
@@ -72,11 +73,10 @@ end
 
 local function connected(self, name, id, crowded)
     if not id then
-        self[1] = false
         return nil, crowded
     end
     self[1], self[2] = id, name
-    objects[id % PLACES] = self
+    objects[id % PLACES + 1] = self
     if crowded then
         sweep()
     end
@@ -125,12 +125,15 @@ local function host_and_port(host, port, name)
     return host, check_port(port, name)
 end
 
-function tcp.connect(self, host, port, options, ...)
+function tcp.connect(self, host, port, options, extra)
+    -- What is usual needs no more.
+    if options == nil and reuse(self, host, port, objects) then
+        return 1
+    end
     check_object(self, "connect")
-    local more = select("#", ...)
-    if host == nil or more > 0 then
+    if host == nil or extra ~= nil then
         raise("ngx.socket connect: expecting 3 or 4 arguments (including the "
-            .. "object), but seen " .. (host == nil and 1 or 4 + more))
+            .. "object), but seen " .. (host == nil and 1 or 5))
     end
     -- The port may be left out.
     if type(port) == "table" and options == nil then
@@ -205,42 +208,21 @@ function tcp.settimeouts(self, connect_timeout, send_timeout, read_timeout)
     self[5] = msec(read_timeout, 3, "settimeouts")
 end
 
-function tcp.setkeepalive(self, timeout, size, options, ...)
-    check_object(self, "setkeepalive")
-    local more = select("#", ...)
-    if more > 0 then
-        raise("expecting 1 to 3 arguments (including the object), but got "
-            .. 4 + more)
+function tcp.setkeepalive(self, timeout, size, options, extra)
+    if options == nil and extra == nil then
+        return setkeepalive(self, timeout, size)
+    elseif extra ~= nil then
+        raise("expecting 1 to 3 arguments (including the object), but got 5")
+    elseif type(options) ~= "table" then
+        bad_argument(3, "setkeepalive",
+            "table expected, got " .. type(options))
     end
-    local time, n = timeout, size
-    if time ~= nil then
-        time = tonumber(time)
-        if not time or time < 0 or time ~= time then
-            bad_argument(1, "setkeepalive", "bad timeout value")
-        end
+    local heartbeat = options.heartbeat
+    if heartbeat ~= nil and heartbeat ~= "nats" then
+        bad_argument(3, "setkeepalive",
+            'unknown heartbeat "' .. tostring(heartbeat) .. '"')
     end
-    if n ~= nil then
-        n = tonumber(n)
-        if not n or n < 0 or n ~= n then
-            bad_argument(2, "setkeepalive", "bad pool size")
-        end
-    end
-    local heartbeat
-    if options ~= nil then
-        if type(options) ~= "table" then
-            bad_argument(3, "setkeepalive",
-                "table expected, got " .. type(options))
-        end
-        heartbeat = options.heartbeat
-        if heartbeat ~= nil and heartbeat ~= "nats" then
-            bad_argument(3, "setkeepalive",
-                'unknown heartbeat "' .. tostring(heartbeat) .. '"')
-        end
-    end
-    if self[2] == nil then
-        return nil, "key not found"
-    end
-    return setkeepalive(self, time, n, heartbeat)
+    return setkeepalive(self, timeout, size, heartbeat)
 end
 
 function tcp.setkeepalive_nats(self, timeout, size)
@@ -463,12 +445,10 @@ end
 
 local socket = {}
 
-function socket.tcp(...)
-    local n = select("#", ...)
-    if n > 0 then
-        raise("expecting zero arguments, but got " .. n)
+function socket.tcp(extra)
+    if extra ~= nil then
+        raise("expecting zero arguments, but got 1")
     end
-    native.check_thread()
     return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
 end
 
@@ -496,4 +476,6 @@ return {
     bad_argument = bad_argument,
     host_and_port = host_and_port,
     msec = msec,
+    tcp = tcp,
+    check_object = check_object,
 }

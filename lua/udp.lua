@@ -45,7 +45,6 @@ end
 
 local function connected(self, id, crowded)
     if not id then
-        self[1] = false
         return nil, crowded
     end
     self[1] = id

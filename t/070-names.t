@@ -56,6 +56,7 @@ localtime function
 log function
 md5 function
 md5_bin function
+nlog function
 now function
 null userdata
 parse_http_time function
@@ -110,6 +111,7 @@ req.socket function
 socket.connect function
 socket.stream function
 socket.tcp function
+socket.udp function
 thread.kill function
 thread.spawn function
 thread.wait function
@@ -141,6 +143,7 @@ process_by_lua_block {
     show("semaphore", getmetatable(semaphore.new()).__index)
     show("channel", getmetatable(ngx.channel.new(1)).__index)
     show("tcp", getmetatable(ngx.socket.tcp()).__index)
+    show("udp", getmetatable(ngx.socket.udp()).__index)
     show("req", getmetatable(ngx.req.socket()).__index)
 }
 --- response
@@ -148,6 +151,7 @@ module: count new post wait
 semaphore: count new post wait
 channel: close count new receive send try_receive try_send
 tcp: bind close connect getfd getoption getpeername getreusedtimes getsockname peek receive receive_http receiveany receiveuntil send setkeepalive setkeepalive_nats setoption settimeout settimeouts shutdown
+udp: bind close getpeername getsockname receive send setpeername settimeout
 req: getfd getoption getpeername getsockname peek receive receiveany receiveuntil send setoption settimeout settimeouts shutdown
 --- no_error_log
 [error]

@@ -13,6 +13,7 @@ mod log;
 mod nlog;
 mod session;
 mod socket;
+mod ssl;
 mod strings;
 mod sync;
 mod thread;
@@ -46,6 +47,7 @@ pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
     frame::FUNCTIONS,
     socket::PRIVATE,
+    ssl::PRIVATE,
     sync::PRIVATE,
     thread::PRIVATE,
     timer::PRIVATE,
@@ -116,7 +118,7 @@ fn check_can_wait(call: &Call) -> Result<(), Outcome> {
     if call.can_wait() {
         Ok(())
     } else {
-        Err(Outcome::raise(format_args!("attempt to yield across C-call boundary")))
+        Err(raise_text("attempt to yield across C-call boundary"))
     }
 }
 
@@ -140,7 +142,12 @@ const MAX_MSEC: usize = i32::MAX as usize;
 
 /// Raises unless exactly `n` arguments came.
 fn check_count(call: &Call, n: usize, text: &str) -> Result<(), Outcome> {
-    if call.len() == n { Ok(()) } else { Err(Outcome::raise(format_args!("{text}"))) }
+    if call.len() == n { Ok(()) } else { Err(raise_text(text)) }
+}
+
+#[cold]
+fn raise_text(text: &str) -> Outcome {
+    Outcome::raise(format_args!("{text}"))
 }
 
 /// For functions whose body uses `?` to raise.

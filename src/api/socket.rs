@@ -3,6 +3,7 @@
 //! An object is a table: [1] is its connection's number while it has one, [2]
 //! the name of its pool, [3] to [5] are its timeouts in milliseconds.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::session::receive_pattern;
@@ -16,14 +17,18 @@ use crate::nginx::Msec;
 use crate::nginx::address::Address;
 use crate::nginx::connection::{ConnectError, Connection};
 use crate::nginx::io::strerror;
+use crate::nginx::local::Local;
 use crate::sched::{Thread, with_thread};
 use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
+use crate::text::number::append_number;
 use crate::text::pattern::{Pattern, Scanner};
-use crate::upstream::dial::{Dialing, Target, dial};
+use crate::upstream::dial::{self, Dialing, Target};
+use crate::upstream::registry::place_of;
 use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat};
 
 pub const PRIVATE: &[Function] = &[
+    function("tcp_reuse", reuse),
     function("tcp_connect", |call| connect(call).raised_above()),
     table_function("tcp_send", send),
     function("tcp_receive", receive),
@@ -32,7 +37,7 @@ pub const PRIVATE: &[Function] = &[
     function("tcp_receive_until", |call| receive_until(call).raised_above()),
     function("tcp_close", close),
     function("tcp_shutdown", shutdown),
-    function("tcp_setkeepalive", |call| set_keepalive(call).raised_above()),
+    function("tcp_setkeepalive", set_keepalive),
     function("tcp_getreusedtimes", |call| {
         with_open(call, |upstream| {
             Outcome::one(Value::Number(f64::from(upstream.reused_times())))
@@ -100,18 +105,21 @@ pub const PRIVATE: &[Function] = &[
 ];
 
 /// Where an object has its timeouts.
-const CONNECT_TIMEOUT: i32 = 3;
+pub(super) const CONNECT_TIMEOUT: i32 = 3;
 const SEND_TIMEOUT: i32 = 4;
 pub(super) const READ_TIMEOUT: i32 = 5;
 
+/// The name of the pool that is looked for.
+static NAME: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
+
 /// The connection of the object that is argument 1.
 #[inline]
-fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
+pub(super) fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
     REGISTRY.find(call.item_number(1, 1)?)
 }
 
 #[cold]
-fn closed() -> Outcome {
+pub(super) fn closed() -> Outcome {
     Outcome::error(Value::Str("closed"))
 }
 
@@ -131,6 +139,36 @@ pub(super) fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) ->
         Some(msec) if msec >= 1.0 => (msec as usize).min(super::MAX_MSEC),
         _ => current::conf().map_or(60_000, default),
     }
+}
+
+/// `reuse(self, host, port, objects)`: takes a connection out of the pool of that
+/// name, if there is one, and the arguments are the usual ones.
+fn reuse(call: &Call) -> Outcome {
+    const NO: Outcome = Outcome::Return(Values::NONE);
+    let (Some(host), Some(port)) = (call.bytes(2), call.number(3)) else { return NO };
+    if call.kind(1) != Kind::Table || call.kind(4) != Kind::Table {
+        return NO;
+    }
+    if upstream_of(call).is_some() || REGISTRY.is_crowded() {
+        return NO;
+    }
+    // Its bytes stay until the next call of this function.
+    let mut name = NAME.borrow_mut();
+    name.clear();
+    name.extend_from_slice(host);
+    name.push(b':');
+    append_number(port, &mut name);
+    with_thread(|thread| {
+        let (Some(thread), Some(conf)) = (thread, current::conf()) else { return NO };
+        match dial::reuse(thread, &name, conf) {
+            Some(id) => Outcome::Adopted(Values::three(
+                Value::Number(id as f64),
+                Value::bytes(&name),
+                Value::Number(place_of(id) as f64),
+            )),
+            None => NO,
+        }
+    })
 }
 
 /// `connect(self, name, host, port, pool_size, backlog, from)`: the connection's
@@ -162,7 +200,7 @@ fn connect(call: &Call) -> Outcome {
                 from: call.bytes(7).and_then(bind_address),
                 conf,
             };
-            Ok(match dial(thread, target) {
+            Ok(match dial::dial(thread, target) {
                 Dialing::Done(values) => Outcome::Return(values),
                 Dialing::Waits => Outcome::Wait,
             })
@@ -365,9 +403,35 @@ fn with_sendable(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outco
     }
 }
 
+/// A number that is not negative, or nothing.
+fn unsigned(call: &Call, i: usize, text: &str) -> Result<Option<usize>, Outcome> {
+    match call.kind(i) {
+        Kind::None | Kind::Nil => Ok(None),
+        _ => match call.number(i) {
+            Some(n) if n >= 0.0 => Ok(Some(n as usize)),
+            _ => Err(Outcome::bad_argument(i, format_args!("{text}"))),
+        },
+    }
+}
+
 /// `setkeepalive(self, msec, size, heartbeat)`
 fn set_keepalive(call: &Call) -> Outcome {
-    let Some(upstream) = upstream_of(call) else { return closed() };
+    flatten((|| {
+        let timeout = unsigned(call, 2, "bad timeout value")?;
+        let size = unsigned(call, 3, "bad pool size")?;
+        Ok(keep(call, timeout, size))
+    })())
+}
+
+fn keep(call: &Call, timeout: Option<usize>, size: Option<usize>) -> Outcome {
+    let Some(upstream) = upstream_of(call) else {
+        // Such an object has never had a connection.
+        return if call.item_is_nil(1, 2) {
+            Outcome::error(Value::Str("key not found"))
+        } else {
+            closed()
+        };
+    };
     if let Some(why) = upstream.unkeepable(call.kind(4) == Kind::String) {
         if why == "connection in dubious state" || why == "closed" {
             upstream.close();
@@ -375,12 +439,12 @@ fn set_keepalive(call: &Call) -> Outcome {
         return Outcome::error(Value::Str(why));
     }
     let conf = current::conf();
-    let timeout = match call.number(2) {
-        Some(msec) => (msec as usize).min(super::MAX_MSEC),
+    let timeout = match timeout {
+        Some(msec) => msec.min(super::MAX_MSEC),
         None => conf.map_or(60_000, ServerConf::socket_keepalive_timeout),
     };
-    let size = match call.number(3) {
-        Some(size) => size as usize,
+    let size = match size {
+        Some(size) => size,
         None => conf.map_or(30, ServerConf::socket_pool_size),
     };
     if size == 0 {

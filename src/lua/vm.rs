@@ -25,6 +25,7 @@ const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const SYNC: &str = include_str!("../../lua/sync.lua");
 const HTTP_REPLY: &str = include_str!("../../lua/http_reply.lua");
 const SOCKET: &str = include_str!("../../lua/socket.lua");
+const SSL: &str = include_str!("../../lua/ssl.lua");
 const UDP: &str = include_str!("../../lua/udp.lua");
 
 /// How many finished coroutines are kept for the next connections.
@@ -167,7 +168,8 @@ impl Vm {
             lua.load(HTTP_REPLY).set_name("=http_reply").call(&native)?;
         native.set("receive_http", http_reply)?;
         let common: Table = lua.load(SOCKET).set_name("=socket").call((&native, &ngx))?;
-        lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, common))?;
+        lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, &common))?;
+        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;

@@ -1,6 +1,6 @@
 //! A connection, a client's or one of a script's: its life, its handler, its log
-//! context. Making one is in `connect.rs`, reading and writing in `io.rs`, events
-//! and timers in `events.rs`.
+//! context. Making one is in `connect.rs`, reading and writing in `io.rs`, TLS in
+//! `tls.rs`, events and timers in `events.rs`.
 //!
 //! `Connection` owns its `ngx_connection_t` until `close()`; after that every
 //! method answers as for a closed socket. `c->data` holds a strong reference
@@ -9,8 +9,9 @@
 mod connect;
 mod events;
 mod io;
+mod tls;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::ptr;
@@ -24,6 +25,7 @@ use ngx::ffi::{
 pub use self::connect::{ConnectError, Progress};
 use super::guard::guard;
 use super::log::{Level, Log};
+use super::ssl::Stream;
 use super::stat;
 
 /// NGX_ERROR_INFO of ngx_connection.h: socket errors of clients are info.
@@ -55,6 +57,8 @@ pub struct Connection {
     accepted: bool,
     release: Cell<Option<unsafe fn(*mut c_void)>>,
     on_write: Cell<Option<EventHandler>>,
+    /// Its TLS, from the handshake on.
+    tls: OnceCell<Box<Stream>>,
 }
 
 impl Connection {
@@ -79,6 +83,7 @@ impl Connection {
             accepted,
             release: Cell::new(None),
             on_write: Cell::new(None),
+            tls: OnceCell::new(),
         }
     }
 
@@ -203,6 +208,10 @@ impl Connection {
 
     /// Closes the socket and frees nginx's side of it; lets go of the handler.
     pub fn close(&self) {
+        if let Some(tls) = self.tls.get() {
+            // It tells the other side, and needs the socket for that.
+            tls.close();
+        }
         let c = self.c.replace(ptr::null_mut());
         if c.is_null() {
             return;

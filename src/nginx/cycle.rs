@@ -59,6 +59,19 @@ pub fn prefix() -> Vec<u8> {
     }
 }
 
+/// The folder of nginx.conf, with a slash at its end.
+pub fn conf_prefix() -> Vec<u8> {
+    // SAFETY: as in prefix().
+    unsafe {
+        let cycle = ngx_cycle as *const ngx::ffi::ngx_cycle_t;
+        if cycle.is_null() {
+            Vec::new()
+        } else {
+            (*cycle).conf_prefix.as_bytes().to_vec()
+        }
+    }
+}
+
 /// nginx's version as a number, 1022001 for 1.22.1.
 pub fn nginx_version() -> u32 {
     ngx::ffi::nginx_version

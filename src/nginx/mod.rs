@@ -12,6 +12,7 @@ pub mod listening;
 pub mod local;
 pub mod log;
 pub mod resolver;
+pub mod ssl;
 pub mod stack;
 pub mod stat;
 pub mod symbol;

@@ -10,7 +10,7 @@ use super::buffer::{self, SCRATCH_SIZE};
 use super::input::Input;
 use super::output::{Output, Sent};
 use crate::nginx::connection::Connection;
-use crate::nginx::io::{Io, strerror};
+use crate::nginx::io::{Io, TRUNCATED, strerror};
 use crate::nginx::local::Local;
 use crate::text::pattern::{Found, Scan, Scanner};
 
@@ -43,7 +43,9 @@ impl SocketError {
     pub fn text(self) -> Cow<'static, str> {
         match self {
             SocketError::Timeout => Cow::Borrowed(SocketError::TIMEOUT),
-            SocketError::Closed => Cow::Borrowed("closed"),
+            SocketError::Closed | SocketError::System(TRUNCATED) => {
+                Cow::Borrowed("closed")
+            }
             SocketError::System(libc::ECONNRESET) => {
                 Cow::Borrowed("connection reset by peer")
             }

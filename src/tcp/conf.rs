@@ -11,6 +11,7 @@ use crate::lua::chunk::Chunk;
 use crate::nginx::conf::block::Merged;
 use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
 use crate::nginx::resolver::{Resolving, StartError, Started};
+use crate::nginx::ssl::Context;
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
@@ -220,6 +221,11 @@ impl ServerConf {
     /// Whether errors of scripts' sockets are written to the log.
     pub fn socket_log_errors(&self) -> bool {
         self.lua.socket_log_errors.get() != Some(0)
+    }
+
+    /// What TLS of scripts' sockets begins with; None without OpenSSL.
+    pub fn ssl_context(&self) -> Option<&Rc<Context>> {
+        self.lua.ssl.context()
     }
 
     /// Whether a chunk is compiled once and not for each connection.

@@ -8,10 +8,12 @@
 #![forbid(unsafe_code)]
 
 pub mod dial;
+pub mod handles;
 pub mod heartbeat;
 pub mod pool;
 mod read;
 pub mod registry;
+pub mod tls;
 pub mod udp;
 mod write;
 
@@ -21,6 +23,7 @@ use std::rc::Rc;
 use self::dial::Dial;
 use self::pool::{Heartbeat, Pool};
 use self::registry::Registry;
+use self::tls::Returns;
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::connection::{self, Connection, Handler};
@@ -41,6 +44,8 @@ enum Reader {
     None,
     /// Bytes, by this pattern.
     Receive(Rc<Thread>, Scanner),
+    /// Both sides of a TLS handshake.
+    Handshake(Rc<Thread>, Returns),
     /// One of several things that it waits for: that something can be read.
     Select(Rc<Thread>, usize),
 }
@@ -194,7 +199,9 @@ impl Upstream {
         let reader = self.reader.replace(Reader::None);
         match reader {
             Reader::None => {}
-            Reader::Receive(thread, _) => thread.fail_soon("closed"),
+            Reader::Receive(thread, _) | Reader::Handshake(thread, _) => {
+                thread.fail_soon("closed");
+            }
             Reader::Select(thread, item) => thread.grant_first(item),
         }
         let writer = self.writer.take();
@@ -216,6 +223,9 @@ impl Upstream {
     /// read.
     fn broken(&self, error: SocketError) {
         if let SocketError::System(_) = error {
+            if let Some(text) = self.connection().take_tls_failure() {
+                self.log(text.as_bytes());
+            }
             self.read_over.set(true);
             self.connection().close();
         }
@@ -228,7 +238,12 @@ impl Handler for Upstream {
             return self.close();
         }
         match self.stage.get() {
-            Stage::Open => self.on_read_open(),
+            Stage::Open => {
+                if self.connection().write_waits_for_read() {
+                    self.connection().post_write();
+                }
+                self.on_read_open();
+            }
             Stage::Idle => self.on_read_idle(),
             Stage::Handed => self.close(),
             Stage::Dialing | Stage::Closed => {}
@@ -243,7 +258,12 @@ impl Handler for Upstream {
                     dial.on_connected(self);
                 }
             }
-            Stage::Open => self.on_write_open(),
+            Stage::Open => {
+                if self.connection().read_waits_for_write() {
+                    self.connection().post_read();
+                }
+                self.on_write_open();
+            }
             Stage::Idle => self.on_write_idle(),
             Stage::Handed | Stage::Closed => {}
         }
@@ -274,6 +294,12 @@ impl Source for Upstream {
                 *reader = Reader::None;
             }
             Reader::Select(own, _) if is(own) => *reader = Reader::None,
+            Reader::Handshake(own, _) if is(own) => {
+                // Half of a handshake is of no use to anybody.
+                *reader = Reader::None;
+                drop(reader);
+                return self.close();
+            }
             _ => {}
         }
         drop(reader);
@@ -287,7 +313,9 @@ impl Source for Upstream {
         let reader = {
             let mut reader = self.reader.borrow_mut();
             match &*reader {
-                Reader::Receive(own, _) if Rc::ptr_eq(own, thread) => {
+                Reader::Receive(own, _) | Reader::Handshake(own, _)
+                    if Rc::ptr_eq(own, thread) =>
+                {
                     std::mem::replace(&mut *reader, Reader::None)
                 }
                 _ => Reader::None,
@@ -296,6 +324,10 @@ impl Source for Upstream {
         thread.leave_wait();
         let values = match reader {
             Reader::Receive(_, scanner) => self.give_up(&scanner, Value::Str(DEADLINE)),
+            Reader::Handshake(..) => {
+                self.close();
+                Values::error(Value::Str(DEADLINE))
+            }
             _ => {
                 let sent = self.unsent(thread);
                 self.writer.replace(None);

@@ -27,7 +27,7 @@ impl Upstream {
     /// Why nothing can be sent now, if so.
     #[inline]
     pub fn unsendable(&self) -> Option<Values> {
-        if self.writer.borrow().is_some() {
+        if self.writer.borrow().is_some() || self.is_shaking_hands() {
             return Some(Values::error(Value::Str("socket busy writing")));
         }
         if !self.connection().is_open() || self.socket.writable().is_err() {
@@ -98,6 +98,9 @@ impl Upstream {
     pub(super) fn on_write_open(self: &Rc<Self>) {
         let c = self.connection();
         let timedout = c.take_write_timedout();
+        if self.is_shaking_hands() {
+            return self.on_handshake(false);
+        }
         if self.socket.queued() == 0 {
             c.ignore_write();
             return;

@@ -51,6 +51,9 @@ impl Connection {
     /// Lets nobody be told of write events: an edge-triggered method that was
     /// once asked for them tells with each packet that the other side sends.
     pub fn ignore_write(&self) -> bool {
+        if self.tls_waits_to_write() {
+            return self.watch_write();
+        }
         // SAFETY: live until close(). What a level-triggered method is told
         // here is that nobody wants more of them.
         self.get().is_some_and(|c| unsafe {

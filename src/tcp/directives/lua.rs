@@ -6,10 +6,11 @@ use std::rc::Rc;
 use crate::field;
 use crate::nginx::conf::block::Module;
 use crate::nginx::conf::command::{
-    self, BLOCK, Command, ONE, SERVER, TCP, checked_flag, checked_size, flag, msec, set,
-    set_main,
+    self, BLOCK, Command, ONE, ONE_OR_MORE, SERVER, TCP, TWO, checked_flag, checked_size,
+    flag, msec, set, set_main,
 };
 use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Msec, Size, Slot};
+use crate::tcp::directives::ssl::{self, SslConf};
 use crate::tcp::number;
 use crate::tcp::script::{MaybeScript, Script};
 
@@ -47,6 +48,7 @@ pub struct LuaServerConf {
     pub socket_buffer_size: Slot<Size>,
     pub socket_send_lowat: Slot<Size>,
     pub socket_log_errors: Slot<Flag>,
+    pub ssl: SslConf,
     /// Shared with the servers that inherit it.
     pub script: Option<Rc<Script>>,
 }
@@ -83,6 +85,23 @@ impl Module for Lua {
             field!(LuaServerConf, socket_send_lowat), send_lowat),
         flag(c"lua_socket_log_errors", TCP | SERVER,
             field!(LuaServerConf, socket_log_errors)),
+
+        set(c"lua_ssl_protocols", TCP | SERVER | ONE_OR_MORE,
+            |cf, server: &mut LuaServerConf| ssl::protocols(cf, &mut server.ssl)),
+        set(c"lua_ssl_ciphers", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::ciphers(cf, &mut server.ssl)),
+        set(c"lua_ssl_verify_depth", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::verify_depth(cf, &mut server.ssl)),
+        set(c"lua_ssl_trusted_certificate", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::trusted_certificate(cf, &mut server.ssl)),
+        set(c"lua_ssl_crl", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::crl(cf, &mut server.ssl)),
+        set(c"lua_ssl_certificate", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::certificate(cf, &mut server.ssl)),
+        set(c"lua_ssl_certificate_key", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::certificate_key(cf, &mut server.ssl)),
+        set(c"lua_ssl_conf_command", TCP | SERVER | TWO,
+            |cf, server: &mut LuaServerConf| ssl::command(cf, &mut server.ssl)),
 
         set_main(c"init_by_lua", TCP | ONE,
             |cf, main: &mut LuaMainConf| code(cf, &mut main.init)),
@@ -122,7 +141,7 @@ impl Module for Lua {
     ];
 
     fn merge(
-        _: &mut Conf,
+        cf: &mut Conf,
         above: &mut LuaServerConf,
         server: &mut LuaServerConf,
     ) -> ConfResult {
@@ -140,7 +159,7 @@ impl Module for Lua {
         if server.script.is_none() {
             server.script = above.script.clone();
         }
-        Ok(())
+        ssl::merge(cf, &mut above.ssl, &mut server.ssl)
     }
 }
 
