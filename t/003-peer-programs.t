@@ -191,7 +191,7 @@ sub family {
 # Their command lines.
 sub commands {
     return map {
-        open my $fh, '<', "/proc/$_/cmdline";
-        $fh ? join(' ', split /\0/, readline($fh) // '') : ();
+        open(my $fh, '<', "/proc/$_/cmdline")
+            ? join(' ', split /\0/, readline($fh) // '') : ();
     } @_;
 }

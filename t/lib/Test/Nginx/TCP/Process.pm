@@ -89,8 +89,9 @@ sub kill_all {
 sub _children {
     my ($self) = @_;
     return grep {
-        open my $fh, '<', "/proc/$_/stat";
-        my ($parent) = $fh ? readline($fh) =~ /^\d+ \(.*\) \S (\d+)/ : ();
+        # it may be gone by now
+        my $stat = open(my $fh, '<', "/proc/$_/stat") && readline $fh;
+        my ($parent) = ($stat || '') =~ /^\d+ \(.*\) \S (\d+)/;
         defined $parent && $parent == $self->{pid};
     } map { m{(\d+)} } glob '/proc/[0-9]*';
 }
