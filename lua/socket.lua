@@ -6,7 +6,7 @@
 
 local native, ngx = ...
 
-local reuse = native.tcp_reuse
+local reuse, no_thread = native.tcp_reuse, native.no_thread
 local connect, receive_until = native.tcp_connect, native.tcp_receive_until
 local setkeepalive = native.tcp_setkeepalive
 local get_option, set_option = native.tcp_get_option, native.tcp_set_option
@@ -50,6 +50,13 @@ end
 
 local function bad_argument(n, name, text)
     raise("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")")
+end
+
+local function check_thread()
+    local text = no_thread()
+    if text then
+        raise(text)
+    end
 end
 
 local function check_object(self, name)
@@ -131,6 +138,7 @@ function tcp.connect(self, host, port, options, extra)
         return 1
     end
     check_object(self, "connect")
+    check_thread()
     if host == nil or extra ~= nil then
         raise("ngx.socket connect: expecting 3 or 4 arguments (including the "
             .. "object), but seen " .. (host == nil and 1 or 5))
@@ -208,7 +216,21 @@ function tcp.settimeouts(self, connect_timeout, send_timeout, read_timeout)
     self[5] = msec(read_timeout, 3, "settimeouts")
 end
 
+-- A number that is not negative, or nil.
+local function unsigned(value, n, text)
+    if value ~= nil then
+        local number = tonumber(value)
+        if not number or number < 0 or number ~= number then
+            bad_argument(n, "setkeepalive", text)
+        end
+        return number
+    end
+end
+
 function tcp.setkeepalive(self, timeout, size, options, extra)
+    check_object(self, "setkeepalive")
+    timeout = unsigned(timeout, 1, "bad timeout value")
+    size = unsigned(size, 2, "bad pool size")
     if options == nil and extra == nil then
         return setkeepalive(self, timeout, size)
     elseif extra ~= nil then
@@ -445,9 +467,9 @@ end
 
 local socket = {}
 
-function socket.tcp(extra)
+function socket.tcp(extra, ...)
     if extra ~= nil then
-        raise("expecting zero arguments, but got 1")
+        raise("expecting zero arguments, but got " .. 1 + select("#", ...))
     end
     return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
 end
@@ -473,6 +495,7 @@ end
 
 return {
     raise = raise,
+    check_thread = check_thread,
     bad_argument = bad_argument,
     host_and_port = host_and_port,
     msec = msec,

@@ -8,9 +8,10 @@ local native, ngx, socket = ...
 local handshake = native.tcp_sslhandshake
 local check_identity = native.ssl_check_identity
 local new_context, in_init = native.ssl_ctx_new, native.ssl_in_init
-local tcp, check_object = socket.tcp, socket.check_object
-local raise, bad_argument = socket.raise, socket.bad_argument
+local check_object, raise = socket.check_object, socket.raise
+local bad_argument = socket.bad_argument
 local getmetatable, ipairs, next = getmetatable, ipairs, next
+local pairs = pairs
 local newproxy, select, setmetatable = newproxy, select, setmetatable
 local concat, type = table.concat, type
 
@@ -37,6 +38,9 @@ end
 local new_session, sessions = opaque("ssl session", native.ssl_session_drop)
 local new_ctx, contexts = opaque("ssl ctx", native.ssl_ctx_drop)
 
+
+-- More methods of ngx.socket.tcp.
+local tcp = {}
 
 local function check_count(n, min, max, text)
     if n < min or n > max then
@@ -103,6 +107,10 @@ function tcp.setclientcert(self, certificate, key)
     end
     self[7], self[8] = certificate, key
     return true
+end
+
+for name, method in pairs(tcp) do
+    socket.tcp[name] = method
 end
 
 

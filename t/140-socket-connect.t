@@ -345,7 +345,7 @@ init_by_lua_block {
 process_by_lua_block { ngx.say(in_init) }
 --- request
 --- response_like
-^.*API disabled in the context of init_by_lua\*; .*API disabled in the context of init_by_lua\*$
+^table: \S+; .*API disabled in the context of init_by_lua\*$
 --- no_error_log
 [error]
 

@@ -91,8 +91,13 @@ pub const PRIVATE: &[Function] = &[
         REGISTRY.swept();
         Outcome::NONE
     }),
-    // Raises where no thread runs, as in init_by_lua*.
-    function("check_thread", |_| in_thread(|_| Outcome::NONE).raised_above()),
+    // What to raise where no thread runs, as in init_by_lua*.
+    function("no_thread", |_| {
+        with_thread(|thread| match thread {
+            Some(_) => Outcome::NONE,
+            None => Outcome::one(kept(super::disabled_text())),
+        })
+    }),
     function("tcp_pool_size", |_| {
         let size = current::conf().map_or(30, ServerConf::socket_pool_size);
         Outcome::one(Value::Number(size as f64))
@@ -403,27 +408,8 @@ fn with_sendable(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outco
     }
 }
 
-/// A number that is not negative, or nothing.
-fn unsigned(call: &Call, i: usize, text: &str) -> Result<Option<usize>, Outcome> {
-    match call.kind(i) {
-        Kind::None | Kind::Nil => Ok(None),
-        _ => match call.number(i) {
-            Some(n) if n >= 0.0 => Ok(Some(n as usize)),
-            _ => Err(Outcome::bad_argument(i, format_args!("{text}"))),
-        },
-    }
-}
-
 /// `setkeepalive(self, msec, size, heartbeat)`
 fn set_keepalive(call: &Call) -> Outcome {
-    flatten((|| {
-        let timeout = unsigned(call, 2, "bad timeout value")?;
-        let size = unsigned(call, 3, "bad pool size")?;
-        Ok(keep(call, timeout, size))
-    })())
-}
-
-fn keep(call: &Call, timeout: Option<usize>, size: Option<usize>) -> Outcome {
     let Some(upstream) = upstream_of(call) else {
         // Such an object has never had a connection.
         return if call.item_is_nil(1, 2) {
@@ -439,12 +425,12 @@ fn keep(call: &Call, timeout: Option<usize>, size: Option<usize>) -> Outcome {
         return Outcome::error(Value::Str(why));
     }
     let conf = current::conf();
-    let timeout = match timeout {
-        Some(msec) => msec.min(super::MAX_MSEC),
+    let timeout = match call.number(2) {
+        Some(msec) => (msec as usize).min(super::MAX_MSEC),
         None => conf.map_or(60_000, ServerConf::socket_keepalive_timeout),
     };
-    let size = match size {
-        Some(size) => size,
+    let size = match call.number(3) {
+        Some(size) => size as usize,
         None => conf.map_or(30, ServerConf::socket_pool_size),
     };
     if size == 0 {

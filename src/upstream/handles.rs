@@ -12,6 +12,12 @@ struct Places<T> {
     free: Vec<usize>,
 }
 
+impl<T> Default for Handles<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Handles<T> {
     /// None yet.
     pub const fn new() -> Handles<T> {

@@ -26,7 +26,7 @@ impl Protocols {
     /// The one with this name, however that is written.
     pub fn by_name(name: &[u8]) -> Option<Protocols> {
         let is = |own: &&str| own.as_bytes().eq_ignore_ascii_case(name);
-        Protocols::NAMES.iter().position(|own| is(&own)).map(|i| Protocols(1 << i))
+        Protocols::NAMES.iter().position(is).map(|i| Protocols(1 << i))
     }
 
     /// Adds one; false if it is there already.

@@ -430,9 +430,8 @@ impl Stream {
         let n = f(self.api, ssl);
         if n > 0 {
             // SAFETY: ssl is live until close().
-            if self.transport.drained.get()
-                && unsafe { (self.api.SSL_has_pending)(ssl) } == 0
-            {
+            let pending = unsafe { (self.api.SSL_has_pending)(ssl) } != 0;
+            if self.transport.drained.get() && !pending {
                 self.set_read_ready(false);
             }
             return Io::Done(n as usize);

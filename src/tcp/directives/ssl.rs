@@ -124,8 +124,7 @@ pub fn verify_depth(cf: &mut Conf, conf: &mut SslConf) -> ConfResult {
     if conf.verify_depth.is_some() {
         return Err(ConfError::duplicate());
     }
-    let number = number::integer(cf.arg(1)).and_then(|n| i32::try_from(n).ok());
-    let number = number.filter(|&n| n >= 0);
+    let number = number::integer(cf.arg(1)).filter(|&n| n >= 0);
     conf.verify_depth =
         Some(number.ok_or_else(|| ConfError::directive("invalid number"))?);
     conf.touch(cf)
