@@ -217,6 +217,13 @@ fn tell() {
     }
 }
 
+/// Drops what was not told yet, when the process has done with the VM.
+pub fn free_all() {
+    EVENT.disarm();
+    let answered = ANSWERED.take();
+    answered.iter().for_each(|lookup| drop(lookup.who.take()));
+}
+
 impl ResolveError {
     const NOT_FOUND: ResolveError = ResolveError(NGX_RESOLVE_NXDOMAIN as ngx_int_t);
 
