@@ -890,6 +890,30 @@ wait_exit
 [alert]
 
 
+=== in a single process
+--- peers: dns
+--- master_process: off
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+resolver 127.0.0.1:$TEST_DNS_PORT;
+resolver_timeout 300ms;
+--- tcp_server_config
+process_by_lua_block {
+    local ask = require("names").ask
+    for name in ("one.test nx.test silent.test"):gmatch("%S+") do
+        ngx.say(ask(name, $TEST_PORT2))
+    end
+}
+--- tcp_server_config2
+process_by_lua 'ngx.print("four")';
+--- response
+four
+nx.test could not be resolved (3: Host not found)
+silent.test could not be resolved (110: Operation timed out)
+--- no_error_log
+[error]
+
+
 === lookups leave nothing behind
 --- peers: dns
 --- tcp_config
