@@ -791,6 +791,35 @@ true no resolver defined to resolve "one.test"
 [error]
 
 
+=== exit_worker looks names up as tcp {} says
+--- peers: dns
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+resolver 127.0.0.1:$TEST_DNS_PORT;
+resolver_timeout 300ms;
+exit_worker_by_lua_block {
+    local ask = require("names").ask
+    for name in ("one.test nx.test silent.test a..b"):gmatch("%S+") do
+        ngx.log(ngx.WARN, "exit: ", ask(name, $TEST_CLOSED_PORT))
+    end
+}
+--- tcp_server_config
+process_by_lua 'ngx.print("x")';
+--- request_parts
+expect "x"
+expect_eof
+signal QUIT
+wait_exit
+--- error_log
+exit: connection refused
+exit: nx.test could not be resolved (3: Host not found)
+exit: silent.test could not be resolved (110: Operation timed out)
+exit: a..b could not be resolved (3: Host not found)
+--- no_error_log
+[alert]
+has not finished
+
+
 === reload: the old worker finishes a lookup
 --- peers: dns
 --- tcp_config
