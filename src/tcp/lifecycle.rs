@@ -16,6 +16,7 @@ use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::cycle;
 use crate::nginx::guard;
 use crate::nginx::listening;
+use crate::nginx::resolver;
 use crate::nginx::stack;
 use crate::nginx::watcher;
 use crate::socket::buffer;
@@ -76,6 +77,7 @@ pub fn worker_exiting(main: &'static MainConf) {
     }
     worker::exiting(main);
     upstream::free_all();
+    resolver::free_all();
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
