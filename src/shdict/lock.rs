@@ -1,0 +1,130 @@
+//! Locks in the zone, and what is done when the owner of one has died.
+//!
+//! A lock is a word with its owner. There is one for each stripe of buckets,
+//! and a global one for what all entries share: the heap, the LRU list, the
+//! wheel. Who holds a stripe may wait for the global lock, and who holds that
+//! only tries stripes: so nobody waits in a circle.
+//!
+//! A worker that waits long asks whether the owner lives. If not, it takes back
+//! what the owner has left half done (`journal`), and then frees all that it
+//! held. It may be killed in the middle of this, too: the next begins again.
+
+use std::sync::atomic::{Ordering, fence};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::journal::{undo, undo_in_stripe};
+use super::layout::{GLOBAL, GLOBAL_RECORDS, Layout, RECOVERY_LOCK, VERSION};
+use super::owner::{Identity, Owner, is_alive};
+use crate::nginx::memory::Memory;
+
+/// How long an owner may keep a lock before somebody asks whether it lives.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 2 });
+
+const SPINS: u32 = 100;
+const TURNS: u32 = 20;
+const NAP: Duration = Duration::from_micros(50);
+
+/// The locks of a zone.
+pub(super) struct Locks<'a> {
+    pub memory: &'a Memory,
+    pub layout: &'a Layout,
+    pub me: &'a Identity,
+}
+
+impl Locks<'_> {
+    /// Takes the lock at `at`, when its owner has released it or is dead.
+    #[inline(always)]
+    pub fn lock(&self, at: usize) {
+        if !self.try_lock(at) {
+            self.wait(at, |dead| self.recover(dead));
+        }
+    }
+
+    #[inline(always)]
+    pub fn try_lock(&self, at: usize) -> bool {
+        self.memory.swap64(at, 0, self.me.get())
+    }
+
+    #[inline(always)]
+    pub fn unlock(&self, at: usize) {
+        self.memory.store64(at, 0);
+    }
+
+    /// From here on readers do not believe what they see of the stripe.
+    #[inline(always)]
+    pub fn begin_change(&self, stripe: usize) {
+        let version = self.memory.load32(stripe + VERSION);
+        self.memory.store32(stripe + VERSION, version | 1);
+        fence(Ordering::Release);
+    }
+
+    #[inline(always)]
+    pub fn end_change(&self, stripe: usize) {
+        let version = self.memory.load32(stripe + VERSION);
+        self.memory.store32(stripe + VERSION, (version | 1).wrapping_add(1));
+    }
+
+    #[cold]
+    fn wait(&self, at: usize, is_dead: impl Fn(Owner)) {
+        let mut watched = (0, Instant::now());
+        for round in 0u32.. {
+            for _ in 0..SPINS {
+                if self.memory.load64(at) == 0 && self.try_lock(at) {
+                    return;
+                }
+                std::hint::spin_loop();
+            }
+            let owner = self.memory.load64(at);
+            if owner != watched.0 {
+                watched = (owner, Instant::now());
+            } else if owner != 0 && watched.1.elapsed() >= PATIENCE {
+                if !is_alive(owner) {
+                    is_dead(owner);
+                }
+                watched.1 = Instant::now();
+            }
+            if round < TURNS {
+                thread::yield_now();
+            } else {
+                thread::sleep(NAP);
+            }
+        }
+    }
+
+    /// Takes back what the dead has left half done and frees what it held.
+    #[cold]
+    fn recover(&self, dead: Owner) {
+        let (memory, layout) = (self.memory, self.layout);
+        if !self.try_lock(RECOVERY_LOCK) {
+            // One who dies here has only begun what is begun again below.
+            self.wait(RECOVERY_LOCK, |dead| {
+                memory.swap64(RECOVERY_LOCK, dead, 0);
+            });
+        }
+        let stripes = || (0..layout.stripes).filter(|&i| self.holds(dead, i));
+        if memory.load64(GLOBAL) == dead {
+            undo(memory, layout.global_journal(), GLOBAL_RECORDS);
+        }
+        for stripe in stripes() {
+            undo_in_stripe(
+                memory,
+                layout.stripe_at(stripe),
+                layout.stripe_journal(stripe),
+            );
+        }
+        // All is as it was before the change: now others may look at it.
+        for stripe in stripes() {
+            let at = layout.stripe_at(stripe);
+            let version = memory.load32(at + VERSION);
+            memory.store32(at + VERSION, version.wrapping_add(version & 1));
+            memory.swap64(at, dead, 0);
+        }
+        memory.swap64(GLOBAL, dead, 0);
+        self.unlock(RECOVERY_LOCK);
+    }
+
+    fn holds(&self, owner: Owner, stripe: usize) -> bool {
+        self.memory.load64(self.layout.stripe_at(stripe)) == owner
+    }
+}
