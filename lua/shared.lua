@@ -15,18 +15,25 @@ local ceil, huge = math.ceil, math.huge
 local error, setmetatable, tonumber = error, setmetatable, tonumber
 local tostring, type = tostring, type
 
--- As src/lua/compiled.rs has it.
-local reply = ffi.new [[
+-- What a call answers with, as src/lua/compiled.rs has it. Strings are in the
+-- buffer, or if they are longer in memory that free() takes back.
+--
+-- Whatever allocates may collect garbage, and a finalizer call methods: then the
+-- reply and the buffer are another's. So nothing that does may stand before the
+-- last use of them; reading a pointer out of the reply is such a thing.
+local BUFFER_SIZE = 65536
+local buffer = ffi.new("char [?]", BUFFER_SIZE)
+local reply = ffi.new([[
     struct {
-        double number;
+        char *buffer;
         const char *bytes;
-        size_t len;
-        const size_t *ends;
+        double number;
+        double len;
         uint32_t flags;
         uint32_t stale;
         uint32_t forced;
     }
-]]
+]], { buffer = buffer })
 
 local function native_function(name, signature)
     return cast(typeof(signature), native.dict_functions[name])
@@ -53,7 +60,10 @@ local do_ttl = native_function("ttl",
     "int (*)(void *, const char *, size_t, void *)")
 local do_expire = native_function("expire",
     "int (*)(void *, const char *, size_t, double)")
-local do_keys = native_function("keys", "int (*)(void *, double, void *)")
+local do_keys = native_function("keys", "void *(*)(void *, double)")
+local do_next_key = native_function("next_key", "int (*)(void *, void *)")
+local do_free_keys = native_function("free_keys", "int (*)(void *)")
+local do_free = native_function("free", "int (*)(const char *, double)")
 local do_whole = native_function("whole",
     "int (*)(void *, int, double, void *)")
 
@@ -101,9 +111,21 @@ local function checked_time(seconds)
     return number < huge and ceil(number * 1000) or 0
 end
 
+-- A string that is longer than the buffer.
+local function long_string(len)
+    local bytes = reply.bytes
+    local text = ffi_string(bytes, len)
+    do_free(bytes, len)
+    return text
+end
+
 local function value_of(kind)
     if kind == STRING then
-        return ffi_string(reply.bytes, reply.len)
+        local len = reply.len
+        if len > BUFFER_SIZE then
+            return long_string(len)
+        end
+        return ffi_string(buffer, len)
     elseif kind == NUMBER then
         return reply.number
     end
@@ -126,9 +148,14 @@ function dict.get(self, key)
         len = #key
     end
     local kind = do_get(handle, key, len, 0, reply)
-    local value
+    local flags, value = reply.flags, nil
     if kind == STRING then
-        value = ffi_string(reply.bytes, reply.len)
+        local len = reply.len
+        if len > BUFFER_SIZE then
+            value = long_string(len)
+        else
+            value = ffi_string(buffer, len)
+        end
     elseif kind == NUMBER then
         value = reply.number
     elseif kind == NIL then
@@ -138,7 +165,6 @@ function dict.get(self, key)
     else
         return nil, errors[kind]
     end
-    local flags = reply.flags
     if flags ~= 0 then
         return value, flags
     end
@@ -162,21 +188,22 @@ function dict.get_stale(self, key)
     elseif kind > STRING then
         return nil, errors[kind]
     end
-    local flags = reply.flags
-    return value_of(kind), flags ~= 0 and flags or nil, reply.stale ~= 0
+    local flags, stale = reply.flags, reply.stale ~= 0
+    return value_of(kind), flags ~= 0 and flags or nil, stale
 end
 
 
+-- Methods call it, and push() and pop(), as a tail: to errors it is the method.
 local function store(mode, self, key, value, exptime, flags)
     local handle = handles[self]
     if not handle then
-        error('bad "zone" argument', 3)
+        bad_zone()
     end
     local ttl = 0
     if exptime then
         ttl = checked_time(exptime)
         if not ttl then
-            error('bad "exptime" argument', 3)
+            error('bad "exptime" argument', 2)
         end
     end
     if not flags then
@@ -184,7 +211,7 @@ local function store(mode, self, key, value, exptime, flags)
     elseif type(flags) ~= "number" then
         flags = tonumber(flags)
         if not flags then
-            error('bad "flags" argument', 3)
+            error('bad "flags" argument', 2)
         end
     end
     local len = type(key) == "string" and #key or 0
@@ -294,7 +321,7 @@ function dict.incr(self, key, value, init, init_ttl)
     local code = do_incr(handle, key, len, value, init and 1 or 0, init or 0,
         ttl, reply)
     if code ~= 0 then
-        return nil, errors[code], init and reply.forced ~= 0 or nil
+        return nil, errors[code]
     end
     if not init then
         return reply.number
@@ -308,7 +335,7 @@ local LEFT, RIGHT = 0, 1
 local function push(side, self, key, value)
     local handle = handles[self]
     if not handle then
-        error('bad "zone" argument', 3)
+        bad_zone()
     end
     local err
     key, err = checked_key(key)
@@ -335,7 +362,7 @@ end
 local function pop(side, self, key)
     local handle = handles[self]
     if not handle then
-        error('bad "zone" argument', 3)
+        bad_zone()
     end
     local err
     key, err = checked_key(key)
@@ -430,15 +457,6 @@ function dict.expire(self, key, exptime)
 end
 
 
-local function whole(self, what, number)
-    local handle = handles[self]
-    if not handle then
-        error('bad "zone" argument', 3)
-    end
-    do_whole(handle, what, number or 0, reply)
-    return reply.number
-end
-
 -- How many, of those who ask for a number of entries; 0 is all.
 local function checked_count(name, count, default)
     if count == nil then
@@ -452,14 +470,27 @@ local function checked_count(name, count, default)
     return number >= 1 and number or 0
 end
 
+local function whole(handle, what, number)
+    do_whole(handle, what, number, reply)
+    return reply.number
+end
+
 
 function dict.flush_all(self)
-    whole(self, FLUSH_ALL)
+    local handle = handles[self]
+    if not handle then
+        bad_zone()
+    end
+    whole(handle, FLUSH_ALL, 0)
 end
 
 
 function dict.flush_expired(self, max)
-    return (whole(self, FLUSH_EXPIRED, checked_count("flush_expired", max, 0)))
+    local handle = handles[self]
+    if not handle then
+        bad_zone()
+    end
+    return whole(handle, FLUSH_EXPIRED, checked_count("flush_expired", max, 0))
 end
 
 
@@ -468,27 +499,34 @@ function dict.get_keys(self, max)
     if not handle then
         bad_zone()
     end
-    local n = do_keys(handle, checked_count("get_keys", max, 1024), reply)
-    local bytes, ends, keys = reply.bytes, reply.ends, {}
-    local start = 0
-    for i = 1, n do
-        local stop = tonumber(ends[i - 1])
-        keys[i] = ffi_string(bytes + start, stop - start)
-        start = stop
+    max = checked_count("get_keys", max, 1024)
+    local list, keys, n = do_keys(handle, max), {}, 0
+    local len = do_next_key(list, buffer)
+    while len > 0 do
+        n = n + 1
+        keys[n] = ffi_string(buffer, len)
+        len = do_next_key(list, buffer)
     end
-    -- Lets go of the memory.
-    do_keys(handle, -1, reply)
+    do_free_keys(list)
     return keys
 end
 
 
 function dict.capacity(self)
-    return (whole(self, CAPACITY))
+    local handle = handles[self]
+    if not handle then
+        bad_zone()
+    end
+    return whole(handle, CAPACITY, 0)
 end
 
 
 function dict.free_space(self)
-    return (whole(self, FREE_SPACE))
+    local handle = handles[self]
+    if not handle then
+        bad_zone()
+    end
+    return whole(handle, FREE_SPACE, 0)
 end
 
 
@@ -502,10 +540,10 @@ end
 
 -- For tests: true, or nil and what is wrong with the dictionary.
 local function check(self)
-    if whole(self, CHECK) == 0 then
+    if whole(handles[self], CHECK, 0) == 0 then
         return true
     end
-    return nil, ffi_string(reply.bytes, reply.len)
+    return nil, value_of(STRING)
 end
 
 rawset(dict, "_check", check)

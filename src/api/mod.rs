@@ -56,11 +56,6 @@ pub fn install(
     shared::install(lua, native, dicts)
 }
 
-/// Frees the buffers of the API, when the process has done with the VM.
-pub fn free_buffers() {
-    shared::free_buffers();
-}
-
 /// Calls `f` with the session whose script is running; elsewhere raises.
 #[inline]
 fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {

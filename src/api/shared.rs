@@ -1,17 +1,11 @@
 //! `ngx.shared`: what `lua/shared.lua` asks of a dictionary.
 
-use std::cell::RefCell;
-
 use mlua::{LightUserData, Lua, Table};
 
-use crate::lua::compiled::{self, Argument, Object, Reply};
-use crate::nginx::local::Local;
+use crate::lua::compiled::{self, Argument, Object, Reply, Strings};
 use crate::nginx::time::current_msec;
-use crate::shdict::{self, Dict, End, Error, Keys, Store, Value, When, kind};
+use crate::shdict::{self, Dict, End, Error, Store, Value, When, kind};
 use crate::tcp::shared_dict::SharedDict;
-
-/// A buffer that grew beyond this is freed when it was used.
-const MAX_KEPT: usize = 64 * 1024;
 
 /// Numbers of errors; those below are types of values.
 const ERRORS: &[(i32, Error)] = &[
@@ -25,11 +19,6 @@ const ERRORS: &[(i32, Error)] = &[
 
 /// What a panic leaves, see `compiled`.
 const FAILED: (i32, &str) = (-1, "failed");
-
-/// What was read last, and the keys that were asked for last: Lua copies them.
-static READ: Local<RefCell<shdict::Reply>> =
-    Local::new(RefCell::new(shdict::Reply::new()));
-static KEYS: Local<RefCell<Keys>> = Local::new(RefCell::new(Keys::new()));
 
 /// Adds what lua/shared.lua needs, if there are dictionaries.
 pub fn install(
@@ -59,12 +48,6 @@ pub fn install(
     native.set("dicts", handles)?;
     native.set("dict_functions", functions)?;
     native.set("dict_errors", errors)
-}
-
-/// Frees the buffers, when the process has done with the VM.
-pub fn free_buffers() {
-    READ.replace(shdict::Reply::new());
-    KEYS.replace(Keys::new());
 }
 
 #[inline(always)]
@@ -101,22 +84,21 @@ fn answer(
     read: impl FnOnce(&mut shdict::Reply) -> Result<(), Error>,
     reply: &mut Reply,
 ) -> i32 {
-    let mut found = READ.borrow_mut();
-    if found.bytes.len() > MAX_KEPT {
-        found.bytes = Vec::new();
+    let mut found = shdict::Reply::new(reply.buffer());
+    let result = read(&mut found);
+    let shdict::Reply { kind, flags, stale, number, len, long, .. } = found;
+    if let Err(error) = result {
+        return number_of(error);
     }
-    match read(&mut found) {
-        Ok(()) => {
-            reply.number = found.number;
-            reply.flags = found.flags;
-            reply.stale = u32::from(found.stale);
-            if found.kind == kind::STRING {
-                reply.set_bytes(&found.bytes[..found.len]);
-            }
-            found.kind as i32
-        }
-        Err(error) => number_of(error),
+    reply.number = number;
+    reply.flags = flags;
+    reply.stale = u32::from(stale);
+    if long.is_empty() {
+        reply.set_len(len);
+    } else {
+        reply.set_long(long.into_boxed_slice());
     }
+    kind as i32
 }
 
 fn end(side: i32) -> End {
@@ -190,16 +172,9 @@ impl Object for Dict {
         code(Dict::expire(self, key, ttl(msec), now()))
     }
 
-    /// 0 and less than 0 ask for all; less than 0 only lets go of the last.
-    fn keys(&self, max: f64, reply: &mut Reply) -> i32 {
-        let mut keys = KEYS.borrow_mut();
-        *keys = Keys::new();
-        if max >= 0.0 {
-            *keys = Dict::keys(self, count(max), now());
-            let (bytes, ends) = keys.parts();
-            reply.set_strings(bytes, ends);
-        }
-        keys.len() as i32
+    fn keys(&self, max: f64) -> Strings {
+        let keys = Dict::keys(self, count(max), now());
+        Strings::new((0..keys.len()).map_while(move |i| keys.get(i).map(<[u8]>::to_vec)))
     }
 
     fn whole(&self, what: i32, number: f64, reply: &mut Reply) -> i32 {
@@ -214,9 +189,8 @@ impl Object for Dict {
             _ => match self.check() {
                 Ok(()) => 0.0,
                 Err(text) => {
-                    let mut found = READ.borrow_mut();
-                    found.bytes = text.into_bytes();
-                    reply.set_bytes(&found.bytes);
+                    reply.buffer()[..text.len()].copy_from_slice(text.as_bytes());
+                    reply.set_len(text.len());
                     1.0
                 }
             },

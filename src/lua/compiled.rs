@@ -6,6 +6,7 @@
 //! address is the handle that Lua holds.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
 
 use crate::nginx::guard::guard;
 
@@ -13,27 +14,38 @@ use crate::nginx::guard::guard;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Reply {
-    pub number: f64,
+    buffer: *mut u8,
     bytes: *const u8,
-    len: usize,
-    ends: *const usize,
+    pub number: f64,
+    len: f64,
     pub flags: u32,
     pub stale: u32,
     pub forced: u32,
 }
 
+/// The longest string that goes into Lua's buffer: as long as a key may be.
+pub const BUFFER_SIZE: usize = 65536;
+
 impl Reply {
-    /// Answers with bytes that stay where they are until the next call.
+    /// Where a string may be written that is not longer. Lua reads it before it
+    /// makes the next call.
     #[inline(always)]
-    pub fn set_bytes(&mut self, bytes: &[u8]) {
-        self.bytes = bytes.as_ptr();
-        self.len = bytes.len();
+    pub fn buffer(&mut self) -> &mut [u8] {
+        // SAFETY: lua/shared.lua has set the address, of an array that lives as
+        // long as the struct; self is borrowed for as long as the slice.
+        unsafe { std::slice::from_raw_parts_mut(self.buffer, BUFFER_SIZE) }
     }
 
-    /// Answers with several strings: their bytes, and where each ends.
-    pub fn set_strings(&mut self, bytes: &[u8], ends: &[usize]) {
-        self.set_bytes(bytes);
-        self.ends = ends.as_ptr();
+    /// Answers with the first `len` bytes of the buffer.
+    #[inline(always)]
+    pub fn set_len(&mut self, len: usize) {
+        self.len = len as f64;
+    }
+
+    /// Answers with a string that is longer; Lua frees it.
+    pub fn set_long(&mut self, bytes: Box<[u8]>) {
+        self.set_len(bytes.len());
+        self.bytes = Box::leak(bytes).as_ptr();
     }
 }
 
@@ -44,6 +56,17 @@ pub struct Argument<'a> {
     pub kind: u32,
     pub bytes: &'a [u8],
     pub number: f64,
+}
+
+/// Strings, for which Lua asks one by one.
+pub struct Strings {
+    rest: Box<dyn Iterator<Item = Vec<u8>>>,
+}
+
+impl Strings {
+    pub fn new(strings: impl Iterator<Item = Vec<u8>> + 'static) -> Strings {
+        Strings { rest: Box::new(strings) }
+    }
 }
 
 /// What compiled code works on. Numbers mean what `lua/shared.lua` says.
@@ -59,23 +82,29 @@ pub trait Object: 'static {
         reply: &mut Reply,
     ) -> i32;
     fn delete(&self, key: &[u8]) -> i32;
-    fn incr(&self, key: &[u8], by: f64, init: Option<(f64, f64)>, reply: &mut Reply) -> i32;
+    fn incr(
+        &self,
+        key: &[u8],
+        by: f64,
+        init: Option<(f64, f64)>,
+        reply: &mut Reply,
+    ) -> i32;
     fn push(&self, key: &[u8], value: Argument, side: u32, reply: &mut Reply) -> i32;
     fn pop(&self, key: &[u8], side: i32, reply: &mut Reply) -> i32;
     fn len(&self, key: &[u8], reply: &mut Reply) -> i32;
     fn ttl(&self, key: &[u8], reply: &mut Reply) -> i32;
     fn expire(&self, key: &[u8], ttl: f64) -> i32;
-    fn keys(&self, max: f64, reply: &mut Reply) -> i32;
+    fn keys(&self, max: f64) -> Strings;
     fn whole(&self, what: i32, number: f64, reply: &mut Reply) -> i32;
 }
 
 /// The handle of an object; the object outlives the VM.
 pub fn handle<T: Object>(object: &'static T) -> *mut c_void {
-    std::ptr::from_ref(object).cast_mut().cast()
+    ptr::from_ref(object).cast_mut().cast()
 }
 
 /// The functions, by name.
-pub fn functions<T: Object>() -> [(&'static str, *mut c_void); 11] {
+pub fn functions<T: Object>() -> [(&'static str, *mut c_void); 14] {
     [
         ("get", get::<T> as *mut c_void),
         ("store", store::<T> as *mut c_void),
@@ -87,6 +116,9 @@ pub fn functions<T: Object>() -> [(&'static str, *mut c_void); 11] {
         ("ttl", ttl::<T> as *mut c_void),
         ("expire", expire::<T> as *mut c_void),
         ("keys", keys::<T> as *mut c_void),
+        ("next_key", next_key as *mut c_void),
+        ("free_keys", free_keys as *mut c_void),
+        ("free", free as *mut c_void),
         ("whole", whole::<T> as *mut c_void),
     ]
 }
@@ -243,14 +275,37 @@ unsafe extern "C" fn expire<T: Object>(
     call(|| object.expire(key, ttl))
 }
 
-unsafe extern "C" fn keys<T: Object>(
-    object: *const T,
-    max: f64,
-    reply: *mut Reply,
-) -> c_int {
+unsafe extern "C" fn keys<T: Object>(object: *const T, max: f64) -> *mut Strings {
     // SAFETY: see above.
-    let (object, reply) = unsafe { (&*object, &mut *reply) };
-    call(|| object.keys(max, reply))
+    let object = unsafe { &*object };
+    let none = Strings::new(std::iter::empty());
+    let strings = guard("a shared dictionary", none, || object.keys(max));
+    Box::into_raw(Box::new(strings))
+}
+
+unsafe extern "C" fn next_key(strings: *mut Strings, buffer: *mut u8) -> c_int {
+    // SAFETY: made by keys() and not freed yet; the buffer is Lua's.
+    let (strings, buffer) =
+        unsafe { (&mut *strings, std::slice::from_raw_parts_mut(buffer, BUFFER_SIZE)) };
+    call(|| match strings.rest.next() {
+        Some(string) => {
+            buffer[..string.len()].copy_from_slice(&string);
+            string.len() as i32
+        }
+        None => 0,
+    })
+}
+
+unsafe extern "C" fn free_keys(strings: *mut Strings) -> c_int {
+    // SAFETY: made by keys(); Lua has done with it.
+    drop(unsafe { Box::from_raw(strings) });
+    0
+}
+
+unsafe extern "C" fn free(bytes: *mut u8, len: f64) -> c_int {
+    // SAFETY: leaked by Reply::set_long(), with this length.
+    drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(bytes, len as usize)) });
+    0
 }
 
 unsafe extern "C" fn whole<T: Object>(

@@ -14,14 +14,16 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 pub struct Memory {
     base: NonNull<u8>,
     len: usize,
+    /// Below it a word of any size is inside.
+    limit: usize,
 }
 
 impl Memory {
     /// # Safety
-    /// - `len` bytes at `base`, aligned to 64, are mapped for as long as the
+    /// - `len` bytes at `base`, which is aligned to 64, are mapped for as long as the
     ///   value and its copies are used, and are touched through them only.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Memory {
-        Memory { base, len }
+        Memory { base, len, limit: len.saturating_sub(7) }
     }
 
     /// How many bytes there are.
@@ -54,6 +56,14 @@ impl Memory {
     #[inline(always)]
     pub fn load32_acquire(&self, at: usize) -> u32 {
         self.word32(at).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    /// Some words in a row, checked at once.
+    #[inline(always)]
+    pub fn words<const N: usize>(&self, at: usize) -> Option<&[AtomicU32; N]> {
+        // SAFETY: inside (checked), mapped, see new(), and aligned as the base.
+        (at < self.len.saturating_sub(4 * N))
+            .then(|| unsafe { &*self.base.as_ptr().add(at & !3).cast() })
     }
 
     #[inline(always)]
@@ -89,6 +99,19 @@ impl Memory {
     #[inline(always)]
     pub fn read(&self, at: usize, out: &mut [u8]) {
         if !self.has(at, out.len()) {
+            return;
+        }
+        if (8..=16).contains(&out.len()) {
+            // Two words, which may overlap.
+            let (from, to, last) = (self.base.as_ptr(), out.as_mut_ptr(), out.len() - 8);
+            // SAFETY: both ranges are there; unaligned volatile reads take
+            // bytes that change as they come.
+            unsafe {
+                let a = from.add(at).cast::<Unaligned64>().read_volatile();
+                let b = from.add(at + last).cast::<Unaligned64>().read_volatile();
+                to.cast::<Unaligned64>().write(a);
+                to.add(last).cast::<Unaligned64>().write(b);
+            }
             return;
         }
         // SAFETY: both ranges are there, and are distinct because `out` is
@@ -150,14 +173,8 @@ impl Memory {
                     == b.add(i).cast::<u64>().read_unaligned()
             };
             if n >= 8 {
-                let mut i = 0;
-                while i + 8 <= n {
-                    if !same64(i) {
-                        return false;
-                    }
-                    i += 8;
-                }
-                return i == n || same64(n - 8);
+                // The last eight first: keys often begin alike.
+                return same64(n - 8) && (0..n - 8).step_by(8).all(same64);
             }
             (0..n).all(|i| a.add(i).read_volatile() == *b.add(i))
         }
@@ -181,21 +198,19 @@ impl Memory {
     #[inline(always)]
     fn byte(&self, at: usize) -> Option<&AtomicU8> {
         // SAFETY: inside (checked), and mapped, see new().
-        (at < self.len).then(|| unsafe { &*self.base.as_ptr().add(at).cast() })
+        (at < self.limit).then(|| unsafe { &*self.base.as_ptr().add(at).cast() })
     }
 
     #[inline(always)]
     fn word32(&self, at: usize) -> Option<&AtomicU32> {
-        // SAFETY: as above; aligned (checked, the base is).
-        (at % 4 == 0 && self.has(at, 4))
-            .then(|| unsafe { &*self.base.as_ptr().add(at).cast() })
+        // SAFETY: as above; aligned, as the base is.
+        (at < self.limit).then(|| unsafe { &*self.base.as_ptr().add(at & !3).cast() })
     }
 
     #[inline(always)]
     fn word64(&self, at: usize) -> Option<&AtomicU64> {
         // SAFETY: as above.
-        (at % 8 == 0 && self.has(at, 8))
-            .then(|| unsafe { &*self.base.as_ptr().add(at).cast() })
+        (at < self.limit).then(|| unsafe { &*self.base.as_ptr().add(at & !7).cast() })
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::hold::Hold;
 use super::layout::{
-    CHAIN, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, KEY_LEN, LEVELS, LRU_HEAD, LRU_NEXT,
-    LRU_PREV, LRU_TAIL, NEXT, NODE_LEN, NODE_NEXT, NODE_PREV, NODE_TYPE, Ref, SLOTS,
-    STRIPE_RECORDS, VERSION, WHEEL, at,
+    CHAIN, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, JOURNAL, KEY_LEN, LEVELS,
+    LRU_HEAD, LRU_NEXT, LRU_PREV, LRU_TAIL, NEXT, NODE_LEN, NODE_NEXT, NODE_PREV,
+    NODE_TYPE, Ref, SAVED_LEN, SLOTS, VERSION, WHEEL, at,
 };
 use super::{Dict, heap, kind};
 
@@ -32,7 +32,7 @@ impl Dict {
         for stripe in 0..self.layout.stripes {
             self.check_stripe(stripe)?;
         }
-        if memory.load32(self.layout.global_journal()) != 0 {
+        if memory.load32(JOURNAL) != 0 {
             return Err("the global journal is open".into());
         }
         for bucket in 0..self.layout.buckets {
@@ -62,11 +62,10 @@ impl Dict {
         if self.memory.load32(at + VERSION) % 2 != 0 {
             return Err(format!("the version of stripe {stripe} is odd"));
         }
-        match self.memory.load32(self.layout.stripe_journal(stripe)) {
-            0 => Ok(()),
-            n if n <= STRIPE_RECORDS => Err(format!("journal {stripe} is open")),
-            n => Err(format!("journal {stripe} has {n} records")),
+        if self.memory.load32(at + SAVED_LEN) != 0 {
+            return Err(format!("stripe {stripe} has saved something"));
         }
+        Ok(())
     }
 
     fn check_bucket(
@@ -161,7 +160,9 @@ impl Dict {
         let (mut prev, mut entry, mut n) = (0, self.memory.load32(LRU_HEAD), 0);
         let mut flushed = false;
         while entry != 0 {
-            if !entries.contains(&entry) || self.memory.load32(at(entry, LRU_PREV)) != prev {
+            if !entries.contains(&entry)
+                || self.memory.load32(at(entry, LRU_PREV)) != prev
+            {
                 return Err(format!("entry {entry} has a wrong link of use"));
             }
             if flushed && !self.is_flushed(entry) {
@@ -187,7 +188,8 @@ impl Dict {
             let mut prev = IN_SLOT | slot as u32;
             let mut entry = memory.load32(WHEEL + 4 * slot);
             while entry != 0 {
-                if !entries.contains(&entry) || memory.load32(at(entry, EXP_PREV)) != prev {
+                if !entries.contains(&entry) || memory.load32(at(entry, EXP_PREV)) != prev
+                {
                     return Err(format!("entry {entry} has a wrong link of time"));
                 }
                 if !seen.insert(entry) {

@@ -1,10 +1,13 @@
 //! An entry: its fields, its key and its value, in one block or, if the heap
 //! has no block that is large enough, in several.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::Dict;
 use super::heap::room;
 use super::layout::{
-    BORN, DATA, EXPIRES, FLUSHES, HASH, KEY_LEN, NEXT, Ref, VALUE_LEN, at, units,
+    BORN, CHAIN, DATA, EXPIRES, FLUSHES, HASH, KEY_LEN, NEXT, Ref, SIZE, UNIT, VALUE_LEN,
+    at, units,
 };
 
 /// The type of a value, as Lua numbers them; lists are not Lua's.
@@ -16,10 +19,69 @@ pub mod kind {
     pub const LIST: u32 = 5;
 }
 
+/// What a search comes to.
+pub(super) enum Found<'a> {
+    Entry(Ref, Head<'a>),
+    Nothing,
+    /// It was led astray, by links that are being changed.
+    Unsure,
+}
+
 /// The header of a block that another one goes on in.
 const MORE: usize = 8;
 
+/// The fixed part of an entry, for a look at several fields.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a>(&'a [AtomicU32; DATA / 4]);
+
+impl Head<'_> {
+    #[inline(always)]
+    pub fn get(&self, field: usize) -> u32 {
+        self.0[field / 4].load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn expires(&self) -> u64 {
+        u64::from(self.get(EXPIRES)) | u64::from(self.get(EXPIRES + 4)) << 32
+    }
+}
+
 impl Dict {
+    /// None if this is not a place for an entry.
+    #[inline(always)]
+    pub(super) fn head(&self, entry: Ref) -> Option<Head<'_>> {
+        self.memory.words(at(entry, 0)).map(Head)
+    }
+
+    /// The entry of a key in its bucket, among so many at most.
+    #[inline(always)]
+    pub(super) fn search(&self, hash: u32, key: &[u8], max: usize) -> Found<'_> {
+        let mut entry = self.memory.load32(self.layout.bucket_at(hash));
+        for _ in 0..max {
+            if entry == 0 {
+                return Found::Nothing;
+            }
+            let Some(head) = self.head(entry) else { return Found::Unsure };
+            if head.get(HASH) == hash && self.is_key(entry, head, key) {
+                return Found::Entry(entry, head);
+            }
+            entry = head.get(CHAIN);
+        }
+        Found::Unsure
+    }
+
+    #[inline(always)]
+    fn is_key(&self, entry: Ref, head: Head, key: &[u8]) -> bool {
+        if head.get(KEY_LEN) & 0xffff != key.len() as u32 {
+            return false;
+        }
+        let memory = &self.memory;
+        if DATA + key.len() <= (head.get(SIZE) >> 2) as usize * UNIT {
+            return memory.equals(at(entry, DATA), key);
+        }
+        self.pieces(entry, DATA, 0, key.len(), |at, part| memory.equals(at, &key[part]))
+    }
+
     #[inline(always)]
     pub(super) fn hash_of(&self, entry: Ref) -> u32 {
         self.memory.load32(at(entry, HASH))
@@ -53,6 +115,12 @@ impl Dict {
     }
 
     #[inline(always)]
+    pub(super) fn is_alive(&self, head: Head, now: u64) -> bool {
+        let expires = head.expires();
+        (expires == 0 || expires > now) && head.get(BORN) == self.memory.load32(FLUSHES)
+    }
+
+    #[inline(always)]
     pub(super) fn is_flushed(&self, entry: Ref) -> bool {
         self.memory.load32(at(entry, BORN)) != self.memory.load32(FLUSHES)
     }
@@ -63,17 +131,15 @@ impl Dict {
         (key_len + 7) & !7
     }
 
-    #[inline(always)]
-    pub(super) fn has_key(&self, entry: Ref, key: &[u8]) -> bool {
-        let memory = &self.memory;
-        memory.load32(at(entry, KEY_LEN)) & 0xffff == key.len() as u32
-            && self
-                .pieces(entry, DATA, 0, key.len(), |at, part| memory.equals(at, &key[part]))
-    }
-
     /// Where a value is that is in one piece.
     #[inline(always)]
-    pub(super) fn place(&self, first: Ref, header: usize, pos: usize, len: usize) -> usize {
+    pub(super) fn place(
+        &self,
+        first: Ref,
+        header: usize,
+        pos: usize,
+        len: usize,
+    ) -> usize {
         let mut place = 0;
         self.pieces(first, header, pos, len, |at, _| {
             place = at;
@@ -84,7 +150,13 @@ impl Dict {
 
     /// Copies contents out.
     #[inline(always)]
-    pub(super) fn read(&self, first: Ref, header: usize, pos: usize, out: &mut [u8]) -> bool {
+    pub(super) fn read(
+        &self,
+        first: Ref,
+        header: usize,
+        pos: usize,
+        out: &mut [u8],
+    ) -> bool {
         let memory = &self.memory;
         self.pieces(first, header, pos, out.len(), |at, part| {
             memory.read(at, &mut out[part]);
@@ -114,7 +186,7 @@ impl Dict {
         len: usize,
         mut f: impl FnMut(usize, std::ops::Range<usize>) -> bool,
     ) -> bool {
-        let size = units(&self.memory, first) as usize * super::layout::UNIT;
+        let size = units(&self.memory, first) as usize * UNIT;
         if header + pos + len <= size {
             return f(at(first, header + pos), 0..len);
         }

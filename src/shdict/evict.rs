@@ -15,9 +15,7 @@ use super::layout::{
     CHAIN, COUNT, DATA, EXP_NEXT, FREE_UNITS, GARBAGE, HAND, KEY_LEN, LRU_PREV, LRU_TAIL,
     NEXT, NODE_NEXT, Ref, SLOTS, UNIT, WHEEL, at,
 };
-use super::lists::{
-    link_lru, link_wheel, move_hand, slots_at, unlink_lru, unlink_wheel,
-};
+use super::lists::{link_lru, link_wheel, move_hand, slots_at, unlink_lru, unlink_wheel};
 
 /// Steps of one search for an expired entry.
 const STEPS: usize = 256;

@@ -4,8 +4,9 @@
 
 use std::sync::atomic::{Ordering, fence};
 
+use super::entry::{Found, Head};
 use super::hold::Hold;
-use super::layout::{CHAIN, DATA, FLAGS, HASH, Ref, VERSION, at};
+use super::layout::{DATA, FLAGS, KEY_LEN, Ref, VALUE_LEN, VERSION};
 use super::{Dict, Error, kind};
 
 /// How often a reader tries before it takes the lock. It may have to: a worker
@@ -16,17 +17,18 @@ const TRIES: usize = 16;
 /// been led in a circle.
 const CHAIN_MAX: usize = 64;
 
-/// What was read. The buffer of the bytes stays from one to the next.
-#[derive(Debug, Default)]
-pub struct Reply {
+/// What was read.
+#[derive(Debug)]
+pub struct Reply<'a> {
     pub kind: u32,
     pub flags: u32,
     /// It has expired, or was flushed.
     pub stale: bool,
     pub number: f64,
-    /// The first `len` bytes are the string.
-    pub bytes: Vec<u8>,
+    /// The length of a string: in `short` if it is not longer, or in `long`.
     pub len: usize,
+    pub short: &'a mut [u8],
+    pub long: Vec<u8>,
 }
 
 enum Seen {
@@ -46,8 +48,7 @@ impl Dict {
         reply: &mut Reply,
     ) -> Result<(), Error> {
         let hash = self.hash(key);
-        let version_at =
-            self.layout.stripe_at(self.layout.stripe_of(hash)) + VERSION;
+        let version_at = self.layout.stripe_at(self.layout.stripe_of(hash)) + VERSION;
         let version = self.memory.load32_acquire(version_at);
         let unchanged = || {
             fence(Ordering::Acquire);
@@ -64,8 +65,7 @@ impl Dict {
 
     #[cold]
     fn get_again(&self, hash: u32, key: &[u8], stale: bool, now: u64, reply: &mut Reply) {
-        let version_at =
-            self.layout.stripe_at(self.layout.stripe_of(hash)) + VERSION;
+        let version_at = self.layout.stripe_at(self.layout.stripe_of(hash)) + VERSION;
         for _ in 0..TRIES {
             let version = self.memory.load32_acquire(version_at);
             let unchanged = || {
@@ -80,8 +80,11 @@ impl Dict {
             std::hint::spin_loop();
         }
         let _hold = Hold::stripe(self, hash);
-        let entry = self.find(hash, key);
-        self.reply_with(entry, key.len(), stale, now, reply, || true);
+        reply.kind = kind::NIL;
+        if let Found::Entry(entry, head) = self.search(hash, key, usize::MAX) {
+            self.copy_out((entry, head), key.len(), stale, now, reply, || true);
+            self.touch(entry);
+        }
     }
 
     #[inline(always)]
@@ -94,64 +97,69 @@ impl Dict {
         reply: &mut Reply,
         unchanged: impl Fn() -> bool,
     ) -> Seen {
-        let mut entry = self.memory.load32(self.layout.bucket_at(hash));
-        let mut steps = 0;
-        while entry != 0 {
-            if self.memory.load32(at(entry, HASH)) == hash && self.has_key(entry, key) {
-                break;
-            }
-            entry = self.memory.load32(at(entry, CHAIN));
-            steps += 1;
-            if steps == CHAIN_MAX {
+        match self.search(hash, key, CHAIN_MAX) {
+            Found::Unsure => return Seen::Changing,
+            Found::Nothing => reply.kind = kind::NIL,
+            Found::Entry(entry, head) => {
+                let seen = self.copy_out(
+                    (entry, head),
+                    key.len(),
+                    stale,
+                    now,
+                    reply,
+                    &unchanged,
+                );
+                if let Seen::Whole = seen
+                    && unchanged()
+                {
+                    self.touch(entry);
+                    return Seen::Whole;
+                }
                 return Seen::Changing;
             }
         }
-        self.reply_with(entry, key.len(), stale, now, reply, unchanged)
+        if unchanged() { Seen::Whole } else { Seen::Changing }
     }
 
     #[inline(always)]
-    fn reply_with(
+    fn copy_out(
         &self,
-        entry: Ref,
+        (entry, head): (Ref, Head),
         key_len: usize,
         stale: bool,
         now: u64,
         reply: &mut Reply,
         unchanged: impl Fn() -> bool,
     ) -> Seen {
-        reply.kind = kind::NIL;
-        if entry != 0 {
-            reply.stale = !self.is_live(entry, now);
-            if stale || !reply.stale {
-                reply.kind = self.kind(entry);
-                reply.flags = self.memory.load32(at(entry, FLAGS));
-                let pos = Dict::value_pos(key_len);
-                if reply.kind == kind::STRING {
-                    reply.len = self.value_len(entry);
-                    // Nothing is asked of a length that was never stored.
-                    if reply.len > reply.bytes.len()
-                        && !(unchanged() && reply.make_room(self.memory.len()))
-                    {
-                        return Seen::Changing;
-                    }
-                    let len = reply.len;
-                    if !self.read(entry, DATA, pos, &mut reply.bytes[..len]) {
-                        return Seen::Changing;
-                    }
-                } else if reply.kind != kind::LIST {
-                    let bits = self.memory.load64(self.place(entry, DATA, pos, 8));
-                    reply.number = match reply.kind {
-                        kind::NUMBER => f64::from_bits(bits),
-                        _ => (bits.to_ne_bytes()[0]).into(),
-                    };
+        reply.stale = !self.is_alive(head, now);
+        if reply.stale && !stale {
+            reply.kind = kind::NIL;
+            return Seen::Whole;
+        }
+        reply.kind = head.get(KEY_LEN) >> 16;
+        reply.flags = head.get(FLAGS);
+        let pos = Dict::value_pos(key_len);
+        if reply.kind == kind::STRING {
+            reply.len = head.get(VALUE_LEN) as usize;
+            let out = if reply.len <= reply.short.len() {
+                &mut reply.short[..reply.len]
+            } else {
+                // No memory is asked for a length that never was.
+                if !unchanged() || reply.len > self.memory.len() {
+                    return Seen::Changing;
                 }
+                reply.long = vec![0; reply.len];
+                &mut reply.long
+            };
+            if !self.read(entry, DATA, pos, out) {
+                return Seen::Changing;
             }
-        }
-        if !unchanged() {
-            return Seen::Changing;
-        }
-        if entry != 0 {
-            self.touch(entry);
+        } else if reply.kind != kind::LIST {
+            let bits = self.memory.load64(self.place(entry, DATA, pos, 8));
+            reply.number = match reply.kind {
+                kind::NUMBER => f64::from_bits(bits),
+                _ => (bits.to_ne_bytes()[0]).into(),
+            };
         }
         Seen::Whole
     }
@@ -159,14 +167,10 @@ impl Dict {
     /// The entry of a key, dead or alive, or 0; under the lock of its stripe.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32, key: &[u8]) -> Ref {
-        let mut entry = self.memory.load32(self.layout.bucket_at(hash));
-        while entry != 0 {
-            if self.memory.load32(at(entry, HASH)) == hash && self.has_key(entry, key) {
-                break;
-            }
-            entry = self.memory.load32(at(entry, CHAIN));
+        match self.search(hash, key, usize::MAX) {
+            Found::Entry(entry, _) => entry,
+            _ => 0,
         }
-        entry
     }
 
     /// Milliseconds until a key expires; 0 if it never does.
@@ -182,27 +186,24 @@ impl Dict {
     }
 }
 
-impl Reply {
-    /// With nothing in it.
-    pub const fn new() -> Reply {
+impl<'a> Reply<'a> {
+    /// With nothing in it, and room for a short string.
+    #[inline(always)]
+    pub fn new(short: &'a mut [u8]) -> Reply<'a> {
+        let long = Vec::new();
         Reply {
             kind: kind::NIL,
             flags: 0,
             stale: false,
             number: 0.0,
-            bytes: Vec::new(),
             len: 0,
+            short,
+            long,
         }
     }
 
-    /// Makes the buffer long enough for `len`, if values can be so long.
-    #[cold]
-    pub(super) fn make_room(&mut self, max: usize) -> bool {
-        if self.len > max {
-            return false;
-        }
-        self.bytes.resize(self.len.next_power_of_two().max(4096), 0);
-        true
+    /// The string.
+    pub fn bytes(&self) -> &[u8] {
+        if self.len <= self.short.len() { &self.short[..self.len] } else { &self.long }
     }
 }
-

@@ -29,8 +29,7 @@ pub(super) fn format(memory: &Memory, layout: &Layout) {
     let all = layout.heap_end - layout.heap;
     memory.store32(at(layout.heap, SIZE), all << 2 | PREV_USED);
     memory.store32(at(layout.heap_end, SIZE), USED);
-    let journal = layout.global_journal();
-    let mut change = Change::new(memory, journal, 64);
+    let mut change = Change::new(memory);
     insert(&mut change, layout.heap, all);
     change.set(FREE_UNITS, all);
     change.commit();

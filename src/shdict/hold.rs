@@ -1,17 +1,19 @@
 //! What an operation holds, and gives back whatever becomes of it.
 
 use super::Dict;
-use super::journal::{Change, begin_in_stripe, undo, undo_in_stripe};
-use super::layout::{GLOBAL, GLOBAL_RECORDS};
-use super::lock::Locks;
+use super::journal::{Change, put_back, undo};
+use super::layout::{GLOBAL, JOURNAL, SAVED_LEN};
+
+/// No stripe.
+const NONE: usize = 0;
 
 /// The locks of one operation. Dropping it frees them; a change that was not
 /// committed, because of a panic, is taken back before that.
 pub(super) struct Hold<'a> {
     dict: &'a Dict,
-    locks: Locks<'a>,
-    home: Option<usize>,
-    other: Option<usize>,
+    /// Where the stripe is, and one that is borrowed.
+    home: usize,
+    other: usize,
     global: bool,
     /// The version of the home stripe is odd.
     changing: bool,
@@ -26,117 +28,103 @@ impl<'a> Hold<'a> {
 
     #[inline(always)]
     pub fn stripe_number(dict: &'a Dict, stripe: usize) -> Hold<'a> {
-        let locks = dict.locks();
-        locks.lock(dict.layout.stripe_at(stripe));
-        let home = Some(stripe);
-        Hold { dict, locks, home, other: None, global: false, changing: false }
+        let home = dict.layout.stripe_at(stripe);
+        dict.lock(home);
+        Hold { dict, home, other: NONE, global: false, changing: false }
     }
 
     /// Holds the global lock alone.
     pub fn global(dict: &'a Dict) -> Hold<'a> {
-        let locks = dict.locks();
-        locks.lock(GLOBAL);
-        Hold { dict, locks, home: None, other: None, global: true, changing: false }
+        dict.lock(GLOBAL);
+        Hold { dict, home: NONE, other: NONE, global: true, changing: false }
     }
 
     /// Holds the global lock, too.
     #[inline(always)]
     pub fn take_global(&mut self) {
         if !self.global {
-            self.locks.lock(GLOBAL);
+            self.dict.lock(GLOBAL);
             self.global = true;
         }
     }
 
     /// Lets others have it for a while.
     pub fn pass_global(&mut self) {
-        self.locks.unlock(GLOBAL);
+        self.dict.unlock(GLOBAL);
         self.global = false;
         self.take_global();
     }
 
-    /// A change of what the stripe guards; readers are told.
+    /// Where the stripe is.
     #[inline(always)]
-    pub fn change_stripe(&mut self) -> Change<'a> {
-        self.begin();
-        let stripe = self.home.unwrap_or_default();
-        let layout = &self.dict.layout;
-        begin_in_stripe(
-            &self.dict.memory,
-            layout.stripe_at(stripe),
-            layout.stripe_journal(stripe),
-        )
+    pub fn home(&self) -> usize {
+        self.home
     }
 
-    /// A change of what all locks guard that are held.
-    #[inline(always)]
+    /// A change of what the locks guard that are held, the global one among
+    /// them.
     pub fn change(&mut self) -> Change<'a> {
         self.begin();
         debug_assert!(self.global);
-        let journal = self.dict.layout.global_journal();
-        Change::new(&self.dict.memory, journal, GLOBAL_RECORDS)
+        Change::new(&self.dict.memory)
     }
 
+    /// From here on readers of the stripe wait.
     #[inline(always)]
-    fn begin(&mut self) {
-        if let Some(home) = self.home
-            && !self.changing
-        {
-            self.locks.begin_change(self.dict.layout.stripe_at(home));
+    pub fn begin(&mut self) {
+        if self.home != NONE && !self.changing {
+            self.dict.begin_change(self.home);
             self.changing = true;
         }
     }
 
     /// Holds the stripe of another hash for a moment, if nobody else does.
     pub fn borrow(&mut self, hash: u32) -> bool {
-        let stripe = self.dict.layout.stripe_of(hash);
-        if self.home == Some(stripe) {
+        let stripe = self.dict.layout.stripe_at(self.dict.layout.stripe_of(hash));
+        if self.home == stripe {
             return true;
         }
-        let at = self.dict.layout.stripe_at(stripe);
-        if !self.locks.try_lock(at) {
+        if !self.dict.try_lock(stripe) {
             return false;
         }
-        self.locks.begin_change(at);
-        self.other = Some(stripe);
+        self.dict.begin_change(stripe);
+        self.other = stripe;
         true
     }
 
     /// Gives back what was borrowed.
     pub fn give_back(&mut self) {
-        if let Some(stripe) = self.other.take() {
-            let at = self.dict.layout.stripe_at(stripe);
-            self.locks.end_change(at);
-            self.locks.unlock(at);
+        if self.other != NONE {
+            self.dict.end_change(self.other);
+            self.dict.unlock(self.other);
+            self.other = NONE;
         }
+    }
+
+    #[inline(never)]
+    fn release_global(&mut self) {
+        if self.dict.memory.load32(JOURNAL) != 0 {
+            undo(&self.dict.memory);
+        }
+        self.give_back();
+        self.dict.unlock(GLOBAL);
     }
 }
 
 impl Drop for Hold<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let (memory, layout) = (&self.dict.memory, &self.dict.layout);
-        if self.global && memory.load32(layout.global_journal()) != 0 {
-            undo(memory, layout.global_journal(), GLOBAL_RECORDS);
-        }
-        if let Some(home) = self.home
-            && memory.load32(layout.stripe_journal(home)) != 0
-        {
-            let at = layout.stripe_at(home);
-            undo_in_stripe(memory, at, layout.stripe_journal(home));
-        }
-        if self.other.is_some() {
-            self.give_back();
-        }
         if self.global {
-            self.locks.unlock(GLOBAL);
+            self.release_global();
         }
-        if let Some(home) = self.home {
-            let at = layout.stripe_at(home);
+        if self.home != NONE {
             if self.changing {
-                self.locks.end_change(at);
+                if self.dict.memory.load32(self.home + SAVED_LEN) != 0 {
+                    put_back(&self.dict.memory, self.home);
+                }
+                self.dict.end_change(self.home);
             }
-            self.locks.unlock(at);
+            self.dict.unlock(self.home);
         }
     }
 }

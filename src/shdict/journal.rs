@@ -1,41 +1,42 @@
-//! An undo journal: what a word held goes there before it is changed, so that
-//! whoever finds a worker's half of a change can take it back.
+//! What makes a change whole: a worker may be killed between any two stores,
+//! and whoever finds its half of a change takes it back.
 //!
-//! The order of the stores is all that counts: the record, the number of
-//! records, the word. A killed process has done the first n of its stores.
-//! Undoing writes the old words, from the last record to the first, and then
-//! the number 0; done twice it comes to the same.
+//! Words that the global lock guards are written by a `Change`: what a word held
+//! goes into a journal before it is written. The order of the stores is all that
+//! counts: the record, the number of records, the word. A killed process has
+//! done the first n of its stores. Undoing writes the old words, from the last
+//! record to the first, and then the number 0; done twice it comes to the same.
+//!
+//! A value that is overwritten where it is needs less: a copy of all that will
+//! be written over, its length, the new bytes, and the length 0.
 
-use super::layout::{SAVED, SAVED_AT, SAVED_LEN, STRIPE_RECORDS};
+use super::layout::{JOURNAL, RECORDS, SAVED, SAVED_AT, SAVED_LEN};
 use crate::nginx::memory::Memory;
 
 /// A change that others see whole or not at all.
 pub(super) struct Change<'a> {
     memory: &'a Memory,
-    /// The number of records; they follow.
-    journal: usize,
     len: u32,
-    max: u32,
 }
 
 impl<'a> Change<'a> {
     /// Begins a change, or goes on with one that was not committed yet.
     #[inline(always)]
-    pub fn new(memory: &'a Memory, journal: usize, max: u32) -> Change<'a> {
-        Change { memory, journal, len: memory.load32(journal), max }
+    pub fn new(memory: &'a Memory) -> Change<'a> {
+        Change { memory, len: memory.load32(JOURNAL) }
     }
 
     /// Changes a word.
     #[inline(always)]
     pub fn set(&mut self, at: usize, value: u32) {
-        if self.len >= self.max {
+        if self.len >= RECORDS {
             full();
         }
         let old = self.memory.load32(at);
         let record = (at as u64 / 4) << 32 | u64::from(old);
-        self.memory.store64(self.journal + 8 + 8 * self.len as usize, record);
+        self.memory.store64(JOURNAL + 8 + 8 * self.len as usize, record);
         self.len += 1;
-        self.memory.store32(self.journal, self.len);
+        self.memory.store32(JOURNAL, self.len);
         self.memory.store32(at, value);
     }
 
@@ -53,7 +54,7 @@ impl<'a> Change<'a> {
     /// What was changed stays.
     #[inline(always)]
     pub fn commit(&mut self) {
-        self.memory.store32(self.journal, 0);
+        self.memory.store32(JOURNAL, 0);
         self.len = 0;
     }
 }
@@ -64,42 +65,36 @@ fn full() -> ! {
 }
 
 /// Takes back what was not committed.
-pub(super) fn undo(memory: &Memory, journal: usize, max: u32) {
-    let len = memory.load32(journal).min(max);
+pub(super) fn undo(memory: &Memory) {
+    let len = memory.load32(JOURNAL).min(RECORDS);
     for i in (0..len as usize).rev() {
-        let record = memory.load64(journal + 8 + 8 * i);
+        let record = memory.load64(JOURNAL + 8 + 8 * i);
         memory.store32((record >> 32) as usize * 4, record as u32);
     }
-    memory.store32(journal, 0);
+    memory.store32(JOURNAL, 0);
 }
 
-/// Begins a change of a stripe's, which may overwrite bytes of a value.
+/// Saves a part of an entry, which is about to be overwritten. It begins at a
+/// multiple of eight.
 #[inline(always)]
-pub(super) fn begin_in_stripe<'a>(
-    memory: &'a Memory,
-    stripe: usize,
-    journal: usize,
-) -> Change<'a> {
-    memory.store32(stripe + SAVED_LEN, 0);
-    Change::new(memory, journal, STRIPE_RECORDS)
-}
-
-/// Overwrites bytes whose place is a multiple of eight. The change has records
-/// already: that there are some says that the saved bytes count.
-#[inline(always)]
-pub(super) fn overwrite(memory: &Memory, stripe: usize, at: usize, bytes: &[u8]) {
+pub(super) fn save(memory: &Memory, stripe: usize, at: usize, len: usize) {
     memory.store32(stripe + SAVED_AT, (at / 8) as u32);
-    memory.copy(at, stripe + SAVED, bytes.len());
-    memory.store32(stripe + SAVED_LEN, bytes.len() as u32);
-    memory.write(at, bytes);
+    memory.copy(at, stripe + SAVED, len);
+    memory.store32(stripe + SAVED_LEN, len as u32);
 }
 
-/// Takes back what a stripe's journal has, bytes and words.
-pub(super) fn undo_in_stripe(memory: &Memory, stripe: usize, journal: usize) {
+/// What was written over it stays.
+#[inline(always)]
+pub(super) fn forget_saved(memory: &Memory, stripe: usize) {
+    memory.store32(stripe + SAVED_LEN, 0);
+}
+
+/// Puts back what was saved, if something was.
+pub(super) fn put_back(memory: &Memory, stripe: usize) {
     let len = memory.load32(stripe + SAVED_LEN) as usize;
-    if memory.load32(journal) > 0 && len > 0 {
+    if len > 0 {
         let at = memory.load32(stripe + SAVED_AT) as usize * 8;
         memory.copy(stripe + SAVED, at, len);
+        forget_saved(memory, stripe);
     }
-    undo(memory, journal, STRIPE_RECORDS);
 }

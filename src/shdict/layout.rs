@@ -45,19 +45,18 @@ pub(super) const SLOTS: usize = 32;
 pub(super) const FL_COUNT: usize = 28;
 pub(super) const SL_COUNT: usize = 8;
 
-/// Its journal: records of eight bytes.
-const GLOBAL_JOURNAL: usize = (GLOBAL_END + 63) & !63;
-pub(super) const GLOBAL_RECORDS: u32 = 128;
-const STRIPES: usize = GLOBAL_JOURNAL + 8 + 8 * GLOBAL_RECORDS as usize + 56;
+/// Its journal: the number of records, and they, of eight bytes.
+pub(super) const JOURNAL: usize = (GLOBAL_END + 63) & !63;
+pub(super) const RECORDS: u32 = 128;
+const STRIPES: usize = JOURNAL + 8 + 8 * RECORDS as usize + 56;
 
-// A stripe: its lock, a version that is odd while it changes, and a journal.
+// A stripe: its lock, a version that is odd while it changes, and a part of an
+// entry that is being overwritten: where it is, how long it is if it counts,
+// and what it was.
 pub(super) const VERSION: usize = 8;
-/// Bytes that are being overwritten: where they are, how many, and they.
 pub(super) const SAVED_AT: usize = 16;
 pub(super) const SAVED_LEN: usize = 20;
-const STRIPE_JOURNAL: usize = 24;
-pub(super) const STRIPE_RECORDS: u32 = 12;
-pub(super) const SAVED: usize = STRIPE_JOURNAL + 8 + 8 * STRIPE_RECORDS as usize;
+pub(super) const SAVED: usize = 24;
 
 // A block.
 pub(super) const SIZE: usize = 0;
@@ -99,7 +98,7 @@ pub(super) const MIN_NODE: u32 = 3;
 pub(super) struct Layout {
     pub stripes: usize,
     stripe_size: usize,
-    /// The longest value that is overwritten in place.
+    /// How much of an entry can be overwritten in place.
     pub saved_max: usize,
     pub buckets_at: usize,
     pub buckets: usize,
@@ -112,7 +111,7 @@ impl Layout {
     pub fn new(len: usize) -> Layout {
         let stripes = (len / (64 * 1024)).clamp(1, 64);
         let stripes = 1 << stripes.ilog2();
-        let saved_max = if len >= 1024 * 1024 { 1024 } else { 256 };
+        let saved_max = if len >= 1024 * 1024 { 1280 } else { 256 };
         let stripe_size = (SAVED + saved_max + 63) & !63;
         let buckets_at = STRIPES + stripes * stripe_size;
         let buckets = 1usize << (len / 128).max(stripes).ilog2();
@@ -154,15 +153,6 @@ impl Layout {
     #[inline(always)]
     pub fn touched_at(&self, entry: Ref) -> usize {
         self.touched_at + (entry as usize * UNIT / 64)
-    }
-
-    /// The global lock's journal and a stripe's.
-    pub fn global_journal(&self) -> usize {
-        GLOBAL_JOURNAL
-    }
-
-    pub fn stripe_journal(&self, stripe: usize) -> usize {
-        self.stripe_at(stripe) + STRIPE_JOURNAL
     }
 }
 

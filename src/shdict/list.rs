@@ -5,8 +5,8 @@ use super::evict::Evict;
 use super::get::Reply;
 use super::hold::Hold;
 use super::layout::{
-    CHAIN, DATA, EXPIRES, GARBAGE, KEY_LEN, MIN_NODE, NEXT, NODE_DATA, NODE_LEN, NODE_NEXT,
-    NODE_PREV, NODE_TYPE, Ref, VALUE_LEN, at,
+    CHAIN, DATA, EXPIRES, GARBAGE, KEY_LEN, MIN_NODE, NEXT, NODE_DATA, NODE_LEN,
+    NODE_NEXT, NODE_PREV, NODE_TYPE, Ref, VALUE_LEN, at,
 };
 use super::store::Value;
 use super::{Dict, Error, heap, kind};
@@ -38,7 +38,13 @@ impl End {
 impl Dict {
     /// Adds an element at an end; the new length. Nothing that lives has to go
     /// for it.
-    pub fn push(&self, key: &[u8], value: Value, end: End, now: u64) -> Result<u32, Error> {
+    pub fn push(
+        &self,
+        key: &[u8],
+        value: Value,
+        end: End,
+        now: u64,
+    ) -> Result<u32, Error> {
         self.set_now(now);
         let hash = self.hash(key);
         let mut hold = Hold::stripe(self, hash);
@@ -103,7 +109,13 @@ impl Dict {
     }
 
     /// Takes the element at an end; nil if there is no list.
-    pub fn pop(&self, key: &[u8], end: End, now: u64, reply: &mut Reply) -> Result<(), Error> {
+    pub fn pop(
+        &self,
+        key: &[u8],
+        end: End,
+        now: u64,
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
         self.set_now(now);
         reply.kind = kind::NIL;
         let hash = self.hash(key);
@@ -119,11 +131,13 @@ impl Dict {
         let (first, last) = self.ends_at(entry, end);
         let node = self.memory.load32(first);
         reply.len = self.memory.load32(at(node, NODE_LEN)) as usize;
-        if reply.len > reply.bytes.len() && !reply.make_room(self.memory.len()) {
-            return Err(Error::NoMemory);
-        }
-        let len = reply.len;
-        self.read(node, NODE_DATA, 0, &mut reply.bytes[..len]);
+        let out = if reply.len <= reply.short.len() {
+            &mut reply.short[..reply.len]
+        } else {
+            reply.long = vec![0; reply.len];
+            &mut reply.long
+        };
+        self.read(node, NODE_DATA, 0, out);
         reply.kind = self.memory.load32(at(node, NODE_TYPE)) >> 16;
         if reply.kind == kind::NUMBER {
             let place = self.place(node, NODE_DATA, 0, 8);

@@ -5,8 +5,8 @@
 use super::Dict;
 use super::journal::Change;
 use super::layout::{
-    CHAIN, COUNT, EXP_NEXT, EXP_PREV, IN_SLOT, LEVELS, LRU_HEAD, LRU_NEXT, LRU_PREV,
-    LRU_TAIL, Ref, SLOTS, WHEEL, HAND, at,
+    CHAIN, COUNT, EXP_NEXT, EXP_PREV, HAND, IN_SLOT, LEVELS, LRU_HEAD, LRU_NEXT,
+    LRU_PREV, LRU_TAIL, Ref, SLOTS, WHEEL, at,
 };
 
 impl Dict {

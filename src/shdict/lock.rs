@@ -13,10 +13,10 @@ use std::sync::atomic::{Ordering, fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::journal::{undo, undo_in_stripe};
-use super::layout::{GLOBAL, GLOBAL_RECORDS, Layout, RECOVERY_LOCK, VERSION};
-use super::owner::{Identity, Owner, is_alive};
-use crate::nginx::memory::Memory;
+use super::Dict;
+use super::journal::{put_back, undo};
+use super::layout::{GLOBAL, RECOVERY_LOCK, VERSION};
+use super::owner::{Owner, is_alive};
 
 /// How long an owner may keep a lock before somebody asks whether it lives.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 2 });
@@ -25,42 +25,35 @@ const SPINS: u32 = 100;
 const TURNS: u32 = 20;
 const NAP: Duration = Duration::from_micros(50);
 
-/// The locks of a zone.
-pub(super) struct Locks<'a> {
-    pub memory: &'a Memory,
-    pub layout: &'a Layout,
-    pub me: &'a Identity,
-}
-
-impl Locks<'_> {
+impl Dict {
     /// Takes the lock at `at`, when its owner has released it or is dead.
     #[inline(always)]
-    pub fn lock(&self, at: usize) {
+    pub(super) fn lock(&self, at: usize) {
         if !self.try_lock(at) {
             self.wait(at, |dead| self.recover(dead));
         }
     }
 
     #[inline(always)]
-    pub fn try_lock(&self, at: usize) -> bool {
+    pub(super) fn try_lock(&self, at: usize) -> bool {
         self.memory.swap64(at, 0, self.me.get())
     }
 
     #[inline(always)]
-    pub fn unlock(&self, at: usize) {
+    pub(super) fn unlock(&self, at: usize) {
         self.memory.store64(at, 0);
     }
 
     /// From here on readers do not believe what they see of the stripe.
     #[inline(always)]
-    pub fn begin_change(&self, stripe: usize) {
+    pub(super) fn begin_change(&self, stripe: usize) {
         let version = self.memory.load32(stripe + VERSION);
         self.memory.store32(stripe + VERSION, version | 1);
         fence(Ordering::Release);
     }
 
     #[inline(always)]
-    pub fn end_change(&self, stripe: usize) {
+    pub(super) fn end_change(&self, stripe: usize) {
         let version = self.memory.load32(stripe + VERSION);
         self.memory.store32(stripe + VERSION, (version | 1).wrapping_add(1));
     }
@@ -95,36 +88,28 @@ impl Locks<'_> {
     /// Takes back what the dead has left half done and frees what it held.
     #[cold]
     fn recover(&self, dead: Owner) {
-        let (memory, layout) = (self.memory, self.layout);
+        let (memory, layout) = (&self.memory, &self.layout);
         if !self.try_lock(RECOVERY_LOCK) {
             // One who dies here has only begun what is begun again below.
             self.wait(RECOVERY_LOCK, |dead| {
                 memory.swap64(RECOVERY_LOCK, dead, 0);
             });
         }
-        let stripes = || (0..layout.stripes).filter(|&i| self.holds(dead, i));
+        let stripes = || {
+            let all = (0..layout.stripes).map(|i| layout.stripe_at(i));
+            all.filter(|&stripe| memory.load64(stripe) == dead)
+        };
         if memory.load64(GLOBAL) == dead {
-            undo(memory, layout.global_journal(), GLOBAL_RECORDS);
+            undo(memory);
         }
-        for stripe in stripes() {
-            undo_in_stripe(
-                memory,
-                layout.stripe_at(stripe),
-                layout.stripe_journal(stripe),
-            );
-        }
+        stripes().for_each(|stripe| put_back(memory, stripe));
         // All is as it was before the change: now others may look at it.
-        for stripe in stripes() {
-            let at = layout.stripe_at(stripe);
+        for at in stripes() {
             let version = memory.load32(at + VERSION);
             memory.store32(at + VERSION, version.wrapping_add(version & 1));
             memory.swap64(at, dead, 0);
         }
         memory.swap64(GLOBAL, dead, 0);
         self.unlock(RECOVERY_LOCK);
-    }
-
-    fn holds(&self, owner: Owner, stripe: usize) -> bool {
-        self.memory.load64(self.layout.stripe_at(stripe)) == owner
     }
 }

@@ -30,7 +30,6 @@ pub use store::{Store, Value, When};
 
 use crate::nginx::memory::Memory;
 use layout::{HAND, Layout, MAGIC, MAGIC_AT, SEED};
-use lock::Locks;
 use owner::Identity;
 
 /// The longest key.
@@ -108,11 +107,6 @@ impl Dict {
     /// The process has forked: from now on its locks are its own.
     pub fn adopt(&self) {
         self.me.refresh();
-    }
-
-    #[inline(always)]
-    fn locks(&self) -> Locks<'_> {
-        Locks { memory: &self.memory, layout: &self.layout, me: &self.me }
     }
 
     #[inline(always)]

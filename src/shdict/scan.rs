@@ -1,9 +1,9 @@
 //! What goes through the whole dictionary, in steps between which others have
 //! their turn.
 
+use super::Dict;
 use super::hold::Hold;
 use super::layout::{CHAIN, DATA, FLUSHES, LRU_PREV, LRU_TAIL, Ref, at};
-use super::Dict;
 
 /// Buckets that are looked at in one step.
 const STEP: usize = 256;
@@ -21,16 +21,6 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// None.
-    pub const fn new() -> Keys {
-        Keys { bytes: Vec::new(), ends: Vec::new() }
-    }
-
-    /// All bytes, and where each key ends in them.
-    pub fn parts(&self) -> (&[u8], &[usize]) {
-        (&self.bytes, &self.ends)
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -41,9 +31,14 @@ impl Keys {
         self.ends.is_empty()
     }
 
+    /// The `i`th, counted from 0.
+    pub fn get(&self, i: usize) -> Option<&[u8]> {
+        let start = if i == 0 { 0 } else { *self.ends.get(i - 1)? };
+        self.bytes.get(start..*self.ends.get(i)?)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        starts.zip(&self.ends).map(|(&start, &end)| &self.bytes[start..end])
+        (0..self.len()).map_while(|i| self.get(i))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Storing and counting: set, add, replace, delete, incr, expire.
 
+use super::entry::{Found, Head};
 use super::evict::Evict;
 use super::hold::Hold;
+use super::journal::{Change, forget_saved, save};
 use super::layout::{
-    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, FLUSHES, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref, UNIT,
-    VALUE_LEN, at, units,
+    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, FLUSHES, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref,
+    SIZE, UNIT, VALUE_LEN, at, units,
 };
-use super::journal::{Change, overwrite};
 use super::lists::{link_lru, link_wheel, unlink_wheel};
 use super::{Dict, Error, kind};
 
@@ -84,18 +85,22 @@ impl Dict {
         self.set_now(now);
         let hash = self.hash(key);
         let mut hold = Hold::stripe(self, hash);
-        let entry = self.find(hash, key);
-        let live = entry != 0 && self.is_live(entry, now);
-        match how.when {
-            When::Absent if live => return (Err(Error::Exists), false),
-            When::Present if !live => return (Err(Error::NotFound), false),
-            _ => {}
+        let found = self.search(hash, key, usize::MAX);
+        if how.when != When::Always {
+            let live = matches!(found, Found::Entry(_, head) if self.is_alive(head, now));
+            match how.when {
+                When::Absent if live => return (Err(Error::Exists), false),
+                When::Present if !live => return (Err(Error::NotFound), false),
+                _ => {}
+            }
         }
         let expires = if how.ttl == 0 { 0 } else { now.saturating_add(how.ttl) };
         value.with(|bytes| {
             let kind = value.kind();
-            if entry != 0 && self.fits(entry, key.len(), bytes.len(), expires) {
-                self.overwrite(&mut hold, entry, kind, bytes, expires, how.flags);
+            if let Found::Entry(entry, head) = found
+                && let Some(over) = self.fits(head, kind, key.len(), bytes.len(), expires)
+            {
+                self.overwrite(&mut hold, entry, (bytes, over), expires, how.flags);
                 return (Ok(()), false);
             }
             let evict = if how.evict { Evict::Live } else { Evict::Dead };
@@ -136,9 +141,10 @@ impl Dict {
     ) -> (Result<f64, Error>, bool) {
         let hash = self.hash(key);
         let hold = Hold::stripe(self, hash);
-        let entry = self.find(hash, key);
-        if entry != 0 && self.is_live(entry, now) {
-            if self.kind(entry) != kind::NUMBER {
+        if let Found::Entry(entry, head) = self.search(hash, key, usize::MAX)
+            && self.is_alive(head, now)
+        {
+            if head.get(KEY_LEN) >> 16 != kind::NUMBER {
                 return (Err(Error::NotANumber), false);
             }
             // One store: nobody sees half of it.
@@ -176,15 +182,16 @@ impl Dict {
         self.set_now(now);
         let hash = self.hash(key);
         let mut hold = Hold::stripe(self, hash);
-        let entry = self.find(hash, key);
-        if entry == 0 || !self.is_live(entry, now) {
+        let Found::Entry(entry, head) = self.search(hash, key, usize::MAX) else {
+            return Err(Error::NotFound);
+        };
+        if !self.is_alive(head, now) {
             return Err(Error::NotFound);
         }
         let expires = if ttl == 0 { 0 } else { now.saturating_add(ttl) };
-        if self.wheel_allows(entry, expires) {
-            let mut change = hold.change_stripe();
-            change.set64(at(entry, EXPIRES), expires);
-            change.commit();
+        if self.wheel_allows(head, expires) {
+            // One store: nobody sees half of it.
+            self.memory.store64(at(entry, EXPIRES), expires);
         } else {
             hold.take_global();
             let mut change = hold.change();
@@ -197,30 +204,38 @@ impl Dict {
         Ok(())
     }
 
-    /// Whether the entry's value may be overwritten where it is.
+    /// How much of an entry a new value is written over, from where it says
+    /// when it expires; None if it cannot stay where it is.
     #[inline(always)]
-    fn fits(&self, entry: Ref, key_len: usize, len: usize, expires: u64) -> bool {
-        let size = units(&self.memory, entry);
-        let needed = (DATA + Dict::value_pos(key_len) + len).div_ceil(UNIT) as u32;
-        let kind = self.kind(entry);
-        len <= self.layout.saved_max
-            // A block may be a unit longer than it was asked for.
+    fn fits(
+        &self,
+        head: Head,
+        kind: u32,
+        key_len: usize,
+        len: usize,
+        expires: u64,
+    ) -> Option<usize> {
+        let end = DATA + Dict::value_pos(key_len) + len;
+        let (size, needed) = (head.get(SIZE) >> 2, end.div_ceil(UNIT) as u32);
+        // A block may be a unit longer than it was asked for.
+        let fits = end - EXPIRES <= self.layout.saved_max
             && (needed == size || needed + 1 == size)
-            && kind != kind::LIST
-            && self.memory.load32(at(entry, NEXT)) == 0
-            && !self.is_flushed(entry)
-            && self.wheel_allows(entry, expires)
+            && head.get(KEY_LEN) >> 16 == kind
+            && head.get(NEXT) == 0
+            && head.get(BORN) == self.memory.load32(FLUSHES)
+            && self.wheel_allows(head, expires);
+        fits.then_some(end - EXPIRES)
     }
 
     /// Whether the entry finds its new time where it is in the wheel. It may
     /// be there too early: it is looked at again then.
     #[inline(always)]
-    fn wheel_allows(&self, entry: Ref, expires: u64) -> bool {
-        if expires == 0 {
-            return true;
-        }
-        let old = self.expires(entry);
-        old != 0 && expires >= old && self.memory.load32(at(entry, EXP_PREV)) != 0
+    fn wheel_allows(&self, head: Head, expires: u64) -> bool {
+        expires == 0
+            || head.get(EXP_PREV) != 0 && {
+                let old = head.expires();
+                old != 0 && expires >= old
+            }
     }
 
     #[inline(always)]
@@ -228,29 +243,19 @@ impl Dict {
         &self,
         hold: &mut Hold,
         entry: Ref,
-        kind: u32,
-        bytes: &[u8],
+        (bytes, over): (&[u8], usize),
         expires: u64,
         flags: u32,
     ) {
-        let memory = &self.memory;
-        let key_len = self.key_len(entry);
-        let mut change = hold.change_stripe();
-        let mut set = |field: usize, value: u32, always: bool| {
-            if always || memory.load32(at(entry, field)) != value {
-                change.set(at(entry, field), value);
-            }
-        };
-        // The first also says that the bytes that are saved count.
-        set(VALUE_LEN, bytes.len() as u32, true);
-        set(KEY_LEN, kind << 16 | key_len as u32, false);
-        set(FLAGS, flags, false);
-        set(EXPIRES, expires as u32, false);
-        set(EXPIRES + 4, (expires >> 32) as u32, false);
-        let place = at(entry, DATA + Dict::value_pos(key_len));
-        let stripe = self.layout.stripe_at(self.layout.stripe_of(self.hash_of(entry)));
-        overwrite(memory, stripe, place, bytes);
-        change.commit();
+        let (memory, stripe) = (&self.memory, hold.home());
+        hold.begin();
+        let from = at(entry, EXPIRES);
+        save(memory, stripe, from, over);
+        memory.store64(from, expires);
+        memory.store32(at(entry, FLAGS), flags);
+        memory.store32(at(entry, VALUE_LEN), bytes.len() as u32);
+        memory.write(from + over - bytes.len(), bytes);
+        forget_saved(memory, stripe);
         self.touch(entry);
     }
 

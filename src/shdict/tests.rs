@@ -36,11 +36,12 @@ fn always(ttl: u64) -> Store {
 }
 
 fn bytes_of(dict: &Dict, key: &[u8], now: u64) -> Option<Vec<u8>> {
-    let mut reply = Reply::default();
+    let mut short = [0; 512];
+    let mut reply = Reply::new(&mut short);
     dict.get(key, false, now, &mut reply).expect("no list");
     match reply.kind {
         kind::NIL => None,
-        kind::STRING => Some(reply.bytes[..reply.len].to_vec()),
+        kind::STRING => Some(reply.bytes().to_vec()),
         kind::NUMBER => Some(reply.number.to_ne_bytes().to_vec()),
         _ => Some(vec![reply.number as u8]),
     }
@@ -62,7 +63,8 @@ fn every_size_of_a_zone_works() {
         assert!(empty > len / 2, "{empty} of {len}");
         for i in 0..len / 100 {
             let key = format!("key{i}");
-            let (stored, _) = dict.store(key.as_bytes(), Value::Number(1.0), always(0), 5000);
+            let (stored, _) =
+                dict.store(key.as_bytes(), Value::Number(1.0), always(0), 5000);
             assert_eq!(stored, Ok(()));
         }
         check(&dict);
@@ -184,7 +186,8 @@ fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
             assert_eq!(result, Ok(list.len() as u32));
         }
         10 => {
-            let mut reply = Reply::default();
+            let mut short = [0; 512];
+            let mut reply = Reply::new(&mut short);
             let end = if random.below(2) == 0 { End::Left } else { End::Right };
             let result = dict.pop(key, end, now, &mut reply);
             if here.is_some() {
@@ -199,7 +202,7 @@ fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
                 End::Left => list.pop_front(),
                 End::Right => list.pop_back(),
             };
-            assert_eq!(Some(&reply.bytes[..reply.len]), popped.as_deref());
+            assert_eq!(Some(reply.bytes()), popped.as_deref());
             if list.is_empty() {
                 model.lists.remove(key);
             }
@@ -207,7 +210,10 @@ fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
         _ if is_list => {
             let len = model.lists[key].len() as u32;
             assert_eq!(dict.list_len(key, now), Ok(len));
-            assert_eq!(dict.get(key, false, now, &mut Reply::default()), Err(Error::IsList));
+            assert_eq!(
+                dict.get(key, false, now, &mut Reply::new(&mut [])),
+                Err(Error::IsList)
+            );
         }
         _ => {
             assert_eq!(bytes_of(dict, key, now), here);
@@ -227,7 +233,8 @@ fn what_was_used_least_recently_goes_first() {
     // Fills it, and reads every third again.
     let full = loop {
         let key = format!("k{next}");
-        let (result, forced) = dict.store(key.as_bytes(), Value::Str(&value), always(0), 5000);
+        let (result, forced) =
+            dict.store(key.as_bytes(), Value::Str(&value), always(0), 5000);
         assert_eq!(result, Ok(()));
         next += 1;
         if forced {
@@ -258,9 +265,11 @@ fn what_has_expired_goes_before_what_lives() {
     let dict = open(owned.memory(), 0);
     let value = [7; 500];
     for i in 0..100 {
-        let _ = dict.store(format!("l{i}").as_bytes(), Value::Str(&value), always(0), 5000);
+        let _ =
+            dict.store(format!("l{i}").as_bytes(), Value::Str(&value), always(0), 5000);
         let ttl = 1000 + 77_777 * (i % 10);
-        let _ = dict.store(format!("e{i}").as_bytes(), Value::Str(&value), always(ttl), 5000);
+        let _ =
+            dict.store(format!("e{i}").as_bytes(), Value::Str(&value), always(ttl), 5000);
     }
     let now = 5000 + 1_000_000;
     let mut stored = 0;
@@ -274,7 +283,8 @@ fn what_has_expired_goes_before_what_lives() {
     }
     assert!(stored > 200, "{stored}");
     assert_eq!(bytes_of(&dict, b"l99", now).map(|v| v.len()), Some(500));
-    let mut reply = Reply::default();
+    let mut short = [0; 512];
+    let mut reply = Reply::new(&mut short);
     for i in 0..100 {
         let _ = dict.get(format!("e{i}").as_bytes(), true, now, &mut reply);
         assert_eq!(reply.kind, kind::NIL, "e{i} is still there");
@@ -287,7 +297,11 @@ fn memory_in_pieces_is_used() {
     let dict = open(owned.memory(), 0);
     let safe = Store { evict: false, ..always(0) };
     let mut n = 0;
-    while dict.store(format!("{n}").as_bytes(), Value::Str(&[1; 200]), safe, 5000).0.is_ok() {
+    while dict
+        .store(format!("{n}").as_bytes(), Value::Str(&[1; 200]), safe, 5000)
+        .0
+        .is_ok()
+    {
         n += 1;
     }
     for i in (0..n).step_by(2) {
@@ -302,11 +316,15 @@ fn memory_in_pieces_is_used() {
     check(&dict);
     assert_eq!(dict.push(b"list", Value::Str(&[2; 9000]), End::Left, 5000), Ok(1));
     check(&dict);
-    assert_eq!(dict.push(b"list", Value::Str(&large), End::Left, 5000), Err(Error::NoMemory));
+    assert_eq!(
+        dict.push(b"list", Value::Str(&large), End::Left, 5000),
+        Err(Error::NoMemory)
+    );
     check(&dict);
-    let mut reply = Reply::default();
+    let mut short = [0; 512];
+    let mut reply = Reply::new(&mut short);
     assert_eq!(dict.pop(b"list", End::Right, 5000, &mut reply), Ok(()));
-    assert_eq!(&reply.bytes[..reply.len], &[2; 9000]);
+    assert_eq!(reply.bytes(), [2; 9000]);
     dict.delete(&key, 5000);
     check(&dict);
     assert!(n > 1000);
@@ -348,7 +366,8 @@ fn a_worker_may_die_at_any_store() {
     let (mut now, mut died) = (5000, 0);
     for round in 0..150 {
         let key = format!("key{}", random.below(12));
-        let value = vec![b'a' + (round % 26) as u8; [3, 10, 30, 200, 700, 6000][random.below(6)]];
+        let value =
+            vec![b'a' + (round % 26) as u8; [3, 10, 30, 200, 700, 6000][random.below(6)]];
         let ttl = [0, 0, 500, 90_000][random.below(4)];
         let before = dict.keys(usize::MAX, now);
         let before: Vec<_> = before
@@ -357,13 +376,21 @@ fn a_worker_may_die_at_any_store() {
             .collect();
         let what = random.below(9);
         let run = |dict: &Dict| {
-            let mut reply = Reply::default();
+            let mut short = [0; 512];
+            let mut reply = Reply::new(&mut short);
             match what {
-                0..=2 => drop(dict.store(key.as_bytes(), Value::Str(&value), always(ttl), now)),
+                0..=2 => {
+                    drop(dict.store(key.as_bytes(), Value::Str(&value), always(ttl), now))
+                }
                 3 => dict.delete(key.as_bytes(), now),
                 4 => drop(dict.incr(b"number", 1.0, Some((0.0, ttl)), now)),
                 5 => drop(dict.expire(key.as_bytes(), ttl, now)),
-                6 => drop(dict.push(b"list", Value::Str(&value[..value.len() % 999]), End::Left, now)),
+                6 => drop(dict.push(
+                    b"list",
+                    Value::Str(&value[..value.len() % 999]),
+                    End::Left,
+                    now,
+                )),
                 7 => drop(dict.pop(b"list", End::Right, now, &mut reply)),
                 _ if round % 3 == 0 => dict.flush_all(),
                 _ => drop(dict.flush_expired(usize::MAX, now)),

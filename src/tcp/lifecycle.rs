@@ -10,7 +10,6 @@ use super::listen::Sessions;
 use super::script::Script;
 use super::session;
 use super::worker;
-use crate::api;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::cycle;
@@ -37,13 +36,8 @@ pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
 /// nginx has made all zones of the shared dictionaries.
 pub fn zones_ready(main: &'static MainConf) -> ConfResult {
     let result = set_up(main);
-    free_buffers();
-    result
-}
-
-fn free_buffers() {
     lua::free_buffers();
-    api::free_buffers();
+    result
 }
 
 fn set_up(main: &'static MainConf) -> ConfResult {
@@ -95,7 +89,7 @@ pub fn worker_exiting(main: &'static MainConf) {
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
     buffer::free_all();
-    free_buffers();
+    lua::free_buffers();
 }
 
 fn init_error(script: &Script, text: Vec<u8>) -> ConfError {

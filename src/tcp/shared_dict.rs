@@ -87,7 +87,9 @@ impl Owner for SharedDict {
         let dict = Dict::open(memory, self.size, current_msec() as u64, seed);
         let first = self.dict.set(dict).is_ok() && self.mapping.set(mapping).is_ok();
         match self.main.get() {
-            Some(main) if first && main.shared_dicts().iter().all(|d| d.dict().is_some()) => {
+            Some(main)
+                if first && main.shared_dicts().iter().all(|d| d.dict().is_some()) =>
+            {
                 lifecycle::zones_ready(main)
             }
             _ => Ok(()),

@@ -15,8 +15,8 @@ use std::mem::size_of;
 use std::ptr::{self, NonNull};
 
 use ngx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
-    ngx_command_t, ngx_conf_set_flag_slot, ngx_conf_set_msec_slot,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
+    NGX_CONF_TAKE2, ngx_command_t, ngx_conf_set_flag_slot, ngx_conf_set_msec_slot,
     ngx_conf_set_size_slot, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
 
