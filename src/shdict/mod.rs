@@ -1,4 +1,40 @@
-//! Shared dictionaries: `ngx.shared.DICT` on a zone.
+//! Shared dictionaries: what `ngx.shared.NAME` is, in the memory of a zone.
+//!
+//! Knows neither Lua nor nginx: `api/shared.rs` calls it, with the time, and it
+//! calls `nginx/memory.rs`. docs/design.md says why it is so; here is what is
+//! where (`layout.rs`).
+//!
+//! ```text
+//! zone   | nginx's header, its mutex | memory of the dictionary              |
+//!
+//! memory | header | global | journal | stripes | buckets | marks | heap      |
+//!          seed     lock     old      1 to 64   4 bytes   a byte  blocks
+//!          flushes  LRU list words    of these: each, a   for 64
+//!                   wheel                       power of  bytes of
+//!                   free lists                  two       the heap
+//!                   garbage
+//!
+//! stripe | lock | version | saved: place, length, bytes being overwritten    |
+//!
+//! bucket ---> entry ---> entry ---> 0          the same stripe's
+//!
+//! entry  | block: size, next | LRU prev, next | key length, type | wheel prev,
+//!          next | bucket's next | expires | flushes | flags | value length |
+//!          hash | key, to a multiple of 8 | value                            |
+//!
+//! list   a value that is |first|last| ---> element <---> element <--- last
+//! ```
+//!
+//! References are offsets in units of 16 bytes, so that every process may map
+//! the zone where it likes. Who may change what:
+//!
+//! | guarded by | |
+//! |---|---|
+//! | the stripe's lock | buckets and their links, keys, values, expiry times, flags |
+//! | the global lock | LRU and wheel with their links in entries, blocks, garbage |
+//! | nothing | marks |
+//!
+//! An entry is added or removed under both.
 #![forbid(unsafe_code)]
 
 mod check;
