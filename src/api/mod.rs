@@ -113,7 +113,7 @@ fn check_can_wait(call: &Call) -> Result<(), Outcome> {
     if call.can_wait() {
         Ok(())
     } else {
-        Err(Outcome::raise(format_args!("attempt to yield across C-call boundary")))
+        Err(raise_text("attempt to yield across C-call boundary"))
     }
 }
 
@@ -137,7 +137,12 @@ const MAX_MSEC: usize = i32::MAX as usize;
 
 /// Raises unless exactly `n` arguments came.
 fn check_count(call: &Call, n: usize, text: &str) -> Result<(), Outcome> {
-    if call.len() == n { Ok(()) } else { Err(Outcome::raise(format_args!("{text}"))) }
+    if call.len() == n { Ok(()) } else { Err(raise_text(text)) }
+}
+
+#[cold]
+fn raise_text(text: &str) -> Outcome {
+    Outcome::raise(format_args!("{text}"))
 }
 
 /// For functions whose body uses `?` to raise.

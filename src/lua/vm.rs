@@ -15,6 +15,7 @@ use mlua::{Lua, Table};
 
 use super::anchor::Anchors;
 use super::collector::Collector;
+use super::library;
 use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
@@ -155,6 +156,9 @@ impl Vm {
             // SAFETY: C functions of ours that touch nothing but their state.
             native.set(name, unsafe { lua.create_c_function(function)? })?;
         }
+        let library =
+            |_: &Lua, name: mlua::LuaString| Ok(library::source(&name.as_bytes()));
+        native.set("library", lua.create_function(library)?)?;
         finish(lua, &ngx, &native)?;
         let mark = mlua::LightUserData(wait_mark());
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;

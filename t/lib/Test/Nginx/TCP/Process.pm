@@ -2,7 +2,8 @@ package Test::Nginx::TCP::Process;
 
 # A process that we start, wait for and end, by its pid alone.  All that still
 # run are ended when the test program does, also by die, SIGINT or SIGTERM;
-# if it is killed outright the kernel ends them (prctl).  Called by Server.
+# if it is killed outright the kernel ends them (prctl).  Called by Server and
+# by the peers.
 
 use strict;
 use warnings;
@@ -95,13 +96,18 @@ sub _children {
 }
 
 
-sub _exec {
-    my (%arg) = @_;
-
+# For a child: its end comes with that of its parent.
+sub die_with_parent {
     my $machine = (POSIX::uname())[4];
     syscall $PRCTL{$machine}, $PR_SET_PDEATHSIG, POSIX::SIGTERM()
         if $PRCTL{$machine};
+}
 
+
+sub _exec {
+    my (%arg) = @_;
+
+    die_with_parent();
     open STDIN,  '<',  '/dev/null';
     open STDOUT, '>>', $arg{output};
     open STDERR, '>&', \*STDOUT;
