@@ -10,6 +10,8 @@ lua_shared_dict dogs 1m;
 lua_shared_dict cats 64k;
 END
 
+our $ROUNDS = $ENV{TEST_NGINX_USE_VALGRIND} ? 200 : 10000;
+
 run_tests();
 
 __DATA__
@@ -408,6 +410,61 @@ process_by_lua_block {
 }
 --- response
 0 true
+--- no_error_log
+[error]
+
+
+=== hostile: keys chosen to meet in one bucket
+--- tcp_config eval
+$main::DICTS =~ s/dogs 1m/dogs 4m/r . "init_by_lua_block { rounds = $main::ROUNDS }"
+--- tcp_server_config
+process_by_lua_block {
+    local t = require "dict"
+    local dogs = t.empty("dogs")
+    local n = rounds
+    -- Processor time for a family of keys, at its best.
+    local function time(key)
+        local best = 1e9
+        for _ = 1, 3 do
+            t.empty("dogs")
+            local start = os.clock()
+            for i = 1, n do
+                dogs:set(key(i), i)
+                if i % 1000 == 0 and os.clock() - start > 1 then return 1 end
+            end
+            best = math.min(best, os.clock() - start)
+        end
+        return best
+    end
+    -- Numbers that hashes by multiplication are often made of, as the bytes
+    -- before, after, and around what differs.
+    local words = {
+        "2f64bd78641d76a0", "db42b4a1d7e703e7", "8c3c7b1d5bc6e78e",
+        "59650c2b4f2d6458", "157c4a7fb979379e", "87caeb85e3b95af2",
+        "0000000000000000", "ffffffffffffffff", "0100000000000000",
+    }
+    local usual = time(function(i) return ("%016d"):format(i) end)
+    for _, word in ipairs(words) do
+        local bytes = word:gsub("%x%x", function(hex)
+            return string.char(tonumber(hex, 16))
+        end)
+        for j, key in ipairs{
+            function(i) return bytes .. ("%08d"):format(i) end,
+            function(i) return ("%08d"):format(i) .. bytes end,
+            function(i) return bytes .. ("%08d"):format(i) .. bytes .. bytes end,
+            function(i) return ("%016d"):format(i) .. bytes .. bytes end,
+        } do
+            local taken = time(key)
+            if taken > 20 * usual + 0.05 then
+                ngx.say(word, " ", j, ": ", taken, " s, usually ", usual)
+            end
+        end
+    end
+    ngx.say("done")
+}
+--- response
+done
+--- timeout: 30
 --- no_error_log
 [error]
 

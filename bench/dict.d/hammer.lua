@@ -174,6 +174,7 @@ function _M.start()
             roomy:incr("operations", BATCH, 0)
             coroutine.yield()
         end
+        roomy:set(id .. ":rests", true)
     end))
 end
 
@@ -211,7 +212,7 @@ local function check_dead(id)
     if value and (#value ~= flags or value:sub(1, #id + 1) ~= id .. " ") then
         complain(id, "value of", #value, "bytes, flags", flags)
     end
-    for _, name in ipairs{ "a", "b", "pushed", "popped", "value", "once" } do
+    for name in ("a b pushed popped value once rests"):gmatch("%a+") do
         roomy:delete(id .. ":" .. name)
     end
     for i = 1, 100 do
@@ -220,21 +221,37 @@ local function check_dead(id)
 end
 
 
--- Looks at all workers that have died.
-local function check_all_dead()
+local function is_alive(id)
+    return ffi.C.kill(tonumber(id:match("^%d+")), 0) == 0
+end
+
+
+-- Calls f for each worker that there was; for those of which it gives true
+-- no more.
+local function each_worker(f)
     for _ = 1, roomy:llen("ids") do
         local id = roomy:lpop("ids")
         if not id then break end
-        if ffi.C.kill(tonumber(id:match("^%d+")), 0) == 0 then
+        if not f(id) then
             roomy:rpush("ids", id)
-        else
-            check_dead(id)
         end
     end
 end
 
 
+-- Looks at all workers that have died.
+local function check_all_dead()
+    each_worker(function(id)
+        if is_alive(id) then return false end
+        check_dead(id)
+        return true
+    end)
+end
+
+
+-- At each load of the configuration; only the first finds nothing there.
 function _M.set_up()
+    if roomy:get("free") then return end
     for _, dict in ipairs{ roomy, tight } do
         dict:flush_all()
         dict:flush_expired()
@@ -252,10 +269,7 @@ end
 function _M.kill()
     for _ = 1, 1000 do
         local ids = {}
-        for i = 1, roomy:llen("ids") do
-            ids[i] = roomy:lpop("ids")
-            roomy:rpush("ids", ids[i])
-        end
+        each_worker(function(id) ids[#ids + 1] = id end)
         local id = ids[random(math.max(1, #ids))]
         local pid = id and tonumber(id:match("^%d+"))
         if pid and pid ~= ngx.worker.pid()
@@ -292,8 +306,15 @@ end
 -- many were killed.
 function _M.finish(kills)
     roomy:set("stop", true)
-    -- Each is done with its batch.
-    ngx.sleep(1)
+    repeat
+        ngx.sleep(0.1)
+        local resting = 0
+        each_worker(function(id)
+            if is_alive(id) and roomy:get(id .. ":rests") then
+                resting = resting + 1
+            end
+        end)
+    until resting >= ngx.worker.count()
     local lines = {}
     local wrong = _M.wrong()
     if wrong ~= "" then lines[1] = wrong end
@@ -328,7 +349,6 @@ function _M.finish(kills)
               "bytes are free in the end")
         check(dict:_check())
     end
-    roomy:delete("stop")
     return table.concat(lines, "\n")
 end
 
