@@ -18,9 +18,9 @@ local tostring, type = tostring, type
 -- What a call answers with, as src/lua/compiled.rs has it. Strings are in the
 -- buffer, or if they are longer in memory that free() takes back.
 --
--- Whatever allocates may collect garbage, and a finalizer call methods: then the
--- reply and the buffer are another's. So nothing that does may stand before the
--- last use of them; reading a pointer out of the reply is such a thing.
+-- Whatever allocates may collect garbage, and a finalizer call methods: then
+-- the reply and the buffer are another's. So nothing that does may stand before
+-- the last use of them; reading a pointer out of the reply is such a thing.
 local BUFFER_SIZE = 65536
 local buffer = ffi.new("char [?]", BUFFER_SIZE)
 local reply = ffi.new([[
@@ -105,7 +105,8 @@ end
 -- Seconds as milliseconds, nil if they are none. What is for ever is 0.
 local function checked_time(seconds)
     local number = tonumber(seconds)
-    if not number or not (number >= 0) then
+    -- Nor is NaN.
+    if not number or number < 0 or number ~= number then
         return nil
     end
     return number < huge and ceil(number * 1000) or 0
@@ -148,14 +149,10 @@ function dict.get(self, key)
         len = #key
     end
     local kind = do_get(handle, key, len, 0, reply)
-    local flags, value = reply.flags, nil
+    local flags, value = reply.flags
     if kind == STRING then
-        local len = reply.len
-        if len > BUFFER_SIZE then
-            value = long_string(len)
-        else
-            value = ffi_string(buffer, len)
-        end
+        local n = reply.len
+        value = n > BUFFER_SIZE and long_string(n) or ffi_string(buffer, n)
     elseif kind == NUMBER then
         value = reply.number
     elseif kind == NIL then

@@ -18,6 +18,47 @@ pub struct Memory {
     limit: usize,
 }
 
+/// Words of a memory, whose place was looked at once for all.
+#[derive(Clone, Copy)]
+pub struct Words<'a, const N: usize>(&'a [AtomicU32; N]);
+
+impl<const N: usize> Words<'_, N> {
+    #[inline(always)]
+    pub fn load(&self, i: usize) -> u32 {
+        self.0[i].load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn store(&self, i: usize, value: u32) {
+        hook();
+        self.0[i].store(value, Ordering::Release);
+    }
+}
+
+/// Likewise of eight bytes.
+#[derive(Clone, Copy)]
+pub struct Longs<'a, const N: usize>(&'a [AtomicU64; N]);
+
+impl<const N: usize> Longs<'_, N> {
+    #[inline(always)]
+    pub fn load(&self, i: usize) -> u64 {
+        self.0[i].load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn store(&self, i: usize, value: u64) {
+        hook();
+        self.0[i].store(value, Ordering::Release);
+    }
+
+    #[inline(always)]
+    pub fn swap(&self, i: usize, old: u64, new: u64) -> bool {
+        hook();
+        let word = &self.0[i];
+        word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
 impl Memory {
     /// # Safety
     /// - `len` bytes at `base`, which is aligned to 64, are mapped for as long as the
@@ -58,12 +99,20 @@ impl Memory {
         self.word32(at).map_or(0, |word| word.load(Ordering::Acquire))
     }
 
-    /// Some words in a row, checked at once.
+    /// Words of four bytes in a row.
     #[inline(always)]
-    pub fn words<const N: usize>(&self, at: usize) -> Option<&[AtomicU32; N]> {
+    pub fn words<const N: usize>(&self, at: usize) -> Option<Words<'_, N>> {
         // SAFETY: inside (checked), mapped, see new(), and aligned as the base.
         (at < self.len.saturating_sub(4 * N))
-            .then(|| unsafe { &*self.base.as_ptr().add(at & !3).cast() })
+            .then(|| Words(unsafe { &*self.base.as_ptr().add(at & !3).cast() }))
+    }
+
+    /// Words of eight bytes in a row.
+    #[inline(always)]
+    pub fn longs<const N: usize>(&self, at: usize) -> Option<Longs<'_, N>> {
+        // SAFETY: as above.
+        (at < self.len.saturating_sub(8 * N))
+            .then(|| Longs(unsafe { &*self.base.as_ptr().add(at & !7).cast() }))
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use super::hold::Hold;
 use super::layout::{
     CHAIN, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, JOURNAL, KEY_LEN, LEVELS,
     LRU_HEAD, LRU_NEXT, LRU_PREV, LRU_TAIL, NEXT, NODE_LEN, NODE_NEXT, NODE_PREV,
-    NODE_TYPE, Ref, SAVED_LEN, SLOTS, VERSION, WHEEL, at,
+    NODE_TYPE, Ref, SAVING, SLOTS, VERSION, WHEEL, at,
 };
 use super::{Dict, heap, kind};
 
@@ -59,10 +59,11 @@ impl Dict {
 
     fn check_stripe(&self, stripe: usize) -> Result<(), String> {
         let at = self.layout.stripe_at(stripe);
-        if self.memory.load32(at + VERSION) % 2 != 0 {
+        let words = self.stripe(at);
+        if !words.load(VERSION).is_multiple_of(2) {
             return Err(format!("the version of stripe {stripe} is odd"));
         }
-        if self.memory.load32(at + SAVED_LEN) != 0 {
+        if words.load(SAVING) != 0 {
             return Err(format!("stripe {stripe} has saved something"));
         }
         Ok(())

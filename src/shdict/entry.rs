@@ -1,14 +1,13 @@
 //! An entry: its fields, its key and its value, in one block or, if the heap
 //! has no block that is large enough, in several.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use super::Dict;
 use super::heap::room;
 use super::layout::{
     BORN, CHAIN, DATA, EXPIRES, FLUSHES, HASH, KEY_LEN, NEXT, Ref, SIZE, UNIT, VALUE_LEN,
     at, units,
 };
+use crate::nginx::memory::Words;
 
 /// The type of a value, as Lua numbers them; lists are not Lua's.
 pub mod kind {
@@ -32,12 +31,17 @@ const MORE: usize = 8;
 
 /// The fixed part of an entry, for a look at several fields.
 #[derive(Clone, Copy)]
-pub(super) struct Head<'a>(&'a [AtomicU32; DATA / 4]);
+pub(super) struct Head<'a>(Words<'a, { DATA / 4 }>);
 
 impl Head<'_> {
     #[inline(always)]
     pub fn get(&self, field: usize) -> u32 {
-        self.0[field / 4].load(Ordering::Relaxed)
+        self.0.load(field / 4)
+    }
+
+    #[inline(always)]
+    pub fn set(&self, field: usize, value: u32) {
+        self.0.store(field / 4, value);
     }
 
     #[inline(always)]

@@ -83,7 +83,7 @@ impl Dict {
             return Some(Made { block, several: false });
         }
         change.commit();
-        drop(change);
+
         // Several: each after the first costs its header, too.
         let first = self.take_garbage(hold, units, least, None)?;
         let mut last = first;

@@ -7,6 +7,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::entry::{Found, Head};
 use super::hold::Hold;
 use super::layout::{DATA, FLAGS, KEY_LEN, Ref, VALUE_LEN, VERSION};
+use super::lock::Stripe;
 use super::{Dict, Error, kind};
 
 /// How often a reader tries before it takes the lock. It may have to: a worker
@@ -48,33 +49,25 @@ impl Dict {
         reply: &mut Reply,
     ) -> Result<(), Error> {
         let hash = self.hash(key);
-        let version_at = self.layout.stripe_at(self.layout.stripe_of(hash)) + VERSION;
-        let version = self.memory.load32_acquire(version_at);
-        let unchanged = || {
-            fence(Ordering::Acquire);
-            self.memory.load32(version_at) == version
-        };
-        if version % 2 == 0
-            && let Seen::Whole = self.look(hash, key, stale, now, reply, unchanged)
-        {
-        } else {
-            self.get_again(hash, key, stale, now, reply);
+        let stripe = self.stripe(self.layout.stripe_at(self.layout.stripe_of(hash)));
+        if let Seen::Changing = self.look(stripe, hash, key, stale, now, reply) {
+            self.get_again(stripe, hash, key, stale, now, reply);
         }
         if reply.kind == kind::LIST { Err(Error::IsList) } else { Ok(()) }
     }
 
     #[cold]
-    fn get_again(&self, hash: u32, key: &[u8], stale: bool, now: u64, reply: &mut Reply) {
-        let version_at = self.layout.stripe_at(self.layout.stripe_of(hash)) + VERSION;
+    fn get_again(
+        &self,
+        stripe: Stripe,
+        hash: u32,
+        key: &[u8],
+        stale: bool,
+        now: u64,
+        reply: &mut Reply,
+    ) {
         for _ in 0..TRIES {
-            let version = self.memory.load32_acquire(version_at);
-            let unchanged = || {
-                fence(Ordering::Acquire);
-                self.memory.load32(version_at) == version
-            };
-            if version % 2 == 0
-                && let Seen::Whole = self.look(hash, key, stale, now, reply, unchanged)
-            {
+            if let Seen::Whole = self.look(stripe, hash, key, stale, now, reply) {
                 return;
             }
             std::hint::spin_loop();
@@ -90,35 +83,43 @@ impl Dict {
     #[inline(always)]
     fn look(
         &self,
+        stripe: Stripe,
         hash: u32,
         key: &[u8],
         stale: bool,
         now: u64,
         reply: &mut Reply,
-        unchanged: impl Fn() -> bool,
     ) -> Seen {
-        match self.search(hash, key, CHAIN_MAX) {
-            Found::Unsure => return Seen::Changing,
-            Found::Nothing => reply.kind = kind::NIL,
-            Found::Entry(entry, head) => {
-                let seen = self.copy_out(
-                    (entry, head),
-                    key.len(),
-                    stale,
-                    now,
-                    reply,
-                    &unchanged,
-                );
-                if let Seen::Whole = seen
-                    && unchanged()
-                {
-                    self.touch(entry);
-                    return Seen::Whole;
-                }
-                return Seen::Changing;
-            }
+        let version = stripe.load(VERSION);
+        fence(Ordering::Acquire);
+        if !version.is_multiple_of(2) {
+            return Seen::Changing;
         }
-        if unchanged() { Seen::Whole } else { Seen::Changing }
+        let unchanged = || {
+            fence(Ordering::Acquire);
+            stripe.load(VERSION) == version
+        };
+        let found = match self.search(hash, key, CHAIN_MAX) {
+            Found::Unsure => return Seen::Changing,
+            Found::Nothing => {
+                reply.kind = kind::NIL;
+                0
+            }
+            Found::Entry(entry, head) => {
+                let found = (entry, head);
+                match self.copy_out(found, key.len(), stale, now, reply, &unchanged) {
+                    Seen::Changing => return Seen::Changing,
+                    Seen::Whole => entry,
+                }
+            }
+        };
+        if !unchanged() {
+            return Seen::Changing;
+        }
+        if found != 0 {
+            self.touch(found);
+        }
+        Seen::Whole
     }
 
     #[inline(always)]

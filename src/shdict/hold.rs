@@ -2,7 +2,8 @@
 
 use super::Dict;
 use super::journal::{Change, put_back, undo};
-use super::layout::{GLOBAL, JOURNAL, SAVED_LEN};
+use super::layout::{GLOBAL, JOURNAL, LOCK, SAVING};
+use super::lock::{Stripe, begin_change, end_change};
 
 /// No stripe.
 const NONE: usize = 0;
@@ -11,8 +12,9 @@ const NONE: usize = 0;
 /// committed, because of a panic, is taken back before that.
 pub(super) struct Hold<'a> {
     dict: &'a Dict,
-    /// Where the stripe is, and one that is borrowed.
+    /// Where the stripe is, its words, and where one is that is borrowed.
     home: usize,
+    words: Stripe<'a>,
     other: usize,
     global: bool,
     /// The version of the home stripe is odd.
@@ -29,14 +31,15 @@ impl<'a> Hold<'a> {
     #[inline(always)]
     pub fn stripe_number(dict: &'a Dict, stripe: usize) -> Hold<'a> {
         let home = dict.layout.stripe_at(stripe);
-        dict.lock(home);
-        Hold { dict, home, other: NONE, global: false, changing: false }
+        let words = dict.lock_stripe(home);
+        Hold { dict, home, words, other: NONE, global: false, changing: false }
     }
 
     /// Holds the global lock alone.
     pub fn global(dict: &'a Dict) -> Hold<'a> {
         dict.lock(GLOBAL);
-        Hold { dict, home: NONE, other: NONE, global: true, changing: false }
+        let words = dict.stripe(GLOBAL); // of no stripe: not used
+        Hold { dict, home: NONE, words, other: NONE, global: true, changing: false }
     }
 
     /// Holds the global lock, too.
@@ -55,10 +58,10 @@ impl<'a> Hold<'a> {
         self.take_global();
     }
 
-    /// Where the stripe is.
+    /// Where the stripe is, and its words.
     #[inline(always)]
-    pub fn home(&self) -> usize {
-        self.home
+    pub fn home(&self) -> (usize, Stripe<'a>) {
+        (self.home, self.words)
     }
 
     /// A change of what the locks guard that are held, the global one among
@@ -73,7 +76,7 @@ impl<'a> Hold<'a> {
     #[inline(always)]
     pub fn begin(&mut self) {
         if self.home != NONE && !self.changing {
-            self.dict.begin_change(self.home);
+            begin_change(self.words);
             self.changing = true;
         }
     }
@@ -87,7 +90,7 @@ impl<'a> Hold<'a> {
         if !self.dict.try_lock(stripe) {
             return false;
         }
-        self.dict.begin_change(stripe);
+        begin_change(self.dict.stripe(stripe));
         self.other = stripe;
         true
     }
@@ -95,7 +98,7 @@ impl<'a> Hold<'a> {
     /// Gives back what was borrowed.
     pub fn give_back(&mut self) {
         if self.other != NONE {
-            self.dict.end_change(self.other);
+            end_change(self.dict.stripe(self.other));
             self.dict.unlock(self.other);
             self.other = NONE;
         }
@@ -119,12 +122,12 @@ impl Drop for Hold<'_> {
         }
         if self.home != NONE {
             if self.changing {
-                if self.dict.memory.load32(self.home + SAVED_LEN) != 0 {
-                    put_back(&self.dict.memory, self.home);
+                if self.words.load(SAVING) != 0 {
+                    put_back(&self.dict.memory, self.home());
                 }
-                self.dict.end_change(self.home);
+                end_change(self.words);
             }
-            self.dict.unlock(self.home);
+            self.words.store(LOCK, 0);
         }
     }
 }

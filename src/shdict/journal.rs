@@ -10,7 +10,8 @@
 //! A value that is overwritten where it is needs less: a copy of all that will
 //! be written over, its length, the new bytes, and the length 0.
 
-use super::layout::{JOURNAL, RECORDS, SAVED, SAVED_AT, SAVED_LEN};
+use super::layout::{JOURNAL, RECORDS, SAVED, SAVING};
+use super::lock::Stripe;
 use crate::nginx::memory::Memory;
 
 /// A change that others see whole or not at all.
@@ -75,26 +76,29 @@ pub(super) fn undo(memory: &Memory) {
 }
 
 /// Saves a part of an entry, which is about to be overwritten. It begins at a
-/// multiple of eight.
+/// multiple of eight. The stripe is given with its place.
 #[inline(always)]
-pub(super) fn save(memory: &Memory, stripe: usize, at: usize, len: usize) {
-    memory.store32(stripe + SAVED_AT, (at / 8) as u32);
+pub(super) fn save(
+    memory: &Memory,
+    (stripe, head): (usize, Stripe),
+    at: usize,
+    len: usize,
+) {
     memory.copy(at, stripe + SAVED, len);
-    memory.store32(stripe + SAVED_LEN, len as u32);
+    head.store(SAVING, (at as u64 / 8) << 32 | len as u64);
 }
 
 /// What was written over it stays.
 #[inline(always)]
-pub(super) fn forget_saved(memory: &Memory, stripe: usize) {
-    memory.store32(stripe + SAVED_LEN, 0);
+pub(super) fn forget_saved(head: Stripe) {
+    head.store(SAVING, 0);
 }
 
 /// Puts back what was saved, if something was.
-pub(super) fn put_back(memory: &Memory, stripe: usize) {
-    let len = memory.load32(stripe + SAVED_LEN) as usize;
-    if len > 0 {
-        let at = memory.load32(stripe + SAVED_AT) as usize * 8;
-        memory.copy(stripe + SAVED, at, len);
-        forget_saved(memory, stripe);
+pub(super) fn put_back(memory: &Memory, (stripe, head): (usize, Stripe)) {
+    let saving = head.load(SAVING);
+    if saving != 0 {
+        memory.copy(stripe + SAVED, (saving >> 32) as usize * 8, saving as u32 as usize);
+        forget_saved(head);
     }
 }

@@ -18,10 +18,11 @@ pub(super) const MAGIC: u64 = 0x5443_5044_4943_5401;
 
 // The header: what is read always and written seldom.
 pub(super) const MAGIC_AT: usize = 0;
-pub(super) const SEED: usize = 8;
-pub(super) const RECOVERY_LOCK: usize = 16;
+/// Two words that hashes depend on.
+pub(super) const SECRETS: usize = 8;
+pub(super) const RECOVERY_LOCK: usize = 24;
 /// How often the dictionary was flushed: entries of another time are dead.
-pub(super) const FLUSHES: usize = 24;
+pub(super) const FLUSHES: usize = 32;
 
 // What the global lock guards.
 pub(super) const GLOBAL: usize = 64;
@@ -50,12 +51,13 @@ pub(super) const JOURNAL: usize = (GLOBAL_END + 63) & !63;
 pub(super) const RECORDS: u32 = 128;
 const STRIPES: usize = JOURNAL + 8 + 8 * RECORDS as usize + 56;
 
-// A stripe: its lock, a version that is odd while it changes, and a part of an
-// entry that is being overwritten: where it is, how long it is if it counts,
-// and what it was.
-pub(super) const VERSION: usize = 8;
-pub(super) const SAVED_AT: usize = 16;
-pub(super) const SAVED_LEN: usize = 20;
+// A stripe: three words of eight bytes, and bytes. Its lock, a version that is
+// odd while it changes, and what part of an entry is being overwritten: where
+// it is, in units of eight, 2^32 times; and its length, or 0.
+pub(super) const LOCK: usize = 0;
+pub(super) const VERSION: usize = 1;
+pub(super) const SAVING: usize = 2;
+/// What that part was.
 pub(super) const SAVED: usize = 24;
 
 // A block.

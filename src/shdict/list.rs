@@ -62,9 +62,9 @@ impl Dict {
             let expired = (1, 0);
             self.put(&mut hold, hash, key, list, expired, Evict::Dead, &mut false)?
         };
-        let pushed = value.with(|bytes| {
-            self.push_bytes(&mut hold, entry, value.kind(), bytes, end, live)
-        });
+        let mut short = [0; 8];
+        let bytes = value.bytes(&mut short);
+        let pushed = self.push_bytes(&mut hold, entry, value.kind(), bytes, end, live);
         if pushed.is_err() && !live {
             self.remove(&mut hold, entry);
         }

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use super::Dict;
 use super::journal::{put_back, undo};
-use super::layout::{GLOBAL, RECOVERY_LOCK, VERSION};
+use super::layout::{GLOBAL, LOCK, RECOVERY_LOCK, VERSION};
 use super::owner::{Owner, is_alive};
+use crate::nginx::memory::Longs;
 
 /// How long an owner may keep a lock before somebody asks whether it lives.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 2 });
@@ -25,7 +26,39 @@ const SPINS: u32 = 100;
 const TURNS: u32 = 20;
 const NAP: Duration = Duration::from_micros(50);
 
+/// The words of a stripe.
+pub(super) type Stripe<'a> = Longs<'a, 3>;
+
+/// From here on readers do not believe what they see of the stripe.
+#[inline(always)]
+pub(super) fn begin_change(stripe: Stripe) {
+    stripe.store(VERSION, stripe.load(VERSION) | 1);
+    fence(Ordering::Release);
+}
+
+#[inline(always)]
+pub(super) fn end_change(stripe: Stripe) {
+    stripe.store(VERSION, (stripe.load(VERSION) | 1).wrapping_add(1));
+}
+
 impl Dict {
+    /// The words of the stripe at `at`.
+    #[inline(always)]
+    pub(super) fn stripe(&self, at: usize) -> Stripe<'_> {
+        // There are: at comes from the layout.
+        self.memory.longs(at).unwrap_or_else(|| self.stripe(GLOBAL))
+    }
+
+    /// As lock(), of a stripe.
+    #[inline(always)]
+    pub(super) fn lock_stripe(&self, at: usize) -> Stripe<'_> {
+        let stripe = self.stripe(at);
+        if !stripe.swap(LOCK, 0, self.me.get()) {
+            self.wait(at, |dead| self.recover(dead));
+        }
+        stripe
+    }
+
     /// Takes the lock at `at`, when its owner has released it or is dead.
     #[inline(always)]
     pub(super) fn lock(&self, at: usize) {
@@ -42,20 +75,6 @@ impl Dict {
     #[inline(always)]
     pub(super) fn unlock(&self, at: usize) {
         self.memory.store64(at, 0);
-    }
-
-    /// From here on readers do not believe what they see of the stripe.
-    #[inline(always)]
-    pub(super) fn begin_change(&self, stripe: usize) {
-        let version = self.memory.load32(stripe + VERSION);
-        self.memory.store32(stripe + VERSION, version | 1);
-        fence(Ordering::Release);
-    }
-
-    #[inline(always)]
-    pub(super) fn end_change(&self, stripe: usize) {
-        let version = self.memory.load32(stripe + VERSION);
-        self.memory.store32(stripe + VERSION, (version | 1).wrapping_add(1));
     }
 
     #[cold]
@@ -97,17 +116,17 @@ impl Dict {
         }
         let stripes = || {
             let all = (0..layout.stripes).map(|i| layout.stripe_at(i));
-            all.filter(|&stripe| memory.load64(stripe) == dead)
+            all.filter(|&at| memory.load64(at) == dead).map(|at| (at, self.stripe(at)))
         };
         if memory.load64(GLOBAL) == dead {
             undo(memory);
         }
         stripes().for_each(|stripe| put_back(memory, stripe));
         // All is as it was before the change: now others may look at it.
-        for at in stripes() {
-            let version = memory.load32(at + VERSION);
-            memory.store32(at + VERSION, version.wrapping_add(version & 1));
-            memory.swap64(at, dead, 0);
+        for (_, stripe) in stripes() {
+            let version = stripe.load(VERSION);
+            stripe.store(VERSION, version.wrapping_add(version & 1));
+            stripe.swap(LOCK, dead, 0);
         }
         memory.swap64(GLOBAL, dead, 0);
         self.unlock(RECOVERY_LOCK);

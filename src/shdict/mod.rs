@@ -8,7 +8,7 @@
 //! zone   | nginx's header, its mutex | memory of the dictionary              |
 //!
 //! memory | header | global | journal | stripes | buckets | marks | heap      |
-//!          seed     lock     old      1 to 64   4 bytes   a byte  blocks
+//!          secrets  lock     old      1 to 64   4 bytes   a byte  blocks
 //!          flushes  LRU list words    of these: each, a   for 64
 //!                   wheel                       power of  bytes of
 //!                   free lists                  two       the heap
@@ -65,7 +65,7 @@ pub use scan::Keys;
 pub use store::{Store, Value, When};
 
 use crate::nginx::memory::Memory;
-use layout::{HAND, Layout, MAGIC, MAGIC_AT, SEED};
+use layout::{HAND, Layout, MAGIC, MAGIC_AT, SECRETS};
 use owner::Identity;
 
 /// The longest key.
@@ -110,7 +110,7 @@ impl fmt::Display for Error {
 pub struct Dict {
     memory: Memory,
     layout: Layout,
-    seed: u64,
+    secrets: [u64; 2],
     me: Identity,
     capacity: usize,
     /// The time of the operation that is going on.
@@ -121,18 +121,19 @@ impl Dict {
     /// Opens the dictionary in `memory`, part of a zone of `capacity` bytes, or
     /// makes an empty one there. Nobody else uses the memory while that is
     /// done.
-    pub fn open(memory: Memory, capacity: usize, now: u64, seed: u64) -> Dict {
+    pub fn open(memory: Memory, capacity: usize, now: u64, secrets: [u64; 2]) -> Dict {
         let layout = Layout::new(memory.len());
         if memory.load64(MAGIC_AT) != MAGIC {
             memory.clear(0, layout.heap as usize * layout::UNIT);
-            memory.store64(SEED, seed);
+            memory.store64(SECRETS, secrets[0] | 1);
+            memory.store64(SECRETS + 8, secrets[1] | 1);
             memory.store32(HAND, (now / 1000) as u32);
             heap::format(&memory, &layout);
             memory.store64(MAGIC_AT, MAGIC);
         }
-        let seed = memory.load64(SEED);
+        let secrets = [memory.load64(SECRETS), memory.load64(SECRETS + 8)];
         let (me, now) = (Identity::new(), Cell::new(now));
-        Dict { memory, layout, seed, me, capacity, now }
+        Dict { memory, layout, secrets, me, capacity, now }
     }
 
     /// Makes of the memory a new dictionary when it is opened next.
@@ -154,12 +155,12 @@ impl Dict {
         self.now.get()
     }
 
-    /// A hash of a key, with the zone's seed: by multiplication, whose halves
-    /// are folded.
+    /// A hash of a key: by multiplication, whose halves are folded. What a word of
+    /// the key meets is the zone's secret, so that nobody can choose keys that
+    /// make a product of 0, or that meet in one bucket.
     #[inline(always)]
     fn hash(&self, key: &[u8]) -> u32 {
-        const A: u64 = 0xa076_1d64_78bd_642f;
-        const B: u64 = 0xe703_7ed1_a0b4_28db;
+        let [a, b] = self.secrets;
         let fold = |a: u64, b: u64| {
             let wide = u128::from(a) * u128::from(b);
             wide as u64 ^ (wide >> 64) as u64
@@ -170,11 +171,11 @@ impl Dict {
             })
         };
         let n = key.len();
-        let mut state = self.seed ^ n as u64;
+        let mut state = b ^ n as u64;
         let (first, last) = if n > 16 {
             let mut i = 0;
             while i + 16 < n {
-                state = fold(word(key, i) ^ A, word(key, i + 8) ^ state);
+                state = fold(word(key, i) ^ a, word(key, i + 8) ^ state) ^ b;
                 i += 16;
             }
             (word(key, n - 16), word(key, n - 8))
@@ -183,7 +184,7 @@ impl Dict {
         } else {
             (key.iter().fold(0, |sum, &b| sum << 8 | u64::from(b)), 0)
         };
-        let hash = fold(fold(first ^ A, last ^ B ^ state), state ^ B);
+        let hash = fold(fold(first ^ a, last ^ state) ^ b, a);
         hash as u32 ^ (hash >> 32) as u32
     }
 }

@@ -53,7 +53,7 @@ impl Dict {
             return keys;
         }
         let mut keys = Keys::default();
-        self.each_step(|hold, first| {
+        self.each_step(|_, first| {
             let mut entry = self.memory.load32(first);
             while entry != 0 && keys.len() < max {
                 if self.is_live(entry, now) {
@@ -61,7 +61,7 @@ impl Dict {
                 }
                 entry = self.memory.load32(at(entry, CHAIN));
             }
-            let _ = hold;
+
             keys.len() < max
         });
         keys

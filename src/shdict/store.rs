@@ -40,12 +40,6 @@ pub struct Store {
     pub flags: u32,
 }
 
-/// The bytes of a value.
-enum Bytes<'a> {
-    Short([u8; 8], usize),
-    Long(&'a [u8]),
-}
-
 impl<'a> Value<'a> {
     pub(super) fn kind(&self) -> u32 {
         match self {
@@ -55,20 +49,19 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn bytes(self) -> Bytes<'a> {
-        match self {
-            Value::Boolean(b) => Bytes::Short([u8::from(b), 0, 0, 0, 0, 0, 0, 0], 1),
-            Value::Number(n) => Bytes::Short(n.to_bits().to_ne_bytes(), 8),
-            Value::Str(s) => Bytes::Long(s),
-        }
-    }
-
-    /// Calls `f` with the bytes.
+    /// The bytes, which may be put into `short`.
     #[inline(always)]
-    pub(super) fn with<R>(self, f: impl FnOnce(&[u8]) -> R) -> R {
-        match self.bytes() {
-            Bytes::Short(bytes, len) => f(&bytes[..len]),
-            Bytes::Long(bytes) => f(bytes),
+    pub(super) fn bytes<'b>(&'b self, short: &'b mut [u8; 8]) -> &'b [u8] {
+        match self {
+            Value::Boolean(b) => {
+                short[0] = u8::from(*b);
+                &short[..1]
+            }
+            Value::Number(n) => {
+                *short = n.to_bits().to_ne_bytes();
+                short
+            }
+            Value::Str(s) => s,
         }
     }
 }
@@ -82,7 +75,9 @@ impl Dict {
         how: Store,
         now: u64,
     ) -> (Result<(), Error>, bool) {
-        self.set_now(now);
+        let mut short = [0; 8];
+        let bytes = value.bytes(&mut short);
+        let kind = value.kind();
         let hash = self.hash(key);
         let mut hold = Hold::stripe(self, hash);
         let found = self.search(hash, key, usize::MAX);
@@ -95,27 +90,18 @@ impl Dict {
             }
         }
         let expires = if how.ttl == 0 { 0 } else { now.saturating_add(how.ttl) };
-        value.with(|bytes| {
-            let kind = value.kind();
-            if let Found::Entry(entry, head) = found
-                && let Some(over) = self.fits(head, kind, key.len(), bytes.len(), expires)
-            {
-                self.overwrite(&mut hold, entry, (bytes, over), expires, how.flags);
-                return (Ok(()), false);
-            }
-            let evict = if how.evict { Evict::Live } else { Evict::Dead };
-            let mut forced = false;
-            let made = self.put(
-                &mut hold,
-                hash,
-                key,
-                (kind, bytes),
-                (expires, how.flags),
-                evict,
-                &mut forced,
-            );
-            (made.map(|_| ()), forced)
-        })
+        if let Found::Entry(entry, head) = found
+            && let Some(over) = self.fits(head, kind, key.len(), bytes.len(), expires)
+        {
+            self.overwrite(&mut hold, (entry, head), (bytes, over), expires, how.flags);
+            return (Ok(()), false);
+        }
+        self.set_now(now);
+        let evict = if how.evict { Evict::Live } else { Evict::Dead };
+        let (value, fields) = ((kind, bytes), (expires, how.flags));
+        let mut forced = false;
+        let put = self.put(&mut hold, hash, key, value, fields, evict, &mut forced);
+        (put.map(|_| ()), forced)
     }
 
     /// Removes a key.
@@ -242,7 +228,7 @@ impl Dict {
     fn overwrite(
         &self,
         hold: &mut Hold,
-        entry: Ref,
+        (entry, head): (Ref, Head),
         (bytes, over): (&[u8], usize),
         expires: u64,
         flags: u32,
@@ -251,16 +237,18 @@ impl Dict {
         hold.begin();
         let from = at(entry, EXPIRES);
         save(memory, stripe, from, over);
-        memory.store64(from, expires);
-        memory.store32(at(entry, FLAGS), flags);
-        memory.store32(at(entry, VALUE_LEN), bytes.len() as u32);
+        head.set(EXPIRES, expires as u32);
+        head.set(EXPIRES + 4, (expires >> 32) as u32);
+        head.set(FLAGS, flags);
+        head.set(VALUE_LEN, bytes.len() as u32);
         memory.write(from + over - bytes.len(), bytes);
-        forget_saved(memory, stripe);
+        forget_saved(stripe.1);
         self.touch(entry);
     }
 
     /// Makes a new entry, in place of an old one of the same key.
     #[allow(clippy::too_many_arguments)]
+    #[inline(never)]
     pub(super) fn put(
         &self,
         hold: &mut Hold,

@@ -24,7 +24,12 @@ impl Random {
 }
 
 fn open(memory: Memory, me: Owner) -> Dict {
-    let mut dict = Dict::open(memory, memory.len(), 5000, 1);
+    let mut dict = Dict::open(
+        memory,
+        memory.len(),
+        5000,
+        [0x1234_5678_9abc_def1, 0x0fed_cba9_8765_4321],
+    );
     if me != 0 {
         dict.me = Identity::of(me);
     }
@@ -46,6 +51,8 @@ fn bytes_of(dict: &Dict, key: &[u8], now: u64) -> Option<Vec<u8>> {
         _ => Some(vec![reply.number as u8]),
     }
 }
+
+fn ignore<T>(_: T) {}
 
 fn check(dict: &Dict) {
     if let Err(text) = dict.check() {
@@ -84,6 +91,21 @@ fn a_zone_that_is_opened_again_has_everything() {
     assert_eq!(bytes_of(&open(memory, 0), b"a", 5000).as_deref(), Some(&b"b"[..]));
     Dict::forget(memory);
     assert_eq!(bytes_of(&open(memory, 0), b"a", 5000), None);
+}
+
+#[test]
+fn keys_that_are_alike_do_not_meet() {
+    let mut owned = Owned::new(1 << 20);
+    let dict = open(owned.memory(), 0);
+    for prefix in ["", "k", "key", "a longer key, which is hashed in pieces "] {
+        for zeros in [1, 5, 8, 13] {
+            let keys = (0..2000).map(|i| format!("{prefix}{i:0zeros$}"));
+            let hashes = keys.map(|key| dict.hash(key.as_bytes()) as usize % 4096);
+            let mut met = [0; 4096];
+            hashes.for_each(|hash| met[hash] += 1);
+            assert!(met.iter().all(|&n| n < 9), "{prefix}{zeros}");
+        }
+    }
 }
 
 /// What a plain map says, without limit of memory.
@@ -379,21 +401,24 @@ fn a_worker_may_die_at_any_store() {
             let mut short = [0; 512];
             let mut reply = Reply::new(&mut short);
             match what {
-                0..=2 => {
-                    drop(dict.store(key.as_bytes(), Value::Str(&value), always(ttl), now))
-                }
+                0..=2 => ignore(dict.store(
+                    key.as_bytes(),
+                    Value::Str(&value),
+                    always(ttl),
+                    now,
+                )),
                 3 => dict.delete(key.as_bytes(), now),
-                4 => drop(dict.incr(b"number", 1.0, Some((0.0, ttl)), now)),
-                5 => drop(dict.expire(key.as_bytes(), ttl, now)),
-                6 => drop(dict.push(
+                4 => ignore(dict.incr(b"number", 1.0, Some((0.0, ttl)), now)),
+                5 => ignore(dict.expire(key.as_bytes(), ttl, now)),
+                6 => ignore(dict.push(
                     b"list",
                     Value::Str(&value[..value.len() % 999]),
                     End::Left,
                     now,
                 )),
-                7 => drop(dict.pop(b"list", End::Right, now, &mut reply)),
+                7 => ignore(dict.pop(b"list", End::Right, now, &mut reply)),
                 _ if round % 3 == 0 => dict.flush_all(),
-                _ => drop(dict.flush_expired(usize::MAX, now)),
+                _ => ignore(dict.flush_expired(usize::MAX, now)),
             }
         };
         let start = Owned::bytes(&memory);

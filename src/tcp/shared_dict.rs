@@ -1,13 +1,13 @@
 //! `lua_shared_dict`: a dictionary as a configuration declares it, and its zone.
 
 use std::cell::{Cell, OnceCell};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::conf::MainConf;
 use super::directives::lua::Lua;
 use super::lifecycle;
 use crate::nginx::conf::block::Registered;
 use crate::nginx::conf::{Conf, ConfError, ConfResult, lossy};
-use crate::nginx::cycle;
 use crate::nginx::time::current_msec;
 use crate::nginx::zone::{self, Mapping, Owner};
 use crate::shdict::{Dict, MAX_SIZE, MIN_SIZE};
@@ -83,8 +83,10 @@ impl Owner for SharedDict {
         if is_new {
             Dict::forget(memory);
         }
-        let seed = (u64::from(cycle::pid() as u32) << 32) ^ current_msec() as u64;
-        let dict = Dict::open(memory, self.size, current_msec() as u64, seed);
+        // The standard library's hash maps have random keys, from the kernel.
+        let random = || RandomState::new().build_hasher().finish();
+        let secrets = [random(), random()];
+        let dict = Dict::open(memory, self.size, current_msec() as u64, secrets);
         let first = self.dict.set(dict).is_ok() && self.mapping.set(mapping).is_ok();
         match self.main.get() {
             Some(main)
