@@ -107,7 +107,7 @@ impl Dict {
             }
             Found::Entry(entry, head) => {
                 let found = (entry, head);
-                match self.copy_out(found, key.len(), stale, now, reply, &unchanged) {
+                match self.copy_out(found, key.len(), stale, now, reply, unchanged) {
                     Seen::Changing => return Seen::Changing,
                     Seen::Whole => entry,
                 }
