@@ -22,8 +22,10 @@ use crate::nginx::memory::Longs;
 /// How long an owner may keep a lock before somebody asks whether it lives.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 2 });
 
-const SPINS: u32 = 100;
-const TURNS: u32 = 20;
+/// Who spins looks at the lock after 1, 2, 4... pauses: each look takes it out
+/// of the owner's cache.
+const SPINS: u32 = 8;
+const TURNS: u32 = 4;
 const NAP: Duration = Duration::from_micros(50);
 
 /// The words of a stripe.
@@ -81,11 +83,11 @@ impl Dict {
     fn wait(&self, at: usize, is_dead: impl Fn(Owner)) {
         let mut watched = (0, Instant::now());
         for round in 0u32.. {
-            for _ in 0..SPINS {
+            for spin in 0..SPINS {
                 if self.memory.load64(at) == 0 && self.try_lock(at) {
                     return;
                 }
-                std::hint::spin_loop();
+                (0..1 << spin).for_each(|_| std::hint::spin_loop());
             }
             let owner = self.memory.load64(at);
             if owner != watched.0 {
