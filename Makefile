@@ -36,6 +36,7 @@ endif
 export NGINX_TCP_LUA_MODULE := $(MODULE)
 export TEST_NGINX_BINARY := $(NGINX_BINARY)
 export TEST_NGINX_MODULE := $(MODULE)
+TOOLS = scripts/install-packages test peers
 PROVE = prove -It/lib -j$(JOBS) $(TESTS)
 
 .NOTPARALLEL:
@@ -69,22 +70,26 @@ headers: ## what the build needs: packages, nginx's headers
 test: build unittest prove ## unit tests and all of t/
 
 prove: build ## all of t/ (TESTS=, JOBS=)
-	@scripts/install-packages test $(if $(filter system,$(NGINX)),test-system)
+	@$(TOOLS) $(if $(filter system,$(NGINX)),test-system)
+	@scripts/lua-nginx
 	$(PROVE)
 
 unittest: headers ## the tests of the Rust code
 	$(CARGO) test
 
 test-slow: build ## t/ with one byte a system call
-	@scripts/install-packages test
+	@$(TOOLS)
+	@scripts/lua-nginx
 	TEST_SLOW=1 $(PROVE)
 
 test-hup: build ## t/ with one nginx a file, which gets each block by reload
-	@scripts/install-packages test
+	@$(TOOLS)
+	@scripts/lua-nginx
 	TEST_NGINX_USE_HUP=1 $(PROVE)
 
 test-valgrind: build ## t/ under memcheck
-	@scripts/install-packages test valgrind
+	@$(TOOLS) valgrind
+	@scripts/lua-nginx
 	TEST_NGINX_USE_VALGRIND=1 $(PROVE)
 
 test-configure: ## nginx's own build of the module, by ./configure --add-dynamic-module

@@ -134,6 +134,66 @@ BLOCK
     ['conf_ok: refused', "--- config\nnonesuch on;\n--- conf_ok\n",
      'nginx -t accepts it', 'nothing else is complained of'],
 
+    ['peer: other bytes than it expects', <<'BLOCK', 'exchange', 'peer'],
+--- repeat: 1
+--- peer
+expect "hallo"
+--- request_parts
+connect $TEST_PEER_PORT
+send "hello"
+expect "more"
+BLOCK
+
+    ['peer: nobody connects', "--- repeat: 1\n--- peer\naccept\n"
+     . "--- response\nhello\n", 'peer'],
+
+    ['peer: surplus', <<'BLOCK', 'peer'],
+--- repeat: 1
+--- peer
+expect "hel"
+--- request_parts
+connect $TEST_PEER_PORT
+send "hello"
+BLOCK
+
+    ['udp_peer: surplus', <<'BLOCK', 'udp_peer'],
+--- repeat: 1
+--- udp_peer
+expect "one"
+--- request_parts
+U: connect udp:$TEST_UDP_PEER_PORT
+U: send "one"
+U: send "two"
+BLOCK
+
+    ['peer: unknown step', "--- repeat: 1\n--- peer\nnonesuch\n"
+     . "--- response\nhello\n", 'peer'],
+
+    ['peer: expect_no_connection', <<'BLOCK', 'peer'],
+--- repeat: 1
+--- peer
+expect_no_connection 5
+--- request_parts
+connect $TEST_PEER_PORT
+expect_close
+BLOCK
+
+    ['peer: the handshake is good', <<'BLOCK', 'peer'],
+--- repeat: 1
+--- peer
+expect_tls_failure good
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server {
+    listen 127.0.0.1:$TEST_PORT;
+    proxy_pass 127.0.0.1:$TEST_PEER_PORT;
+    proxy_ssl on;
+} }
+--- request_parts
+expect_close
+BLOCK
+
     ['must_die: lives', "--- must_die\n", 'nginx refuses it'],
 );
 
@@ -172,6 +232,9 @@ SOURCE
 
 like(run_program("--- nonesuch: 1\n"), qr/unknown section "nonesuch"/,
      'unknown section');
+
+like(run_program("--- peers: nonesuch\n"), qr/no peer "nonesuch"/,
+     'unknown peer');
 
 done_testing();
 

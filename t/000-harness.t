@@ -106,6 +106,202 @@ Up: reset
 B: expect_close
 
 
+=== peer: plays its steps beside the request
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PEER_PORT; } }
+--- peer
+expect "question"
+drip "answer"
+close
+--- request: question
+--- response: answer
+
+
+=== peer: several connections, two peers, and what is left open
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream {
+    server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PEER_PORT; }
+    server { listen 127.0.0.1:$TEST_PORT2; proxy_pass 127.0.0.1:$TEST_PEER2_PORT; }
+}
+--- peer
+First: accept
+First: expect "1"
+Second: accept
+Second: expect "2"
+First: send "to 1"
+Second: send "to 2"
+unlisten
+--- peer2
+expect "3"
+send "to 3"
+expect_eof
+--- request_parts
+A: send "1"
+B: send "2"
+C: connect $TEST_PORT2
+C: send "3"
+A: expect "to 1"
+B: expect "to 2"
+C: expect "to 3"
+C: half_close
+
+
+=== peer: the ways to end, and nobody
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream {
+    proxy_connect_timeout 1s;
+    server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PEER_PORT; }
+    server { listen 127.0.0.1:$TEST_PORT2; proxy_pass unix:$TEST_DIR/peer; }
+    server { listen 127.0.0.1:$TEST_PORT3; proxy_pass [::1]:$TEST_PEER3_PORT; }
+}
+--- peer
+A: expect "a"
+A: send "b"
+A: half_close
+A: expect_eof
+B: expect "a"
+B: reset
+C: expect "a"
+C: send_fin "last"
+C: expect_eof
+unlisten
+--- peer2
+listen unix:$TEST_DIR/peer
+expect "a"
+expect_nothing 0.01
+close
+--- peer3
+listen [::1]:$TEST_PEER3_PORT
+expect "a"
+expect_no_connection 0.01
+--- request_parts
+A: send "a"
+A: expect "b"
+A: expect_eof
+B: send "a"
+B: expect_close
+C: send "a"
+C: expect "last"
+C: expect_eof
+C: close
+D: connect $TEST_PORT2
+D: send "a"
+D: expect_eof
+E: connect $TEST_PORT3
+E: send "a"
+
+
+=== peer: a full backlog keeps everybody out
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream {
+    proxy_connect_timeout 500ms;
+    server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PEER_PORT; }
+}
+--- peer
+listen $TEST_PEER_PORT backlog=0
+fill_backlog
+wait_log "upstream timed out"
+--- request_parts
+expect_close
+--- error_log
+upstream timed out (110: Connection timed out) while connecting to upstream
+
+
+=== peer: TLS, both versions, with and without a client certificate
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream {
+    proxy_ssl on;
+    proxy_ssl_session_reuse off;
+    proxy_ssl_protocols TLSv1.2 TLSv1.3;
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
+    proxy_ssl_name test.example;
+    server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PEER_PORT; }
+    server {
+        listen 127.0.0.1:$TEST_PORT2;
+        proxy_pass 127.0.0.1:$TEST_PEER_PORT;
+        proxy_ssl_certificate $TEST_CERT_DIR/client.pem;
+        proxy_ssl_certificate_key $TEST_CERT_DIR/client.key;
+    }
+}
+--- peer
+A: tls good TLSv1.2
+A: expect "question" x 10000
+A: send "answer" x 10000
+A: half_close
+A: expect_eof
+B: tls chain TLSv1.3 verify
+B: expect "question"
+B: send "answer"
+B: close
+C: expect_tls_failure good TLSv1.2 verify
+D: tls self-signed TLSv1.2
+D: expect_close
+--- request_parts
+A: send "question" x 10000
+A: expect "answer" x 10000
+A: expect_eof
+A: close
+B: connect $TEST_PORT2
+B: send "question"
+B: expect "answer"
+B: expect_eof
+C: connect
+C: expect_close
+D: connect
+D: expect_close
+--- error_log
+upstream SSL certificate verify error: (18:self-signed certificate)
+
+
+=== udp_peer: answers datagrams
+--- config
+events {}
+--- udp_peer
+expect "one"
+send "two"
+expect_like /^thr/
+send "four"
+expect_bytes 4
+--- request_parts
+connect udp:$TEST_UDP_PEER_PORT
+send "one"
+expect "two"
+send "three"
+expect "four"
+send "five"
+
+
+=== stop_peer, start_peer: a peer that goes and comes back
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_REDIS_PORT; } }
+--- peers: redis
+--- request_parts
+A: send "PING\r\n"
+A: expect "+PONG\r\n"
+stop_peer redis
+A: expect_close
+B: connect
+B: expect_close
+start_peer redis
+C: send "PING\r\n"
+C: expect "+PONG\r\n"
+--- error_log
+connect() failed (111: Connection refused) while connecting to upstream
+
+
 === reset by the client reaches the server
 --- config
 load_module $TEST_MODULES_DIR/ngx_stream_module.so;

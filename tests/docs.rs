@@ -19,6 +19,9 @@ const OTHER_NAMES: &[&str] = &[
     "coroutine.yield",
 ];
 
+/// What else is in lua/ are libraries, which scripts require.
+const API_FILES: &[&str] = &["lua/prelude.lua", "lua/sync.lua"];
+
 #[test]
 fn every_name_of_the_api_is_documented() {
     assert_complete(&api_names(), &headings("docs/api.md"), "entry in docs/api.md");
@@ -39,6 +42,12 @@ fn every_name_of_the_api_is_tested() {
 fn every_documented_name_exists() {
     let what = "row in src/api or function in lua/";
     assert_complete(&headings("docs/api.md"), &api_names(), what);
+}
+
+#[test]
+fn every_function_of_a_library_is_documented() {
+    let headings = headings("docs/libraries.md");
+    assert_complete(&library_names(), &headings, "entry in docs/libraries.md");
 }
 
 #[test]
@@ -90,8 +99,8 @@ fn api_names() -> BTreeSet<String> {
         quoted(&constants, "config.set(\"").iter().map(|n| format!("ngx.config.{n}")),
     );
 
-    for file in files("lua", "lua") {
-        let functions = lua_functions(&read(&file));
+    for file in API_FILES {
+        let functions = lua_functions(&read(file));
         assert!(!functions.is_empty(), "no functions read from {file}");
         names.extend(functions);
     }
@@ -125,6 +134,31 @@ fn lua_functions(source: &str) -> Vec<String> {
             names.push(path.to_owned());
         }
     }
+    names
+}
+
+/// The functions and methods of the libraries, which are tables named as their
+/// file; http and http_lb have methods from a file of helpers.
+fn library_names() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut read_from = |file: &str, table: &str, library: &str| {
+        for line in read(file).lines() {
+            let Some(rest) = line.strip_prefix(&format!("function {table}.")) else {
+                continue;
+            };
+            let (name, arguments) = rest.split_once('(').unwrap_or_default();
+            let sign = if arguments.starts_with("self") { ':' } else { '.' };
+            names.insert(format!("{library}{sign}{name}"));
+        }
+    };
+    for file in files("lua", "lua") {
+        let stem = file.trim_start_matches("lua/").trim_end_matches(".lua");
+        if !API_FILES.contains(&file.as_str()) {
+            read_from(&file, stem, stem);
+        }
+    }
+    read_from("lua/tcp_lua/http_object.lua", "object", "http");
+    assert!(names.len() > 40, "only {} library functions were read", names.len());
     names
 }
 

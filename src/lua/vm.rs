@@ -15,6 +15,7 @@ use mlua::{Lua, Table};
 
 use super::anchor::Anchors;
 use super::collector::Collector;
+use super::library;
 use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
@@ -22,6 +23,7 @@ use crate::nginx::symbol::lookup;
 
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const SYNC: &str = include_str!("../../lua/sync.lua");
+const SHARED: &str = include_str!("../../lua/shared.lua");
 
 /// How many finished coroutines are kept for the next connections.
 const MAX_FREE_THREADS: usize = 1024;
@@ -154,11 +156,16 @@ impl Vm {
             // SAFETY: C functions of ours that touch nothing but their state.
             native.set(name, unsafe { lua.create_c_function(function)? })?;
         }
+        let library =
+            |_: &Lua, name: mlua::LuaString| Ok(library::source(&name.as_bytes()));
+        native.set("library", lua.create_function(library)?)?;
         finish(lua, &ngx, &native)?;
         let mark = mlua::LightUserData(wait_mark());
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         let prelude: Table =
-            lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
+            lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
+        // After the prelude, which guards the finalizers of "ffi".
+        lua.load(SHARED).set_name("=shared").call::<()>((native, ngx))?;
 
         let strong = lua.create_table()?;
         let weak = lua.create_table()?;

@@ -12,9 +12,12 @@ use File::Temp qw(tempdir);
 use List::Util qw(shuffle);
 use Test::Base -base;
 use Test::Nginx::TCP::BlockRun;
+use Test::Nginx::TCP::Cert qw(cert_dir);
 use Test::Nginx::TCP::Options qw(opt modes repo_root);
+use Test::Nginx::TCP::PeerScript qw(peer_script_variables peer_sections);
+use Test::Nginx::TCP::Peers qw(prepare_peers stop_peers);
 use Test::Nginx::TCP::Ports qw(test_ports);
-use Test::Nginx::TCP::Sections qw(check_sections);
+use Test::Nginx::TCP::Sections qw(check_sections sections_of);
 
 our @EXPORT = qw(run_tests);
 
@@ -34,7 +37,7 @@ sub run_tests {
     check_sections($_) for blocks();
     my $root  = tempdir('servroot-XXXXXX', DIR => repo_root() . '/t');
     my @ports = test_ports();
-    my %vars  = _variables(@ports);
+    my %vars  = (_variables(@ports), _peer_variables($root));
 
     my $number = 0;
     my @blocks = map { [++$number, $_] } blocks();
@@ -51,6 +54,7 @@ sub run_tests {
         $failed++ unless $block->run;
     }
     $failed++ unless Test::Nginx::TCP::BlockRun::stop_shared();
+    stop_peers();
 
     $builder->diag("$heading, blocks failed: $failed") if $failed;
     remove_tree($root) unless $failed || opt('keep');
@@ -66,8 +70,24 @@ sub _variables {
         TEST_MODULE      => File::Spec->rel2abs(opt('module'), repo_root()),
         TEST_ROOT        => repo_root(),
         TEST_MODULES_DIR => _modules_dir(),
+        TEST_LUA_NGINX   => repo_root() . '/target/lua-nginx',
     );
     $vars{"TEST_PORT$_"} = $ports[$_ - 1] for 2 .. $CLOSED;
+    return %vars;
+}
+
+
+# Of what the blocks of this file use, and of nothing else: certificates are
+# made when they are first wanted.
+sub _peer_variables {
+    my ($root) = @_;
+
+    my %vars = prepare_peers($root, blocks());
+    my @texts = map { values %{ sections_of($_) } } blocks();
+    $vars{TEST_CERT_DIR} = cert_dir()
+        if grep { defined && /\$\{?TEST_CERT_DIR\b/ } @texts;
+    %vars = (%vars, peer_script_variables())
+        if grep { peer_sections(sections_of($_)) } blocks();
     return %vars;
 }
 
@@ -132,8 +152,9 @@ In all sections C<$TEST_PORT>, C<$TEST_PORT2> ... C<$TEST_PORT15> are free
 ports, C<$TEST_CLOSED_PORT> is one that nobody listens on, C<$TEST_DIR> is
 nginx's prefix, C<$TEST_ROOT> the source tree, C<$TEST_MODULE> the module,
 C<$TEST_MODULES_DIR> the directory of nginx's own modules, C<$TEST_CLIENT> (in
-request, response and steps) the number of the client. C<${TEST_PORT}> works
-too.
+request, response and steps) the number of the client, C<$TEST_CERT_DIR> the
+certificates, C<$TEST_LUA_NGINX> the directory of Debian's lua-nginx-* modules;
+peers bring more. C<${TEST_PORT}> works too.
 
 =head2 Configuration
 
@@ -222,6 +243,34 @@ nginx otherwise than by QUIT.
 
 =back
 
+=head2 Peers
+
+What the module under test connects to.
+
+=over
+
+=item peers
+
+Names of real servers, see L</PEERS>: C<peers: redis dns>. They run when the
+block begins.
+
+=item peer, peer2, peer3
+
+Steps, played by a process of its own beside the clients, once each run, on
+127.0.0.1 and C<$TEST_PEER_PORT>, C<$TEST_PEER2_PORT>, C<$TEST_PEER3_PORT>. It
+listens before the clients begin. A connection is accepted by C<accept> or by
+the first step that needs it; names tell several apart. What is open at the end
+of the steps stays so until the clients are through, and must not have received
+what no step expects.
+
+=item udp_peer, udp_peer2
+
+The same with datagrams, on C<$TEST_UDP_PEER_PORT>, C<$TEST_UDP_PEER2_PORT>:
+send (to whom the last one came from), expect, expect_like, expect_bytes (each
+the whole next datagram), expect_nothing, close.
+
+=back
+
 =head2 Checks
 
 =over
@@ -270,12 +319,16 @@ are C</regex/imsx>. C<#> begins a comment line. After C<eval> a list:
 C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
 
     connect [ADDRESS] [rcvbuf=N]
-                             connect (again), elsewhere, with a small window
+                             connect (again), elsewhere, with a small window;
+                             udp:PORT sends datagrams
     send BYTES               all of them, receiving meanwhile
+    send_fin BYTES           the same, and the FIN with the last of them
     drip BYTES [SECONDS]     byte by byte, each in a packet
     expect BYTES             exactly these come next
     expect_like /RE/         what comes next matches; seen up to its end
     expect_bytes N           any N bytes
+    take_bytes N             the same, and what follows is not read yet: before
+                             tls on a connection that was plain
     expect_nothing SECONDS   nothing and no end for so long
     expect_eof  expect_reset  expect_close
                              the end (FIN, RST, either), nothing before it
@@ -283,13 +336,26 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
     stop_reading  start_reading
                              be a slow reader
     half_close  close  reset send FIN; close; send RST
-    listen ADDRESS  accept  unlisten
+    listen ADDRESS [backlog=N]  accept  unlisten
                              be an upstream: the client's name is then the
                              accepted connection
+    expect_no_connection SECONDS
+                             nobody connects for so long
+    fill_backlog             no connect comes through any more (begin with
+                             listen $TEST_PEER_PORT backlog=0)
+    tls CERT [TLSv1.2|TLSv1.3] [verify]
+                             handshake as server, with a certificate of
+                             t/cert; only this version; a client certificate
+                             is required
+    expect_tls_failure CERT [...]
+                             the same, and it fails
+    truncate                 FIN without TLS's word for it
     pause SECONDS            only to tell two packets apart
     wait_log PATTERN [N]     "substring" or /RE/, N times since the run began
     wait_port PORT           somebody listens
     wait_file NAME [PATTERN] below the prefix
+    stop_peer NAME  start_peer NAME
+                             end one of "peers", and start it anew
     sync                     each worker has handled all that came before
     signal NAME              to the master, without waiting
     signal_worker NAME       to the workers
@@ -302,6 +368,80 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
 
 At the end of the steps connections that are still open half-close, and what
 comes then counts as received; end with C<close> to prevent it.
+
+=head1 PEERS
+
+Real servers on 127.0.0.1. One of each is started with the first block that
+names it and lives until the end of the test program; at the beginning of each
+run it is empty. When it does not start its log is shown; its files are below
+t/servroot-XXXXXX/peers.
+
+=over
+
+=item redis
+
+C<$TEST_REDIS_PORT>, C<$TEST_REDIS_SOCKET> (a path), C<$TEST_REDIS_TLS_PORT>
+(certificate "good").
+
+=item redis_auth
+
+C<$TEST_REDIS_AUTH_PORT>, also _SOCKET, _TLS_PORT; the password is "sesame".
+
+=item memcached
+
+C<$TEST_MEMCACHED_PORT>.
+
+=item mariadb, mariadb_tls
+
+C<$TEST_MARIADB_PORT>, C<$TEST_MARIADB_SOCKET>, C<$TEST_MARIADB_TLS_PORT>,
+C<$TEST_MARIADB_TLS_SOCKET>; the database "test". Users, all with
+mysql_native_password and the password "secret": tcp, old (database test only),
+nopass (empty password), tls (TLS required), x509 (client certificate
+required).
+
+=item http, https
+
+nginx, C<$TEST_HTTP_PORT> or C<$TEST_HTTPS_PORT>. It has
+
+    /hello /big /huge        6, 1000000, 32 M bytes with a length (hello, x, \0)
+    /chunked /chunked-big    the first two in chunks
+    /204 /empty /404 /500 /redirect
+    /slow                    3000 bytes, 1000 each second
+    /connection              "N M": the connection, its requests
+    /close /idle             closed at once; after a second
+    /duplicate /headers      a header twice; 60 of 100 bytes
+    /method                  "METHOD HOST"
+    /echo                    the body of the request, a line
+    /tls                     "VERSION REUSED NAME VERIFIED"
+
+With TLS there is a port for each of these certificates,
+C<$TEST_HTTPS_ECDSA_PORT> and so on: ECDSA, EXPIRED, FUTURE, WRONG,
+SELF_SIGNED, CHAIN, NO_CHAIN, REVOKED, WILDCARD; that of good is
+C<$TEST_HTTPS_PORT>. TLS12 and TLS13 have but this version, CLIENT and
+CLIENT_OPTIONAL ask for a certificate by ca.pem, SNI has test.example (good),
+other.example (wrong), a.wild.example (wildcard), refuse.example (no
+handshake), else ecdsa.
+
+=item dns
+
+dnsmasq, C<$TEST_DNS_PORT>: the table is in Test/Nginx/TCP/Peer/Dns.pm.
+silent.test is never answered, servfail.test and names outside of test fail.
+C<$TEST_DNS_SILENT_PORT> never answers, C<$TEST_DNS_SERVFAIL_PORT> always fails.
+
+=item udp
+
+C<$TEST_UDP_PORT> sends datagrams back, but not "drop...", "twice..." two
+times, for "big N" N bytes, for "empty" an empty one.
+
+=back
+
+C<$TEST_CERT_DIR> has NAME.pem (and its chain) and NAME.key, made by
+t/cert/make. For the names test.example, localhost, 127.0.0.1, ::1: good (RSA),
+ecdsa, expired, future, self-signed, chain (by an intermediate CA), no-chain
+(that CA is not in the file), revoked; wrong is for other.example, wildcard for
+*.wild.example. Clients: client, client-ec, client-expired, client-other (by
+other-ca.pem). ca.pem, crl.pem (of ca.pem), all-crl.pem (of the intermediate,
+too).
 
 =head1 ENVIRONMENT
 

@@ -1,9 +1,10 @@
 package Test::Nginx::TCP::BlockRun;
 
 # The life of one block: a server for it (its own, or the shared one brought to
-# the block's configuration by a reload), its runs, the end of the server.
-# Called by Test::Nginx::TCP for each block; the traffic is Exchange's, the
-# judgement Check's.  (Test::Base would take a class ...::Block for its own.)
+# the block's configuration by a reload), its peers, its runs, the end of the
+# server.  Called by Test::Nginx::TCP for each block; the traffic is Exchange's
+# and PeerScript's, the judgement Check's.  (Test::Base would take a class
+# ...::Block for its own.)
 
 use strict;
 use warnings;
@@ -16,6 +17,8 @@ use Test::Nginx::TCP::Conf;
 use Test::Nginx::TCP::ConfCheck qw(is_conf_check try_configuration);
 use Test::Nginx::TCP::Exchange qw(exchange);
 use Test::Nginx::TCP::Options qw(opt seconds);
+use Test::Nginx::TCP::PeerScript qw(peer_sections);
+use Test::Nginx::TCP::Peers qw(bring_up clean_up peers_of);
 use Test::Nginx::TCP::Sections qw(expand may_reload of_run sections_of
                                   skip_reason whole_pattern);
 use Test::Nginx::TCP::Server;
@@ -100,6 +103,7 @@ sub _serve {
     my ($server, $check) = @{$self}{qw(server check)};
     my $runs = $self->{sections}{repeat} || opt('repeat');
 
+    bring_up(peers_of($self->{sections}));
     $self->_bring_up($conf);
     $check->log_section('start_log', $self->{check}{log_from},
                         $self->{timeout});
@@ -148,6 +152,7 @@ sub _run_once {
     my ($self, $run) = @_;
 
     my ($server, $check, $s) = @{$self}{qw(server check sections)};
+    clean_up(peers_of($s));
     my $no      = ++$self->{no};
     my $mark    = $server->log->size;
     my $sizes   = $check->file_sizes;
@@ -157,6 +162,11 @@ sub _run_once {
                    qw(response response_like);
     $expected{response_like} = whole_pattern($expected{response_like});
 
+    my %script = map {
+        $_ => Test::Nginx::TCP::PeerScript->start(
+            section => $_, steps => $s->{$_}, server => $server,
+            mark => $mark, timeout => $self->{timeout})
+    } peer_sections($s);
     my @results = exchange(
         %expected, sections => $s, server => $server, mark => $mark,
         timeout => $self->{timeout},
@@ -174,6 +184,7 @@ sub _run_once {
         . '"'
     } sort keys %{ $results[0]{received_by} || {} } if @problems;
     $check->none("exchange$run", @problems);
+    $check->none("$_$run", $script{$_}->finish) for sort keys %script;
 
     for my $i (0 .. $#results) {
         my $who = @results > 1 ? ' to client ' . ($i + 1) : '';

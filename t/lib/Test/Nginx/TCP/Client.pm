@@ -15,6 +15,9 @@ use IO::Socket::UNIX;
 use Socket qw(:all);
 use Time::HiRes ();
 
+# Test::Nginx::TCP::Tls is loaded by the first that needs it: it wants a module
+# that is not perl's own.
+
 $SIG{PIPE} = 'IGNORE';
 
 
@@ -46,6 +49,15 @@ sub from_socket {
         ended   => undef,      # how the peer ended it: eof or reset
         reading => 1,
     }, $class;
+}
+
+
+# The handshake as server, which becomes the way all later bytes go.
+sub accept_tls {
+    my ($self, $seconds, @arguments) = @_;
+    require Test::Nginx::TCP::Tls;
+    $self->{socket} = Test::Nginx::TCP::Tls::accept_tls(
+        $self->_socket, $seconds, @arguments);
 }
 
 
@@ -113,6 +125,15 @@ sub expect_like {
 }
 
 
+# Any bytes, so many, and no more of them are taken off the socket: what
+# follows may be a handshake.
+sub take_bytes {
+    my ($self, $count, $seconds) = @_;
+    local $self->{up_to} = length($self->{in}) - length($self->unseen) + $count;
+    $self->expect_bytes($count, $seconds);
+}
+
+
 sub expect_bytes {
     my ($self, $count, $seconds) = @_;
     $self->_receive_until($seconds, sub { length $self->unseen >= $count });
@@ -156,7 +177,24 @@ sub read_until {
 sub see_all { $_[0]{seen} = length $_[0]{in} }
 
 
+# The bytes, and the FIN in the same packet.
+sub send_fin {
+    my ($self, $bytes, $seconds) = @_;
+    setsockopt $self->_socket, IPPROTO_TCP, TCP_CORK, 1;
+    $self->send($bytes, $seconds);
+    $self->half_close;
+}
+
+
 sub half_close {
+    my ($self) = @_;
+    Test::Nginx::TCP::Tls::close_notify($self->_socket) if $self->_is_tls;
+    $self->truncate;
+}
+
+
+# FIN alone: what a TLS connection must take for an attack.
+sub truncate {
     my ($self) = @_;
     shutdown $self->_socket, SHUT_WR;
 }
@@ -164,8 +202,9 @@ sub half_close {
 
 sub close {
     my ($self) = @_;
-    CORE::close($self->{socket}) if $self->{socket};
-    $self->{socket} = undef;
+    my $socket = $self->{socket} or return;
+    Test::Nginx::TCP::Tls::close_notify($socket) if $self->_is_tls;
+    $self->_drop;
 }
 
 
@@ -173,7 +212,7 @@ sub close {
 sub reset {
     my ($self) = @_;
     setsockopt $self->_socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
-    $self->close;
+    $self->_drop;
 }
 
 
@@ -189,6 +228,19 @@ sub shorten {
 
 
 sub _socket { return $_[0]{socket} || die "the client is closed\n" }
+
+sub _is_tls { return $_[0]{socket} && $_[0]{socket}->isa('IO::Socket::SSL') }
+
+
+sub _drop {
+    my ($self) = @_;
+    if ($self->_is_tls) {
+        $self->{socket}->close(SSL_no_shutdown => 1);
+    } else {
+        CORE::close($self->{socket});
+    }
+    $self->{socket} = undef;
+}
 
 
 sub _peer {
@@ -224,6 +276,11 @@ sub _wait {
 
     my $set = IO::Select->new($socket);
     my $read = $self->{reading} && !$self->{ended};
+    # what the kernel has handed out already, in whole records
+    if ($read && $self->_is_tls && $socket->pending) {
+        $self->_receive;
+        return 1;
+    }
     my ($readable, $writable) =
         IO::Select->select($read ? $set : undef, $for_room ? $set : undef,
                            undef, $left);
@@ -238,7 +295,9 @@ sub _wait {
 sub _receive {
     my ($self) = @_;
 
-    my $n = sysread $self->{socket}, $self->{in}, 262144, length $self->{in};
+    my $have = length $self->{in};
+    my $size = $self->{up_to} ? $self->{up_to} - $have : 262144;
+    my $n = sysread $self->{socket}, $self->{in}, $size, $have;
     if (defined $n) {
         $self->{ended} = 'eof' if $n == 0;
     } elsif ($! == ECONNRESET) {

@@ -40,7 +40,10 @@ sub workers {
 
 sub single_process { return $_[0]{text} =~ /^\s*master_process\s+off\s*;/m }
 
-sub has_user { return $_[0]{text} && $_[0]{text} =~ /^\s*user\s/m }
+# The directive, not a line of Lua that begins like it.
+sub has_user {
+    return $_[0]{text} && $_[0]{text} =~ /^\s*user(?:\s+[^\s=;]+){1,2}\s*;/m;
+}
 
 
 sub reloadable {

@@ -1,9 +1,10 @@
 package Test::Nginx::TCP::Ports;
 
-# TCP ports for one test process, below the ephemeral range (32768), so that
-# neither another prove process nor an outgoing connection takes them.  A slot
-# is sixteen ports in a row; a process owns it as long as it holds the flock
-# of the slot's file.  Called once by Test::Nginx::TCP.
+# Ports for one test process, TCP and UDP, below the ephemeral range (32768),
+# so that neither another prove process nor an outgoing connection takes them.
+# A slot is sixteen ports in a row; a process owns it as long as it holds the
+# flock of the slot's file.  Called by Test::Nginx::TCP for the variables, and
+# by the peers.
 
 use strict;
 use warnings;
@@ -13,13 +14,14 @@ use Fcntl qw(:flock O_CREAT O_RDWR);
 use File::Spec;
 use Socket;
 
-our @EXPORT_OK = qw(test_ports);
+our @EXPORT_OK = qw(test_ports peer_ports);
 
 my $FIRST_PORT = 20000;
 my $PORTS      = 16;
 my $SLOTS      = 700;
 
-my $lock;     # open as long as the process lives
+my @locks;     # open as long as the process lives
+my @rest;      # of a slot that peer_ports has begun
 
 
 # Returns the ports of a slot of our own.
@@ -39,18 +41,29 @@ sub test_ports {
         my @ports = ($base .. $base + $PORTS - 1);
         next if grep { !_is_free($_) } @ports;
 
-        $lock = $fh;
+        push @locks, $fh;
         return @ports;
     }
     die "no free slot of test ports in $dir\n";
 }
 
 
+# So many ports beside those of test_ports.
+sub peer_ports {
+    my ($count) = @_;
+    push @rest, test_ports() while @rest < $count;
+    return splice @rest, 0, $count;
+}
+
+
 sub _is_free {
     my ($port) = @_;
-    socket my $s, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
-    setsockopt $s, SOL_SOCKET, SO_REUSEADDR, 1;
-    return bind $s, sockaddr_in($port, INADDR_ANY);
+    for my $type (SOCK_STREAM, SOCK_DGRAM) {
+        socket my $s, PF_INET, $type, 0 or die "socket: $!\n";
+        setsockopt $s, SOL_SOCKET, SO_REUSEADDR, 1 if $type == SOCK_STREAM;
+        bind $s, sockaddr_in($port, INADDR_ANY) or return 0;
+    }
+    return 1;
 }
 
 

@@ -2,7 +2,8 @@ package Test::Nginx::TCP::Process;
 
 # A process that we start, wait for and end, by its pid alone.  All that still
 # run are ended when the test program does, also by die, SIGINT or SIGTERM;
-# if it is killed outright the kernel ends them (prctl).  Called by Server.
+# if it is killed outright the kernel ends them (prctl).  Called by Server and
+# by the peers.
 
 use strict;
 use warnings;
@@ -87,21 +88,29 @@ sub kill_all {
 
 sub _children {
     my ($self) = @_;
-    return grep {
-        open my $fh, '<', "/proc/$_/stat";
-        my ($parent) = $fh ? readline($fh) =~ /^\d+ \(.*\) \S (\d+)/ : ();
-        defined $parent && $parent == $self->{pid};
-    } map { m{(\d+)} } glob '/proc/[0-9]*';
+
+    my @children;
+    for my $pid (map { m{(\d+)} } glob '/proc/[0-9]*') {
+        open my $fh, '<', "/proc/$pid/stat" or next;     # gone by now
+        my ($parent) = (readline($fh) // '') =~ /^\d+ \(.*\) \S (\d+)/;
+        push @children, $pid if defined $parent && $parent == $self->{pid};
+    }
+    return @children;
+}
+
+
+# For a child: its end comes with that of its parent.
+sub die_with_parent {
+    my $machine = (POSIX::uname())[4];
+    syscall $PRCTL{$machine}, $PR_SET_PDEATHSIG, POSIX::SIGTERM()
+        if $PRCTL{$machine};
 }
 
 
 sub _exec {
     my (%arg) = @_;
 
-    my $machine = (POSIX::uname())[4];
-    syscall $PRCTL{$machine}, $PR_SET_PDEATHSIG, POSIX::SIGTERM()
-        if $PRCTL{$machine};
-
+    die_with_parent();
     open STDIN,  '<',  '/dev/null';
     open STDOUT, '>>', $arg{output};
     open STDERR, '>&', \*STDOUT;

@@ -2,28 +2,37 @@ package Test::Nginx::TCP::Steps;
 
 # The verbs of request_parts and their run in the written order, over any
 # number of named clients.  A step that does not come true in time dies; the
-# text says which step and what was seen.  Called by Exchange; works on Client,
-# Server and Log.
+# text says which step and what was seen.  Called by Exchange and PeerScript;
+# works on Client, Datagram, Server and Log.
 
 use strict;
 use warnings;
 
+use Errno qw(EAGAIN);
+use Fcntl qw(F_SETFL O_NONBLOCK);
 use IO::Socket::IP;
 use IO::Socket::UNIX;
+use Socket qw(SOCK_STREAM sockaddr_family);
 use Test::Nginx::TCP::Client;
 use Test::Nginx::TCP::Conf qw(write_file);
+use Test::Nginx::TCP::Datagram;
 use Test::Nginx::TCP::Log qw(patterns);
 use Test::Nginx::TCP::Options qw(seconds wait_until);
+use Test::Nginx::TCP::Peers qw(peer);
 
 # verb => [arguments at least, at most, code]; code gets the run, the step's
 # client name and the arguments.
 my %VERB = (
     connect        => [0, 2, \&_connect],
+    tls            => [1, 3, \&_tls],
+    expect_tls_failure => [1, 3, \&_expect_tls_failure],
     send           => [1, 1, sub { $_[0]->client($_[1])->send($_[2], $_[0]{timeout}) }],
+    send_fin       => [1, 1, sub { $_[0]->client($_[1])->send_fin($_[2], $_[0]{timeout}) }],
     drip           => [1, 2, \&_drip],
     expect         => [1, 1, sub { $_[0]->client($_[1])->expect($_[2], $_[0]{timeout}) }],
     expect_like    => [1, 1, sub { $_[0]->client($_[1])->expect_like($_[2], $_[0]{timeout}) }],
     expect_bytes   => [1, 1, sub { $_[0]->client($_[1])->expect_bytes($_[2], $_[0]{timeout}) }],
+    take_bytes     => [1, 1, sub { $_[0]->client($_[1])->take_bytes($_[2], $_[0]{timeout}) }],
     expect_nothing => [1, 1, sub { $_[0]->client($_[1])->expect_nothing($_[2]) }],
     expect_eof     => [0, 0, sub { $_[0]->client($_[1])->expect_end($_[0]{timeout}, 'eof') }],
     expect_reset   => [0, 0, sub { $_[0]->client($_[1])->expect_end($_[0]{timeout}, 'reset') }],
@@ -32,16 +41,21 @@ my %VERB = (
     stop_reading   => [0, 0, sub { $_[0]->client($_[1])->stop_reading }],
     start_reading  => [0, 0, sub { $_[0]->client($_[1])->start_reading }],
     half_close     => [0, 0, sub { $_[0]->client($_[1])->half_close }],
+    truncate       => [0, 0, sub { $_[0]->client($_[1])->truncate }],
     close          => [0, 0, sub { $_[0]->client($_[1])->close }],
     reset          => [0, 0, sub { $_[0]->client($_[1])->reset }],
-    listen         => [1, 1, \&_listen],
+    listen         => [1, 2, sub { $_[0]->listen($_[1], @_[2 .. $#_]) }],
     accept         => [0, 0, \&_accept],
+    expect_no_connection => [1, 1, \&_expect_no_connection],
+    fill_backlog   => [0, 0, \&_fill_backlog],
     unlisten       => [0, 0, sub { delete $_[0]{listeners}{$_[1]} }],
     pause          => [1, 1, sub { Time::HiRes::sleep($_[2]) }],
     wait_log       => [1, 2, \&_wait_log],
     wait_port      => [1, 1, \&_wait_port],
     wait_file      => [1, 2, \&_wait_file],
     sync           => [0, 0, sub { $_[0]{server}->barrier }],
+    stop_peer      => [1, 1, sub { peer($_[2])->stop }],
+    start_peer     => [1, 1, sub { peer($_[2])->start }],
     signal         => [1, 1, \&_signal],
     signal_worker  => [1, 1, \&_signal_worker],
     reload         => [0, 0, \&_reload],
@@ -78,11 +92,45 @@ sub run {
 }
 
 
-# The client of this name, connected now if it was not yet.
+# The client of this name; if it is not there yet it connects now, or accepts
+# if it listens.
 sub client {
     my ($self, $name) = @_;
-    $self->_do_connect($name, $self->{peer}) unless $self->{clients}{$name};
+    if (!$self->{clients}{$name}) {
+        if ($self->_listener($name)) {
+            $self->_accept($name);
+        } else {
+            $self->_do_connect($name, $self->{peer});
+        }
+    }
     return $self->{clients}{$name};
+}
+
+
+# Listens on ADDRESS, with "backlog=N" connections waiting at most.
+sub listen {
+    my ($self, $name, $address, $backlog) = @_;
+
+    ($backlog) = ($backlog // 'backlog=64') =~ /^backlog=(\d+)\z/
+        or die "bad backlog\n";
+    my $listener = $address =~ /^unix:(.*)/s
+        ? _listen_unix($1, $backlog)
+        : IO::Socket::IP->new(
+              LocalAddr => $address =~ /^\d+\z/ ? "127.0.0.1:$address"
+                                                : $address,
+              Listen => $backlog || 1, ReuseAddr => 1);
+    die "cannot listen on $address: " . ($@ || $!) . "\n" unless $listener;
+
+    # for IO::Socket 0 is no backlog at all
+    CORE::listen($listener, 0) if $backlog == 0;
+    $self->{listeners}{$name} = $listener;
+}
+
+
+# A socket for datagrams on ADDRESS, which is the client of this name.
+sub bind {
+    my ($self, $name, $address) = @_;
+    $self->{clients}{$name} = Test::Nginx::TCP::Datagram->bind($address);
 }
 
 
@@ -98,8 +146,9 @@ sub workers_changed { return $_[0]{workers_changed} }
 
 sub _do_connect {
     my ($self, $name, $peer, %arg) = @_;
-    $self->{clients}{$name} =
-        Test::Nginx::TCP::Client->connect($peer, %arg);
+    $self->{clients}{$name} = $peer =~ /^udp:(.*)/s
+        ? Test::Nginx::TCP::Datagram->connect($1)
+        : Test::Nginx::TCP::Client->connect($peer, %arg);
 }
 
 
@@ -132,27 +181,76 @@ sub _read_all {
 }
 
 
-# listen ADDRESS; accept: the client is then the server side of a connection
-sub _listen {
-    my ($self, $name, $address) = @_;
-    my $listener = $address =~ /^unix:(.*)/s
-        ? IO::Socket::UNIX->new(Local => $1, Listen => 64)
-        : IO::Socket::IP->new(
-              LocalAddr => $address =~ /^\d+\z/ ? "127.0.0.1:$address"
-                                                : $address,
-              Listen => 64, ReuseAddr => 1);
-    die "cannot listen on $address: " . ($@ || $!) . "\n" unless $listener;
-    $self->{listeners}{$name} = $listener;
-}
-
-
+# accept: the client is then the server side of a connection
 sub _accept {
     my ($self, $name) = @_;
-    my $listener = $self->{listeners}{$name} or die "does not listen\n";
+    my $listener = $self->_listener($name) or die "does not listen\n";
     IO::Select->new($listener)->can_read($self->{timeout})
         or die "nobody connected in time\n";
     $self->{clients}{$name} =
         Test::Nginx::TCP::Client->from_socket(scalar $listener->accept);
+}
+
+
+# A name of its own, or that of all connections that have none.
+sub _listener {
+    my ($self, $name) = @_;
+    return $self->{listeners}{$name} || $self->{listeners}{''};
+}
+
+
+# A path may be left from the last run; an abstract one (@...) is never.
+sub _listen_unix {
+    my ($path, $backlog) = @_;
+    unlink $path;
+    $path =~ s/^\@/\0/;
+    return IO::Socket::UNIX->new(Local => $path, Listen => $backlog || 1);
+}
+
+
+sub _expect_no_connection {
+    my ($self, $name, $seconds) = @_;
+    my $listener = $self->_listener($name) or die "does not listen\n";
+    die "somebody connected\n"
+        if IO::Select->new($listener)->can_read($seconds);
+}
+
+
+# Connects to itself until a connect does not come through any more: the kernel
+# lets nobody else in.
+sub _fill_backlog {
+    my ($self, $name) = @_;
+
+    my $listener = $self->_listener($name) or die "does not listen\n";
+    my $address = getsockname $listener;
+    for (1 .. 100) {
+        socket my $s, sockaddr_family($address), SOCK_STREAM, 0
+            or die "socket: $!\n";
+        fcntl $s, F_SETFL, O_NONBLOCK;
+        push @{ $self->{filling} }, $s;
+        next if CORE::connect($s, $address);
+        return if $! == EAGAIN;                       # a unix socket's way
+        next if IO::Select->new($s)->can_write(0.5);
+        return;
+    }
+    die "there is always room for one more\n";
+}
+
+
+# tls CERTIFICATE [TLSv1.2|TLSv1.3] [verify]: the handshake as server
+sub _tls {
+    my ($self, $name, @arguments) = @_;
+    $self->client($name)->accept_tls($self->{timeout}, @arguments);
+}
+
+
+sub _expect_tls_failure {
+    my ($self, $name, @arguments) = @_;
+    my $client = $self->client($name);
+    die "the handshake succeeded\n"
+        if eval { $client->accept_tls($self->{timeout}, @arguments); 1 };
+    die $@ unless $@ =~ /^TLS handshake: /;
+    $client->close;
 }
 
 

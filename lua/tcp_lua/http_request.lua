@@ -1,0 +1,156 @@
+-- The bytes of an HTTP/1.1 request. Nothing that it is made of can end a line
+-- or add one: what cannot stand where it is put is refused.
+
+local concat = table.concat
+local find, format, gsub, byte = string.find, string.format, string.gsub,
+    string.byte
+local lower, tostring, type = string.lower, tostring, type
+local pairs, ipairs = pairs, ipairs
+local escape_uri = ngx.escape_uri
+
+local USER_AGENT = "resty-agent"
+local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
+-- What would end a line, or the target in it.
+local NO_TARGET = "[%z\1-\32\127]"
+local NO_VALUE = "[%z\1-\8\10-\31\127]"
+
+-- Headers that say where the message ends and what becomes of the connection.
+local OURS = {
+    ["content-length"] = true,
+    ["transfer-encoding"] = true,
+    ["connection"] = true,
+    ["keep-alive"] = true,
+    ["user-agent"] = true,
+}
+
+
+local function percent(c)
+    return format("%%%02X", byte(c))
+end
+
+
+-- A name in the query. The original took it as it was, so that scripts have
+-- escaped names themselves: a percent sign stays.
+local function escape_name(name)
+    return (gsub(tostring(name), "[^%w%%%-._~!$'()*,/:;?@%[%]]", percent))
+end
+
+
+local function add_argument(query, name, value)
+    if type(value) == "table" then
+        for _, v in ipairs(value) do
+            add_argument(query, name, v)
+        end
+        return
+    end
+    query[#query + 1] = escape_name(name) .. "=" .. escape_uri(tostring(value))
+end
+
+
+local function target(req)
+    local uri = req.uri
+    if type(uri) ~= "string" or uri == "" or find(uri, NO_TARGET)
+        or find(uri, "#", 1, true)
+    then
+        return nil, "wrong request: uri"
+    end
+    local args = req.args
+    if args == nil then
+        return uri
+    end
+    if type(args) ~= "table" then
+        return nil, "wrong request: args"
+    end
+    local query = {}
+    for name, value in pairs(args) do
+        add_argument(query, name, value)
+    end
+    if #query == 0 then
+        return uri
+    end
+    local separator = find(uri, "?", 1, true) and "&" or "?"
+    return uri .. separator .. concat(query, "&")
+end
+
+
+local function body_of(req, method)
+    local body = req.body
+    local kind = type(body)
+    if kind == "number" then
+        return tostring(body)
+    elseif kind == "string" then
+        return body
+    elseif kind == "table" then
+        return concat(body)
+    elseif kind ~= "nil" or method == "POST" then
+        return nil, "wrong request"
+    end
+    return ""
+end
+
+
+-- Appends the headers of the script; says whether there was a Host.
+local function add_headers(lines, headers)
+    local has_host = false
+    if type(headers) ~= "table" then
+        return nil, "wrong request: headers"
+    end
+    for name, value in pairs(headers) do
+        local kind = type(value)
+        if type(name) ~= "string" or not find(name, TOKEN)
+            or kind ~= "string" and kind ~= "number" or find(value, NO_VALUE)
+        then
+            return nil, "wrong request: headers"
+        end
+        local known = lower(name)
+        if not OURS[known] then
+            if known == "host" then
+                if has_host then
+                    return nil, "wrong request: headers"
+                end
+                has_host = true
+            end
+            lines[#lines + 1] = name .. ": " .. value
+        end
+    end
+    return true, has_host
+end
+
+
+-- The request `req` to the server that is known as `host`; nil and why not.
+return function(req, host)
+    if type(req) ~= "table" then
+        return nil, "wrong request"
+    end
+    local method = req.method
+    if type(method) ~= "string" or not find(method, TOKEN)
+        or method == "CONNECT"
+    then
+        return nil, "wrong request: method"
+    end
+    local uri, err = target(req)
+    if not uri then
+        return nil, err
+    end
+    local body
+    body, err = body_of(req, method)
+    if not body then
+        return nil, err
+    end
+
+    local lines = { method .. " " .. uri .. " HTTP/1.1" }
+    local has_host
+    if req.headers ~= nil then
+        local ok
+        ok, has_host = add_headers(lines, req.headers)
+        if not ok then
+            return nil, has_host
+        end
+    end
+    if not has_host then
+        lines[#lines + 1] = "Host: " .. host
+    end
+    lines[#lines + 1] = "User-Agent: " .. USER_AGENT
+    lines[#lines + 1] = "Content-Length: " .. #body .. "\r\n\r\n"
+    return concat(lines, "\r\n") .. body
+end

@@ -1,0 +1,57 @@
+package Test::Nginx::TCP::Tls;
+
+# TLS on an accepted connection, by IO::Socket::SSL: the handshake as server,
+# and the two ways to end what is sent.  Called by Client.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Socket::SSL;
+use Net::SSLeay;
+use Test::Nginx::TCP::Cert qw(cert_dir cert_files);
+
+our @EXPORT_OK = qw(accept_tls close_notify);
+
+my %VERSION = ('TLSv1.2' => 'TLSv1_2', 'TLSv1.3' => 'TLSv1_3');
+
+
+# The handshake with this certificate; dies if it fails or takes too long.
+# options: TLSv1.2 or TLSv1.3 alone, "verify" for a client certificate.
+sub accept_tls {
+    my ($socket, $seconds, $cert, @options) = @_;
+
+    my ($pem, $key) = cert_files($cert);
+    my %arg;
+    for (@options) {
+        if ($VERSION{$_}) {
+            $arg{SSL_version} = $VERSION{$_};
+        } elsif ($_ eq 'verify') {
+            $arg{SSL_verify_mode} = SSL_VERIFY_PEER
+                                    | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+            $arg{SSL_ca_file} = cert_dir() . '/ca.pem';
+        } else {
+            die "tls: unknown option $_\n";
+        }
+    }
+
+    $socket->blocking(1);
+    my $tls = IO::Socket::SSL->start_SSL(
+        $socket, SSL_server => 1, SSL_cert_file => $pem, SSL_key_file => $key,
+        SSL_verify_mode => SSL_VERIFY_NONE, SSL_startHandshake => 1,
+        SSL_ca => [], Timeout => $seconds, %arg)
+        or die 'TLS handshake: ' . ($IO::Socket::SSL::SSL_ERROR || $!) . "\n";
+    $tls->blocking(0);
+    return $tls;
+}
+
+
+# No more is sent, said in TLS; a connection without TLS has no word for it.
+sub close_notify {
+    my ($socket) = @_;
+    return unless $socket->isa('IO::Socket::SSL');
+    Net::SSLeay::shutdown($socket->_get_ssl_object || return);
+}
+
+
+1;
