@@ -66,6 +66,7 @@ receive function
 say function
 select function
 sha1_bin function
+shared table
 sleep function
 start_time function
 tcp_time function

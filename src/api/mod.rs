@@ -10,6 +10,7 @@ mod constants;
 mod frame;
 mod log;
 mod session;
+mod shared;
 mod strings;
 mod sync;
 mod thread;
@@ -21,6 +22,7 @@ use crate::lua::{Call, Function, Outcome, Value};
 use crate::sched::{self, DEADLINE, Thread};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
+use crate::tcp::shared_dict::SharedDict;
 use mlua::{Lua, Table};
 use std::rc::Rc;
 
@@ -41,10 +43,17 @@ pub const GROUPS: &[Group] = &[
 pub const PRIVATE: &[&[Function]] =
     &[frame::FUNCTIONS, sync::PRIVATE, thread::PRIVATE, timer::PRIVATE];
 
-/// Adds what is not a plain native: constants, and what the prelude wraps.
-pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
+/// Adds what is not a plain native: constants, what the prelude wraps, and the
+/// configuration's shared dictionaries.
+pub fn install(
+    lua: &Lua,
+    ngx: &Table,
+    native: &Table,
+    dicts: &[&'static SharedDict],
+) -> mlua::Result<()> {
     constants::install(ngx)?;
-    args::install(lua, native)
+    args::install(lua, native)?;
+    shared::install(lua, native, dicts)
 }
 
 /// Calls `f` with the session whose script is running; elsewhere raises.

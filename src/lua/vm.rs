@@ -23,6 +23,7 @@ use crate::nginx::symbol::lookup;
 
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const SYNC: &str = include_str!("../../lua/sync.lua");
+const SHARED: &str = include_str!("../../lua/shared.lua");
 
 /// How many finished coroutines are kept for the next connections.
 const MAX_FREE_THREADS: usize = 1024;
@@ -162,7 +163,9 @@ impl Vm {
         let mark = mlua::LightUserData(wait_mark());
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         let prelude: Table =
-            lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
+            lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
+        // After the prelude, which guards the finalizers of "ffi".
+        lua.load(SHARED).set_name("=shared").call::<()>((native, ngx))?;
 
         let strong = lua.create_table()?;
         let weak = lua.create_table()?;

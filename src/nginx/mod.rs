@@ -9,10 +9,12 @@ pub mod io;
 pub mod listening;
 pub mod local;
 pub mod log;
+pub mod memory;
 pub mod stack;
 pub mod stat;
 pub mod symbol;
 pub mod time;
 pub mod watcher;
+pub mod zone;
 
 pub use conf::Msec;

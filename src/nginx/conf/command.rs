@@ -16,7 +16,7 @@ use std::ptr::{self, NonNull};
 
 use ngx::ffi::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
-    ngx_command_t, ngx_conf_set_flag_slot, ngx_conf_set_msec_slot,
+    NGX_CONF_TAKE2, ngx_command_t, ngx_conf_set_flag_slot, ngx_conf_set_msec_slot,
     ngx_conf_set_size_slot, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
 
@@ -29,6 +29,8 @@ pub const TCP: ngx_uint_t = 0x0200_0000;
 pub const SERVER: ngx_uint_t = 0x0400_0000;
 /// It takes one argument.
 pub const ONE: ngx_uint_t = NGX_CONF_TAKE1 as ngx_uint_t;
+/// It takes two arguments.
+pub const TWO: ngx_uint_t = NGX_CONF_TAKE2 as ngx_uint_t;
 /// It takes one argument or more.
 pub const ONE_OR_MORE: ngx_uint_t = NGX_CONF_1MORE as ngx_uint_t;
 /// It takes `{` and nothing before that.
