@@ -130,7 +130,10 @@ fn check_wait(call: &Call, thread: &Thread) -> Result<(), Outcome> {
 /// Seconds as milliseconds, rounded up, as far as nginx's timers can count.
 fn msec(seconds: f64) -> usize {
     // A cast makes 0 of NaN and of what is negative.
-    ((seconds * 1000.0).ceil() as usize).min(MAX_MSEC)
+    let msec = seconds * 1000.0;
+    let whole = msec as usize;
+    let up = usize::from((whole as f64) < msec);
+    whole.saturating_add(up).min(MAX_MSEC)
 }
 
 const MAX_MSEC: usize = i32::MAX as usize;
