@@ -30,8 +30,9 @@ local OPERATIONS = {
 }
 
 local LOOP = [[
-    local dict, keys, value, own, stride = ...
-    local n, at = #keys, 0
+    local dict, keys, value, own, stride, share = ...
+    local n = #keys
+    local at = math.floor(share * n)
     return function(count)
         for i = 1, count do
             at = (at + stride) %% n
@@ -55,11 +56,17 @@ local keys_of = setmetatable({}, { __index = function(self, n)
 end })
 
 
+-- Unless they are there from the run before.
 local function fill(dict, keys, value)
+    local kind = #keys .. type(value)
+    if board:get("filled") == kind then return end
+    dict:flush_all()
+    dict:flush_expired()
     for i = 1, #keys do
         local ok, err, forcible = dict:set(keys[i], value)
         assert(ok and not forcible, err)
     end
+    board:set("filled", kind)
 end
 
 
@@ -82,7 +89,8 @@ local function work(text)
     local dict, keys = ngx.shared.bench, keys_of[tonumber(n)]
     local own = string.char(97 + id)
     local make = loadstring(LOOP:format(OPERATIONS[operation]))
-    local run = make(dict, keys, VALUE, own, STRIDE)
+    -- Each begins elsewhere.
+    local run = make(dict, keys, VALUE, own, STRIDE, id / workers)
     if id == 0 then
         fill(dict, keys, operation == "incr" and 0 or VALUE)
     end
