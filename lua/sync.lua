@@ -16,6 +16,7 @@ local park_below = native.park_below
 local close_queue, queued = native.close_queue, native.queued
 local refundable, first = native.refundable, native.first
 local thread_state = native.thread_state
+local is_socket, can_read = native.is_socket, native.tcp_can_read
 local wait_for_thread = ngx.thread.wait
 local error, floor, rawget = error, math.floor, rawget
 local getmetatable, setmetatable = getmetatable, setmetatable
@@ -296,8 +297,8 @@ function channel.close(self)
 end
 
 
--- What an item of ngx.select() is. Sockets will be one more kind.
-local THREAD, SEMAPHORE, CHANNEL, SEND = 1, 2, 3, 4
+-- What an item of ngx.select() is.
+local THREAD, SEMAPHORE, CHANNEL, SEND, SOCKET = 1, 2, 3, 4, 5
 
 local function kind_of(item, i)
     if type(item) == "thread" then
@@ -313,6 +314,8 @@ local function kind_of(item, i)
             return SEMAPHORE
         elseif mt == channel_metatable then
             return CHANNEL
+        elseif is_socket(item) then
+            return SOCKET
         end
         local target = rawget(item, 1)
         if type(target) == "table" and getmetatable(target) == channel_metatable
@@ -354,6 +357,15 @@ local function try(self, i)
             return true, nil, err
         end
         return false, item.receivers
+    elseif kind == SOCKET then
+        local ready, err = can_read(item)
+        if ready == false then
+            return false, item
+        end
+        if err then
+            return true, nil, err
+        end
+        return true, true
     end
     local ok, err = send(item, self.values[i], 0)
     if ok then
@@ -372,7 +384,7 @@ local function chosen(self, i, granted)
     local kind, item = self.kinds[i], self[i]
     if kind == THREAD then
         return i, wait_for_thread(item)
-    elseif kind == SEMAPHORE then
+    elseif kind == SEMAPHORE or kind == SOCKET then
         return i, granted
     elseif not granted then
         return i, nil, "closed"

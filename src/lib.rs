@@ -13,3 +13,4 @@ pub mod shdict;
 pub mod socket;
 pub mod tcp;
 pub mod text;
+pub mod upstream;

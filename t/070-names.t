@@ -56,6 +56,8 @@ localtime function
 log function
 md5 function
 md5_bin function
+new_ssl_ctx function
+nlog function
 now function
 null userdata
 parse_http_time function
@@ -63,11 +65,13 @@ parse_tcp_time function
 print function
 quote_sql_str function
 receive function
+req table
 say function
 select function
 sha1_bin function
 shared table
 sleep function
+socket table
 start_time function
 tcp_time function
 thread table
@@ -87,7 +91,9 @@ worker table
 --- tcp_server_config
 process_by_lua_block {
     local names = {}
-    for _, group in ipairs({ "channel", "config", "thread", "timer", "worker" }) do
+    for _, group in ipairs({
+        "channel", "config", "req", "socket", "thread", "timer", "worker",
+    }) do
         for name, value in pairs(ngx[group]) do
             names[#names + 1] = group .. "." .. name .. " " .. type(value)
         end
@@ -103,6 +109,11 @@ config.nginx_version number
 config.ngx_lua_version number
 config.prefix function
 config.subsystem string
+req.socket function
+socket.connect function
+socket.stream function
+socket.tcp function
+socket.udp function
 thread.kill function
 thread.spawn function
 thread.wait function
@@ -133,11 +144,17 @@ process_by_lua_block {
     show("module", semaphore)
     show("semaphore", getmetatable(semaphore.new()).__index)
     show("channel", getmetatable(ngx.channel.new(1)).__index)
+    show("tcp", getmetatable(ngx.socket.tcp()).__index)
+    show("udp", getmetatable(ngx.socket.udp()).__index)
+    show("req", getmetatable(ngx.req.socket()).__index)
 }
 --- response
 module: count new post wait
 semaphore: count new post wait
 channel: close count new receive send try_receive try_send
+tcp: bind close connect getfd getoption getpeername getreusedtimes getsockname peek receive receive_http receiveany receiveuntil send setclientcert setkeepalive setkeepalive_nats setoption settimeout settimeouts shutdown sslhandshake
+udp: bind close getpeername getsockname receive send setpeername settimeout
+req: getfd getoption getpeername getsockname peek receive receiveany receiveuntil send setoption settimeout settimeouts shutdown
 --- no_error_log
 [error]
 

@@ -20,7 +20,14 @@ const OTHER_NAMES: &[&str] = &[
 ];
 
 /// What else is in lua/ are libraries, which scripts require.
-const API_FILES: &[&str] = &["lua/prelude.lua", "lua/shared.lua", "lua/sync.lua"];
+const API_FILES: &[&str] = &[
+    "lua/prelude.lua",
+    "lua/shared.lua",
+    "lua/socket.lua",
+    "lua/ssl.lua",
+    "lua/sync.lua",
+    "lua/udp.lua",
+];
 
 #[test]
 fn every_name_of_the_api_is_documented() {
@@ -110,28 +117,41 @@ fn api_names() -> BTreeSet<String> {
 
 /// What a file of lua/ adds: `function TABLE.NAME(`, and what it assigns to
 /// fields of ngx. A local table is a module, `ngx.TABLE` if it is put there, and
-/// a function in it whose first argument is `self` a method, "TABLE:NAME".
+/// a function in it whose first argument is `self` a method, "TABLE:NAME"; so are
+/// the natives in a table that is the `__index` of objects.
 fn lua_functions(source: &str) -> Vec<String> {
     let mut names = Vec::new();
+    let is_module = |table: &str| source.contains(&format!("\nlocal {table} = {{"));
+    let is_in_ngx = |table: &str| source.contains(&format!("\nngx.{table} = "));
     for line in source.lines() {
         if let Some(rest) = line.strip_prefix("function ") {
             let (path, arguments) = rest.split_once('(').unwrap_or_default();
             let Some((table, name)) = path.rsplit_once('.') else { continue };
-            let is_module = source.contains(&format!("\nlocal {table} = {{}}\n"));
             if table.starts_with("ngx") || table == "coroutine" {
                 names.push(path.to_owned());
-            } else if is_module && arguments.starts_with("self") {
+            } else if is_module(table) && arguments.starts_with("self") {
                 names.push(format!("{table}:{name}"));
-            } else if is_module && source.contains(&format!("\nngx.{table} = ")) {
+            } else if is_module(table) && is_in_ngx(table) {
                 names.push(format!("ngx.{path}"));
-            } else if is_module {
+            } else if is_module(table) {
                 names.push(path.to_owned());
             }
-        } else if line.starts_with("ngx.")
-            && let Some((path, value)) = line.split_once(" = ")
-            && !value.starts_with('{')
-        {
-            names.push(path.to_owned());
+        } else if let Some((path, value)) = line.split_once(" = ") {
+            let table = path.split_once('.').unwrap_or_default().0;
+            if table == "ngx" && !value.starts_with('{') && !is_module(value) {
+                names.push(path.to_owned());
+            } else if is_module(table) && is_in_ngx(table) {
+                // Another name for a function of it.
+                names.push(format!("ngx.{path}"));
+            }
+        }
+    }
+    for table in between_all(source, "{ __index = ", " }") {
+        let start = format!("\nlocal {table} = {{\n");
+        if let Some((_, rows)) = source.split_once(&start) {
+            let rows = rows.split("\n}").next().unwrap_or_default().lines();
+            let fields = rows.filter_map(|row| row.trim().split_once(" = "));
+            names.extend(fields.map(|(name, _)| format!("{table}:{name}")));
         }
     }
     names
@@ -206,6 +226,12 @@ fn words_of_suites() -> BTreeSet<String> {
 fn between(text: &str, start: &str, end: &str) -> String {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}"));
     rest.split(end).next().unwrap_or_default().to_owned()
+}
+
+/// What stands between each `start` and the next `end`.
+fn between_all<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
+    let ends = text.split(start).skip(1);
+    ends.map(|rest| rest.split(end).next().unwrap_or_default()).collect()
 }
 
 /// The rest of each string literal that begins with `start`.

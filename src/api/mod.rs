@@ -5,20 +5,26 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod client;
 mod clock;
 mod constants;
 mod frame;
 mod log;
+mod nlog;
 mod session;
 mod shared;
+mod socket;
+mod ssl;
 mod strings;
 mod sync;
 mod thread;
 mod timer;
+mod udp;
 mod worker;
 
 use crate::lua::vm::Group;
 use crate::lua::{Call, Function, Outcome, Value};
+use crate::nginx::cycle;
 use crate::sched::{self, DEADLINE, Thread};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
@@ -40,8 +46,16 @@ pub const GROUPS: &[Group] = &[
 ];
 
 /// What only the prelude calls.
-pub const PRIVATE: &[&[Function]] =
-    &[frame::FUNCTIONS, sync::PRIVATE, thread::PRIVATE, timer::PRIVATE];
+pub const PRIVATE: &[&[Function]] = &[
+    client::PRIVATE,
+    frame::FUNCTIONS,
+    socket::PRIVATE,
+    ssl::PRIVATE,
+    sync::PRIVATE,
+    thread::PRIVATE,
+    timer::PRIVATE,
+    udp::PRIVATE,
+];
 
 /// Adds what is not a plain native: constants, what the prelude wraps, and the
 /// configuration's shared dictionaries.
@@ -53,7 +67,14 @@ pub fn install(
 ) -> mlua::Result<()> {
     constants::install(ngx)?;
     args::install(lua, native)?;
+    nlog::install(lua, native)?;
     shared::install(lua, native, dicts)
+}
+
+/// Frees what natives keep between two calls, when the process has done with the
+/// VM.
+pub fn free_buffers() {
+    socket::free_buffer();
 }
 
 /// Calls `f` with the session whose script is running; elsewhere raises.
@@ -106,6 +127,14 @@ fn no_session_text() -> String {
         Phase::Init => "no session found".to_owned(),
         _ => disabled_text(),
     }
+}
+
+/// `nil, err` where no events of sockets come: in a worker that exits at once.
+fn check_events() -> Result<(), Outcome> {
+    if current::phase() == Phase::ExitWorker && !cycle::exiting_gracefully() {
+        return Err(Outcome::error(Value::Str("process exiting")));
+    }
+    Ok(())
 }
 
 /// Raises unless the coroutine can be suspended from where it is called.

@@ -92,7 +92,7 @@ fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
 }
 
 #[inline(always)]
-fn written(writing: Writing) -> Outcome {
+pub(super) fn written(writing: Writing) -> Outcome {
     match writing {
         Writing::Sent(n) => Outcome::sent(n),
         Writing::Done(values) => Outcome::Return(values),
@@ -144,13 +144,18 @@ fn eof(call: &Call) -> Outcome {
 fn receive(call: &Call) -> Outcome {
     in_session(|session| {
         flatten((|| {
-            let mut scanner = Scanner::new(receive_pattern(call)?);
+            if call.len() > 2 {
+                return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));
+            }
+            let mut scanner = Scanner::new(receive_pattern(call, 1)?);
             if let Some(values) = session.receive_now(&mut scanner) {
                 return Ok(Outcome::Return(values));
             }
             check_can_wait(call)?;
             Ok(with_thread(|thread| {
-                match thread.and_then(|thread| session.receive_later(thread, scanner)) {
+                match thread.and_then(|thread| {
+                    session.receive_later(thread, scanner, session.conf.read_timeout())
+                }) {
                     Some(values) => Outcome::Return(values),
                     None => Outcome::Wait,
                 }
@@ -159,36 +164,35 @@ fn receive(call: &Call) -> Outcome {
     })
 }
 
-/// `receive([pattern])`, `receive(total [, at_least])`.
+/// `receive([pattern])`, `receive(total [, at_least])`, whose first argument is
+/// `at`.
 #[inline(always)]
-fn receive_pattern(call: &Call) -> Result<Pattern, Outcome> {
-    if call.len() > 2 {
-        return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));
-    }
+pub(super) fn receive_pattern(call: &Call, at: usize) -> Result<Pattern, Outcome> {
     // First, as it costs less than to find that "*l" is not a number.
-    if let Some(pattern) = call.bytes(1).and_then(Pattern::from_name) {
+    if let Some(pattern) = call.bytes(at).and_then(Pattern::from_name) {
         return Ok(pattern);
     }
-    let Some(total) = call.number(1) else {
-        return match call.kind(1) {
+    let Some(total) = call.number(at) else {
+        return match call.kind(at) {
             Kind::None => Ok(Pattern::Line),
-            Kind::Nil if call.len() == 1 => Ok(Pattern::Line),
-            _ => {
-                Err(Outcome::bad_argument(1, format_args!("expecting number parameter!")))
-            }
+            Kind::Nil if call.len() == at => Ok(Pattern::Line),
+            _ => Err(Outcome::bad_argument(
+                at,
+                format_args!("expecting number parameter!"),
+            )),
         };
     };
     // Fractions are cut off; what does not fit is as good as infinite. NaN
     // becomes 0.
     let max = total as i64;
     if max <= 0 {
-        return Err(Outcome::bad_argument(1, format_args!("bad argument <= 0")));
+        return Err(Outcome::bad_argument(at, format_args!("bad argument <= 0")));
     }
     // What is no number (nil, a table) means "all of it".
-    let min = call.number(2).map_or(max, |min| min as i64);
+    let min = call.number(at + 1).map_or(max, |min| min as i64);
     if min < 1 || min > max {
         return Err(Outcome::bad_argument(
-            2,
+            at + 1,
             format_args!("bad pattern argument beyond [1,$2]"),
         ));
     }

@@ -1,13 +1,11 @@
 //! What `lua/sync.lua` and the prelude ask of the scheduler: queues and
 //! deadlines.
 
-use std::rc::Rc;
-
 use super::{check_can_wait, check_wait, disabled_text, flatten, in_thread, msec};
 use crate::lua::value::kept;
 use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
 use crate::nginx::time::current_msec;
-use crate::sched::{self, Grant, Thread, find, with_thread};
+use crate::sched::{self, Grant, find, with_thread};
 
 pub const PRIVATE: &[Function] = &[
     function("park", park),
@@ -100,9 +98,12 @@ fn park(call: &Call) -> Outcome {
 /// first, and whether it is a grant.
 fn first(call: &Call) -> Outcome {
     let (mut queues, mut threads) = (Vec::new(), Vec::new());
+    let mut sockets = Vec::new();
     for i in 2..=call.len() {
         if call.kind(i) == Kind::Number {
             queues.push((queue_of(call, i), i - 1));
+        } else if call.kind(i) == Kind::Table {
+            sockets.push((i, i - 1));
         } else if let Some(thread) = call.thread(i).and_then(find) {
             threads.push((thread, i - 1));
         }
@@ -111,18 +112,15 @@ fn first(call: &Call) -> Outcome {
     if timeout == Some(0) {
         return Outcome::error(Value::Str("timeout"));
     }
-    in_thread(|thread| flatten(wait_for_first(call, thread, &queues, &threads, timeout)))
-}
-
-fn wait_for_first(
-    call: &Call,
-    thread: &Rc<Thread>,
-    queues: &[(u64, usize)],
-    threads: &[(Rc<Thread>, usize)],
-    timeout: Option<usize>,
-) -> Result<Outcome, Outcome> {
-    check_can_wait(call)?;
-    check_wait(call, thread)?;
-    thread.wait_for_first(queues, threads, timeout);
-    Ok(Outcome::Wait)
+    in_thread(|thread| {
+        flatten((|| {
+            check_can_wait(call)?;
+            check_wait(call, thread)?;
+            for &(i, item) in &sockets {
+                super::socket::select(call, i, thread, item);
+            }
+            thread.wait_for_first(&queues, &threads, timeout);
+            Ok(Outcome::Wait)
+        })())
+    })
 }

@@ -30,13 +30,25 @@ pub enum AppendError {
 }
 
 impl Call {
+    /// As append(), of strings, numbers and arrays of such alone.
+    pub fn append_data(&self, i: usize, out: &mut Vec<u8>) -> Result<(), AppendError> {
+        match self.kind(i) {
+            Kind::Table => {
+                // SAFETY: the trampoline made room for MAX_DEPTH levels.
+                unsafe { append_table(self.state, i as c_int, out, 1, is_data) }
+            }
+            Kind::String | Kind::Number => self.append(i, out),
+            kind => Err(AppendError::BadArgument(kind)),
+        }
+    }
+
     /// Appends the text of argument `i` to `out`. After an error `out` may
     /// hold a part of it.
     pub fn append(&self, i: usize, out: &mut Vec<u8>) -> Result<(), AppendError> {
         match self.kind(i) {
             Kind::Table => {
                 // SAFETY: the trampoline made room for MAX_DEPTH levels.
-                unsafe { append_table(self.state, i as c_int, out, 1) }
+                unsafe { append_table(self.state, i as c_int, out, 1, |_| true) }
             }
             kind => {
                 // SAFETY: the index is an argument's.
@@ -48,6 +60,10 @@ impl Call {
             }
         }
     }
+}
+
+fn is_data(kind: Kind) -> bool {
+    matches!(kind, Kind::String | Kind::Number)
 }
 
 /// Appends anything but a table; false if it has no text.
@@ -94,6 +110,7 @@ unsafe fn append_table(
     i: c_int,
     out: &mut Vec<u8>,
     depth: usize,
+    allows: fn(Kind) -> bool,
 ) -> Result<(), AppendError> {
     if depth > MAX_DEPTH {
         return Err(AppendError::TooDeep);
@@ -106,7 +123,8 @@ unsafe fn append_table(
             let top = lua::lua_gettop(state);
             let kind = Call::kind_at(state, top);
             let done = match kind {
-                Kind::Table => append_table(state, top, out, depth + 1),
+                Kind::Table => append_table(state, top, out, depth + 1, allows),
+                _ if !allows(kind) => Err(AppendError::BadElement(kind)),
                 _ if append_scalar(state, top, kind, out) => Ok(()),
                 _ => Err(AppendError::BadElement(kind)),
             };

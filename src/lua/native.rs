@@ -58,6 +58,10 @@ pub enum Outcome {
     Return(Values),
     /// The call returns this number, and nil: what prints answer.
     Sent(u32),
+    /// The call returns true. Before that the table that is argument 1 gets the
+    /// first two of these at its places 1 and 2, and becomes the item of the table
+    /// that is argument 4 whose number is the third.
+    Adopted(Values),
     /// The call returns what a light thread has left.
     Results(Results),
     /// The call's work is registered with an event; the coroutine is suspended
@@ -267,6 +271,37 @@ impl Call {
         // strings are converted without a new value.
         let n = unsafe { lua_tonumberx(self.state, i as c_int, &mut is_number) };
         (is_number != 0).then_some(n)
+    }
+
+    /// The number at place `n` of the table that is argument `i`.
+    #[inline]
+    pub fn item_number(&self, i: usize, n: i32) -> Option<f64> {
+        if self.kind(i) != Kind::Table {
+            return None;
+        }
+        // SAFETY: the argument is a table, raw access calls no metamethod, and a
+        // C function has room for a value, which is taken off again.
+        unsafe {
+            lua::lua_rawgeti_(self.state, i as c_int, n);
+            let found = (lua::lua_type(self.state, -1) == lua::LUA_TNUMBER)
+                .then(|| lua::lua_tonumber(self.state, -1));
+            lua::lua_settop(self.state, self.top);
+            found
+        }
+    }
+
+    /// Whether nothing is at place `n` of the table that is argument `i`.
+    pub fn item_is_nil(&self, i: usize, n: i32) -> bool {
+        if self.kind(i) != Kind::Table {
+            return true;
+        }
+        // SAFETY: as in item_number().
+        unsafe {
+            lua::lua_rawgeti_(self.state, i as c_int, n);
+            let is_nil = lua::lua_type(self.state, -1) == lua::LUA_TNIL;
+            lua::lua_settop(self.state, self.top);
+            is_nil
+        }
     }
 
     /// A boolean.
@@ -511,11 +546,32 @@ where
                 lua::lua_pushnil(state);
                 2
             }
+            Outcome::Adopted(values) => adopt(state, values),
             Outcome::Results(results) => results.push(state),
             Outcome::Wait => push_wait(state),
             Outcome::Raise(how) => raise(state, how),
         }
     }
+}
+
+/// See `Outcome::Adopted`.
+///
+/// # Safety
+/// - called as the last thing of a native whose arguments 1 and 4 are tables.
+#[inline(always)]
+unsafe fn adopt(state: *mut lua_State, values: Values) -> c_int {
+    // SAFETY: by the caller's duty; a native has room for three values more.
+    unsafe {
+        values.push(state);
+        let place = lua::lua_tonumber(state, -1) as c_int;
+        lua::lua_settop(state, -2);
+        lua::lua_rawseti_(state, 1, 2);
+        lua::lua_rawseti_(state, 1, 1);
+        lua::lua_pushvalue(state, 1);
+        lua::lua_rawseti_(state, 4, place);
+        lua::lua_pushboolean(state, 1);
+    }
+    1
 }
 
 /// Suspends the running coroutine: what a native returns whose work is

@@ -117,6 +117,17 @@ impl Values {
         Values { len: 3, allocate }
     }
 
+    /// The same, and one value more.
+    pub fn and(self, value: Value) -> Values {
+        match Values::slots().get(usize::from(self.len)) {
+            Some(slot) => {
+                slot.set(value);
+                Values { len: self.len + 1, allocate: self.allocate || value.allocates() }
+            }
+            None => self,
+        }
+    }
+
     /// `nil, err`.
     pub fn error(err: Value) -> Values {
         Values::two(Value::Nil, err)

@@ -23,6 +23,10 @@ use crate::nginx::symbol::lookup;
 
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const SYNC: &str = include_str!("../../lua/sync.lua");
+const HTTP_REPLY: &str = include_str!("../../lua/http_reply.lua");
+const SOCKET: &str = include_str!("../../lua/socket.lua");
+const SSL: &str = include_str!("../../lua/ssl.lua");
+const UDP: &str = include_str!("../../lua/udp.lua");
 const SHARED: &str = include_str!("../../lua/shared.lua");
 
 /// How many finished coroutines are kept for the next connections.
@@ -161,6 +165,12 @@ impl Vm {
         native.set("library", lua.create_function(library)?)?;
         finish(lua, &ngx, &native)?;
         let mark = mlua::LightUserData(wait_mark());
+        let http_reply: mlua::Function =
+            lua.load(HTTP_REPLY).set_name("=http_reply").call(&native)?;
+        native.set("receive_http", http_reply)?;
+        let common: Table = lua.load(SOCKET).set_name("=socket").call((&native, &ngx))?;
+        lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, &common))?;
+        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;

@@ -158,16 +158,31 @@ impl Conf {
         unsafe { bytes(&(*self.cycle()).prefix) }
     }
 
+    /// The folder of the configuration, with its slash at the end.
+    pub fn conf_prefix(&self) -> &[u8] {
+        // SAFETY: as above.
+        unsafe { bytes(&(*self.cycle()).conf_prefix) }
+    }
+
     /// `name` relative to nginx's prefix, not to the folder of the
     /// configuration.
     pub fn full_name(&self, name: &[u8]) -> Result<Vec<u8>, ConfError> {
         if name.is_empty() {
             return Ok(self.prefix().to_vec()); // nginx looks at the first byte
         }
+        self.full_name_in(name, false)
+    }
+
+    /// `name`, which is not empty, relative to the folder of the configuration.
+    pub fn conf_full_name(&self, name: &[u8]) -> Result<Vec<u8>, ConfError> {
+        self.full_name_in(name, true)
+    }
+
+    fn full_name_in(&self, name: &[u8], conf: bool) -> Result<Vec<u8>, ConfError> {
         let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
         // SAFETY: nginx only reads the text, and replaces the string with one
         // of the cycle's pool when it has to put the prefix in front.
-        let rc = unsafe { ngx_conf_full_name(self.cycle(), &raw mut name, 0) };
+        let rc = unsafe { ngx_conf_full_name(self.cycle(), &raw mut name, conf.into()) };
         ok_or_logged(rc)?;
         Ok(bytes(&name).to_vec())
     }

@@ -1,14 +1,17 @@
-//! A client's connection: its life, its handler, its log context. Reading and
-//! writing are in `io.rs`, events and timers in `events.rs`.
+//! A connection, a client's or one of a script's: its life, its handler, its log
+//! context. Making one is in `connect.rs`, reading and writing in `io.rs`, TLS in
+//! `tls.rs`, events and timers in `events.rs`.
 //!
 //! `Connection` owns its `ngx_connection_t` until `close()`; after that every
 //! method answers as for a closed socket. `c->data` holds a strong reference
 //! to the handler, so that a handler lives until its connection is closed.
 
+mod connect;
 mod events;
 mod io;
+mod tls;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::{CStr, c_void};
 use std::fmt;
 use std::ptr;
@@ -19,8 +22,10 @@ use ngx::ffi::{
     ngx_log_t, ngx_reusable_connection, u_char,
 };
 
+pub use self::connect::{ConnectError, Progress};
 use super::guard::guard;
 use super::log::{Level, Log};
+use super::ssl::Stream;
 use super::stat;
 
 /// NGX_ERROR_INFO of ngx_connection.h: socket errors of clients are info.
@@ -42,10 +47,18 @@ pub trait Handler: 'static {
     fn on_panic(self: &Rc<Self>);
 }
 
-/// An accepted connection; see the module's text.
+/// An event's handler, as nginx calls it.
+type EventHandler = unsafe extern "C" fn(*mut ngx_event_t);
+
+/// A connection; see the module's text.
 pub struct Connection {
     c: Cell<*mut ngx_connection_t>,
+    /// A client's.
+    accepted: bool,
     release: Cell<Option<unsafe fn(*mut c_void)>>,
+    on_write: Cell<Option<EventHandler>>,
+    /// Its TLS, from the handshake on.
+    tls: OnceCell<Box<Stream>>,
 }
 
 impl Connection {
@@ -61,7 +74,17 @@ impl Connection {
             (*log).connection = (*c).number;
             (*c).set_log_error(LOG_ERROR_INFO);
         }
-        Connection { c: Cell::new(c), release: Cell::new(None) }
+        Connection::new(c, true)
+    }
+
+    fn new(c: *mut ngx_connection_t, accepted: bool) -> Connection {
+        Connection {
+            c: Cell::new(c),
+            accepted,
+            release: Cell::new(None),
+            on_write: Cell::new(None),
+            tls: OnceCell::new(),
+        }
     }
 
     /// Sends events to `handler` from now on.
@@ -77,6 +100,12 @@ impl Connection {
             (*(*c).write).handler = Some(on_write::<H>);
         }
         self.release.set(Some(release::<H>));
+        self.on_write.set(Some(on_write::<H>));
+    }
+
+    /// Whether close() has not been called.
+    pub fn is_open(&self) -> bool {
+        !self.c.get().is_null()
     }
 
     /// Writes error lines of this connection to `log`'s file, at its level.
@@ -163,6 +192,12 @@ impl Connection {
         }
     }
 
+    /// nginx's number for it, which no other connection of the worker has.
+    pub fn number(&self) -> usize {
+        // SAFETY: live until close().
+        self.get().map_or(0, |c| unsafe { (*c).number as usize })
+    }
+
     /// Counts a light session.
     pub fn count_request(&self) {
         if let Some(c) = self.get() {
@@ -173,11 +208,17 @@ impl Connection {
 
     /// Closes the socket and frees nginx's side of it; lets go of the handler.
     pub fn close(&self) {
+        if let Some(tls) = self.tls.get() {
+            // It tells the other side, and needs the socket for that.
+            tls.close();
+        }
         let c = self.c.replace(ptr::null_mut());
         if c.is_null() {
             return;
         }
-        stat::ACTIVE.decrement();
+        if self.accepted {
+            stat::ACTIVE.decrement();
+        }
         // SAFETY: `c` was live and is closed once, here; the pool is kept from
         // ngx_close_connection()'s recycling and destroyed after its last use.
         unsafe {
@@ -185,7 +226,9 @@ impl Connection {
             let handler = (*c).data;
             (*c).set_destroyed(1);
             ngx_close_connection(c);
-            ngx_destroy_pool(pool);
+            if !pool.is_null() {
+                ngx_destroy_pool(pool);
+            }
             // Last: it may drop the session that owns `self`.
             if let Some(release) = self.release.take() {
                 release(handler);

@@ -2,7 +2,7 @@
 
 use ngx::ffi::{
     NGX_CONF_UNSET, ngx_core_conf_t, ngx_core_module, ngx_cycle, ngx_exiting, ngx_pid,
-    ngx_process, ngx_quit, ngx_terminate, ngx_worker,
+    ngx_process, ngx_process_events_and_timers, ngx_quit, ngx_terminate, ngx_worker,
 };
 
 /// Whether this worker has been asked to leave, gracefully or at once.
@@ -50,12 +50,33 @@ pub fn worker_count() -> usize {
     }
 }
 
+/// One turn of nginx's event loop, after that has ended: to its first event or
+/// timer.
+pub fn process_events() {
+    // SAFETY: the running cycle, in a worker that exits and whose connections are
+    // closed: what is left are the events of what it does last.
+    unsafe { ngx_process_events_and_timers(ngx_cycle) }
+}
+
 /// nginx's prefix (`nginx -p`), with a slash at its end.
 pub fn prefix() -> Vec<u8> {
     // SAFETY: as in worker_count(); the prefix is made with the cycle.
     unsafe {
         let cycle = ngx_cycle as *const ngx::ffi::ngx_cycle_t;
         if cycle.is_null() { Vec::new() } else { (*cycle).prefix.as_bytes().to_vec() }
+    }
+}
+
+/// The folder of nginx.conf, with a slash at its end.
+pub fn conf_prefix() -> Vec<u8> {
+    // SAFETY: as in prefix().
+    unsafe {
+        let cycle = ngx_cycle as *const ngx::ffi::ngx_cycle_t;
+        if cycle.is_null() {
+            Vec::new()
+        } else {
+            (*cycle).conf_prefix.as_bytes().to_vec()
+        }
     }
 }
 

@@ -13,6 +13,11 @@ pub enum Io {
     Error(i32),
 }
 
+/// The errno of a TLS connection whose other side has closed the socket and not
+/// said so by close_notify first: what was sent last may be missing. No system
+/// call on a socket gives it.
+pub const TRUNCATED: i32 = libc::ENODATA;
+
 /// The text for an errno as Lua gets it: the system's, in lower case.
 pub fn strerror(errno: i32) -> String {
     let mut buf = [0 as libc::c_char; 128];

@@ -1,8 +1,10 @@
 //! Safe types over `ngx_*`: all that touches nginx's memory lives here.
 
+pub mod address;
 pub mod conf;
 pub mod connection;
 pub mod cycle;
+pub mod datagram;
 pub mod event;
 pub mod guard;
 pub mod io;
@@ -10,6 +12,8 @@ pub mod listening;
 pub mod local;
 pub mod log;
 pub mod memory;
+pub mod resolver;
+pub mod ssl;
 pub mod stack;
 pub mod stat;
 pub mod symbol;

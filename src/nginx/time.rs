@@ -25,6 +25,13 @@ pub fn current_msec() -> Msec {
     unsafe { ngx_current_msec }
 }
 
+/// Milliseconds left until `deadline`, if it has not come.
+#[inline]
+pub fn left_until(deadline: Msec) -> Option<Msec> {
+    let left = deadline.wrapping_sub(current_msec()) as isize;
+    (left > 0).then_some(left as Msec)
+}
+
 /// Reads the system's clock into the cache.
 pub fn update() {
     // SAFETY: callable at any time from the event loop's thread.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::thread::{Thread, Woken};
 use crate::lua::registry::Ref;
-use crate::lua::{Coroutine, Vm};
+use crate::lua::{Coroutine, Values, Vm};
 
 /// What threads run for.
 pub trait Host: 'static {
@@ -13,6 +13,8 @@ pub trait Host: 'static {
     fn group(&self) -> &Group;
     /// Runs one of its threads on, and does what follows from that.
     fn wake(self: Rc<Self>, thread: &Rc<Thread>, woken: Woken);
+    /// Runs one of its threads on, whose call returns `values`: for event handlers.
+    fn wake_with(self: Rc<Self>, thread: &Rc<Thread>, values: Values);
     /// A thread no longer waits for what is the host's own (`Wait::Host`).
     fn release(&self, thread: &Thread);
     /// The deadline of a thread that waits for what is the host's own is over.
@@ -21,6 +23,14 @@ pub trait Host: 'static {
     fn log_error(&self, line: &[u8]);
     /// Running one of its threads panicked.
     fn on_panic(self: Rc<Self>);
+}
+
+/// What belongs to a host and ends with it: the socket of a script.
+pub trait Resource: 'static {
+    /// The host has ended, and has forgotten it.
+    fn end(self: Rc<Self>);
+    /// Where the host keeps it.
+    fn place(&self) -> &Cell<usize>;
 }
 
 /// The threads of a host, and what they share.
@@ -34,6 +44,7 @@ pub struct Group {
     over: Cell<bool>,
     /// The table behind ngx.ctx, once a script has used it.
     context: Cell<Option<Ref>>,
+    resources: RefCell<Vec<Rc<dyn Resource>>>,
 }
 
 impl Group {
@@ -45,6 +56,7 @@ impl Group {
             live: Cell::new(0),
             over: Cell::new(false),
             context: Cell::new(None),
+            resources: RefCell::new(Vec::new()),
         }
     }
 
@@ -100,6 +112,40 @@ impl Group {
         if let (Some(context), Some(vm)) = (self.context.take(), vm) {
             vm.release(context);
         }
+        loop {
+            let resource = self.resources.borrow_mut().pop();
+            let Some(resource) = resource else { break };
+            resource.end();
+        }
+    }
+
+    /// Keeps something that ends with the host. False: that is over.
+    #[inline]
+    pub fn own(&self, resource: Rc<dyn Resource>) -> bool {
+        if self.over.get() {
+            return false;
+        }
+        let mut resources = self.resources.borrow_mut();
+        resource.place().set(resources.len());
+        resources.push(resource);
+        true
+    }
+
+    /// Forgets something that it keeps.
+    #[inline]
+    pub fn disown(&self, resource: &dyn Resource) {
+        let mut resources = self.resources.borrow_mut();
+        let place = resource.place().get();
+        let found = resources.get(place);
+        if !found.is_some_and(|found| std::ptr::addr_eq(Rc::as_ptr(found), resource)) {
+            return;
+        }
+        let gone = resources.swap_remove(place);
+        if let Some(moved) = resources.get(place) {
+            moved.place().set(place);
+        }
+        drop(resources);
+        drop(gone);
     }
 
     /// A light thread begins.

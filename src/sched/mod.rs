@@ -11,6 +11,7 @@
 //! whether the thread is killed, its deadline is over or its host ends.
 #![forbid(unsafe_code)]
 
+pub mod budget;
 mod group;
 mod ids;
 mod queue;
@@ -19,6 +20,8 @@ mod thread;
 pub mod turn;
 mod wheel;
 
-pub use group::{Group, Host};
+pub use group::{Group, Host, Resource};
 pub use queue::{Grant, next_refund, queued, refund, refundable, unpark};
-pub use thread::{DEAD, DEADLINE, Ended, Thread, Woken, enter, find, with_thread};
+pub use thread::{
+    DEAD, DEADLINE, Ended, Source, Thread, Woken, enter, find, with_thread,
+};

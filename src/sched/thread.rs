@@ -21,6 +21,8 @@ pub enum Wait {
     Nothing,
     /// Something of its host's: the client's connection.
     Host,
+    /// Something of what `source` is: a socket of a script's.
+    Source,
     /// A time.
     Sleep,
     /// That the queue in `queue` grants it something.
@@ -35,11 +37,21 @@ pub enum Wait {
     Ready,
 }
 
+/// Something to wait for that is none of the scheduler's own and no host's: a
+/// socket, a name that is looked up.
+pub trait Source: 'static {
+    /// A thread no longer waits for it.
+    fn release(&self, thread: &Thread);
+    /// The deadline of a thread that waits for it is over: runs it on.
+    fn interrupt(self: Rc<Self>, thread: &Rc<Thread>);
+}
+
 /// What a thread needs that waits for several things or has children.
 struct Extra {
     /// Where what it waits for may come from.
     queues: RefCell<Vec<u64>>,
     threads: RefCell<Vec<Rc<Thread>>>,
+    sources: RefCell<Vec<Rc<dyn Source>>>,
     /// Children that have ended and wait to be asked.
     zombies: RefCell<Vec<Rc<Thread>>>,
     /// How many of those there are when it is time to look for the ones that no
@@ -57,6 +69,8 @@ pub enum Woken {
     Failed(&'static str),
     /// A number, and nil.
     Printed(usize),
+    /// A number.
+    Sent(usize),
     /// A grant by the queue with this number, `nil, "closed"` if it was closed.
     Granted(u64, bool),
     /// The same to a wait for several: the number of what came first.
@@ -85,6 +99,7 @@ pub struct Thread {
     coroutine: RefCell<Option<Coroutine>>,
     wait: Cell<Wait>,
     queue: Cell<u64>,
+    source: Cell<Option<Rc<dyn Source>>>,
     woken: Cell<Woken>,
     ended: Cell<Ended>,
     /// Counts the waits it has left; see `queue`.
@@ -155,6 +170,7 @@ impl Thread {
             coroutine: RefCell::new(Some(coroutine)),
             wait: Cell::new(Wait::Nothing),
             queue: Cell::new(0),
+            source: Cell::new(None),
             woken: Cell::new(Woken::Nothing),
             ended: Cell::new(Ended::No),
             wait_number: Cell::new(0),
@@ -184,6 +200,7 @@ impl Thread {
             Box::new(Extra {
                 queues: RefCell::default(),
                 threads: RefCell::default(),
+                sources: RefCell::default(),
                 zombies: RefCell::default(),
                 sweep_at: Cell::new(MIN_SWEEP),
             })
@@ -247,7 +264,9 @@ impl Thread {
     #[inline(always)]
     pub fn begin_run(&self) {
         self.leave_alarm();
-        self.wait.set(Wait::Nothing);
+        if self.wait.replace(Wait::Nothing) == Wait::Source {
+            self.source.take();
+        }
     }
 
     /// Resumes its coroutine.
@@ -260,6 +279,7 @@ impl Thread {
             Woken::Printed(n) => {
                 coroutine.resume(Values::two(Value::Number(n as f64), Value::Nil))
             }
+            Woken::Sent(n) => coroutine.resume(Values::one(Value::Number(n as f64))),
             Woken::Granted(_, true) => {
                 coroutine.resume(Values::one(Value::Boolean(true)))
             }

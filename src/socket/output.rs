@@ -55,6 +55,16 @@ impl Output {
             self.buffer().extend_from_slice(bytes);
             return if blocked { Sent::Blocked } else { Sent::All };
         }
+        self.send(c, bytes, false)
+    }
+
+    /// Sends the queue and `bytes`; what the kernel does not take is queued.
+    #[inline]
+    pub fn send(&mut self, c: &Connection, bytes: &[u8], blocked: bool) -> Sent {
+        if blocked || bytes.is_empty() {
+            self.buffer().extend_from_slice(bytes);
+            return if blocked { Sent::Blocked } else { Sent::All };
+        }
         let mut queued = self.len();
         let mut rest = bytes;
         loop {

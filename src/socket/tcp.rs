@@ -10,7 +10,7 @@ use super::buffer::{self, SCRATCH_SIZE};
 use super::input::Input;
 use super::output::{Output, Sent};
 use crate::nginx::connection::Connection;
-use crate::nginx::io::{Io, strerror};
+use crate::nginx::io::{Io, TRUNCATED, strerror};
 use crate::nginx::local::Local;
 use crate::text::pattern::{Found, Scan, Scanner};
 
@@ -36,11 +36,16 @@ pub enum SocketError {
 }
 
 impl SocketError {
+    /// The word for a time that is over.
+    pub const TIMEOUT: &str = "timeout";
+
     /// The word that Lua gets.
     pub fn text(self) -> Cow<'static, str> {
         match self {
-            SocketError::Timeout => Cow::Borrowed("timeout"),
-            SocketError::Closed => Cow::Borrowed("closed"),
+            SocketError::Timeout => Cow::Borrowed(SocketError::TIMEOUT),
+            SocketError::Closed | SocketError::System(TRUNCATED) => {
+                Cow::Borrowed("closed")
+            }
             SocketError::System(libc::ECONNRESET) => {
                 Cow::Borrowed("connection reset by peer")
             }
@@ -277,6 +282,45 @@ impl TcpSocket {
         }
         let added = buffer.len() - before;
         result.map(|()| added)
+    }
+
+    /// Sends bytes at once; what the kernel does not take is queued.
+    #[inline]
+    pub fn send(&self, bytes: &[u8]) -> Result<Sent, SocketError> {
+        self.writable()?;
+        let sent =
+            self.output.borrow_mut().send(&self.connection, bytes, self.blocked.get());
+        self.note_sent(sent)
+    }
+
+    /// Gives what is there to `take`, and drops it; false when `take` says so, or
+    /// nothing more will come.
+    pub fn drain(&self, mut take: impl FnMut(&[u8]) -> bool) -> bool {
+        let mut input = self.input.borrow_mut();
+        let good = take(input.unread());
+        input.clear();
+        drop(input);
+        if !good || self.read_end.get().is_some() {
+            return false;
+        }
+        for _ in 0..TURN_DISCARDS {
+            let mut scratch = buffer::scratch();
+            match self.connection.recv(&mut scratch) {
+                Io::Done(n) if take(&scratch[..n]) => {}
+                Io::Again => return true,
+                _ => return false,
+            }
+        }
+        // It may go on in the next turn.
+        self.connection.post_read();
+        true
+    }
+
+    /// Adds bytes to those that were read and that nobody took.
+    pub fn put_back(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.input.borrow_mut().append(bytes);
+        }
     }
 
     /// Whether so much is queued that it has to go now.

@@ -11,7 +11,9 @@ use crate::tcp::{lifecycle, listen};
 pub fn configure(cf: &mut Conf) -> Result<&'static MainConf, ConfError> {
     let mut tcp = Level::tcp(cf)?;
     tcp.parse_tcp(cf)?;
-    let servers = std::mem::take(&mut tcp.main_mut::<Core>().servers);
+    let mut servers = std::mem::take(&mut tcp.main_mut::<Core>().servers);
+    // One that serves nobody, for what runs without a connection.
+    servers.insert(0, Level::inside(cf, &tcp)?);
     let (merged, servers) = tcp.merge(cf, servers)?;
     let main = conf::publish(cf, &merged, &servers)?;
     listen::check(cf, main.servers())?;

@@ -9,12 +9,14 @@ use ngx::ffi::ngx_log_t;
 
 use crate::lua::chunk::Chunk;
 use crate::nginx::conf::block::Merged;
-use crate::nginx::conf::resolver::ResolverConf;
 use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
+use crate::nginx::resolver::{Resolving, StartError, Started};
+use crate::nginx::ssl::Context;
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
 use crate::tcp::listen::Listen;
+use crate::tcp::names::{Names, System};
 use crate::tcp::protocol::{Protocol, TcpLua};
 use crate::tcp::script::Script;
 use crate::tcp::shared_dict::SharedDict;
@@ -22,6 +24,7 @@ use crate::tcp::shared_dict::SharedDict;
 /// All of `tcp {}`.
 pub struct MainConf {
     lua: &'static LuaMainConf,
+    base: &'static ServerConf,
     servers: Vec<&'static ServerConf>,
     engine: RefCell<Option<Rc<Engine>>>,
 }
@@ -31,13 +34,24 @@ pub struct ServerConf {
     core: &'static CoreServerConf,
     lua: &'static LuaServerConf,
     protocol: &'static dyn Protocol,
+    names: Names,
     engine: RefCell<Option<Rc<Engine>>>,
     chunk: RefCell<Option<Rc<Chunk>>>,
 }
 
 impl MainConf {
-    pub fn new(merged: &Merged, servers: Vec<&'static ServerConf>) -> Self {
-        MainConf { lua: merged.main::<Lua>(), servers, engine: RefCell::default() }
+    pub fn new(
+        merged: &Merged,
+        base: &'static ServerConf,
+        servers: Vec<&'static ServerConf>,
+    ) -> Self {
+        let lua = merged.main::<Lua>();
+        MainConf { lua, base, servers, engine: RefCell::default() }
+    }
+
+    /// What `tcp {}` itself says: for code that runs without a connection.
+    pub fn base(&self) -> &'static ServerConf {
+        self.base
     }
 
     /// The VM of all servers, see `ServerConf::engine`.
@@ -112,7 +126,7 @@ impl MainConf {
 impl ServerConf {
     /// The server of a merged level; refused when it has neither a protocol
     /// nor a script.
-    pub fn new(merged: &Merged) -> Result<Self, ConfError> {
+    pub fn new(merged: &Merged, system: &System) -> Result<Self, ConfError> {
         let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
         let protocol = match core.protocol {
             Some(protocol) => protocol,
@@ -122,10 +136,20 @@ impl ServerConf {
                 return Err(ConfError::At(core.location.clone(), text.into()));
             }
         };
-        let (engine, chunk) = (RefCell::default(), RefCell::default());
-        let server = ServerConf { core, lua, protocol, engine, chunk };
+        let server = ServerConf::with_protocol(merged, protocol, system);
         protocol.check(&server)?;
         Ok(server)
+    }
+
+    fn with_protocol(
+        merged: &Merged,
+        protocol: &'static dyn Protocol,
+        system: &System,
+    ) -> Self {
+        let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
+        let names = Names::new(core, lua, system);
+        let (engine, chunk) = (RefCell::default(), RefCell::default());
+        ServerConf { core, lua, protocol, names, engine, chunk }
     }
 
     /// What the server speaks.
@@ -166,13 +190,48 @@ impl ServerConf {
         self.core.error_log
     }
 
-    /// Always there, but may not be defined: `ResolverConf::is_defined`.
-    pub fn resolver(&self) -> Option<ResolverConf> {
-        self.core.resolver
+    /// Looks a name up.
+    pub fn resolve(
+        &self,
+        name: &[u8],
+        who: Rc<dyn Resolving>,
+    ) -> Result<Started, StartError> {
+        self.names.resolve(name, who)
     }
 
-    pub fn resolver_timeout(&self) -> Msec {
-        self.core.resolver_timeout.get().unwrap_or_default()
+    /// How long connecting a script's socket may take.
+    pub fn socket_connect_timeout(&self) -> Msec {
+        self.lua.socket_connect_timeout.get().unwrap_or_default()
+    }
+
+    /// How long a script's socket may take nothing of what it is to send.
+    pub fn socket_send_timeout(&self) -> Msec {
+        self.lua.socket_send_timeout.get().unwrap_or_else(|| self.send_timeout())
+    }
+
+    /// How long a receive by a script's socket may take.
+    pub fn socket_read_timeout(&self) -> Msec {
+        self.lua.socket_read_timeout.get().unwrap_or_else(|| self.read_timeout())
+    }
+
+    /// How long a connection stays in a pool.
+    pub fn socket_keepalive_timeout(&self) -> Msec {
+        self.lua.socket_keepalive_timeout.get().unwrap_or_default()
+    }
+
+    /// How many connections a pool keeps.
+    pub fn socket_pool_size(&self) -> usize {
+        self.lua.socket_pool_size.get().unwrap_or_default().max(0) as usize
+    }
+
+    /// Whether errors of scripts' sockets are written to the log.
+    pub fn socket_log_errors(&self) -> bool {
+        self.lua.socket_log_errors.get() != Some(0)
+    }
+
+    /// What TLS of scripts' sockets begins with; None without OpenSSL.
+    pub fn ssl_context(&self) -> Option<&Rc<Context>> {
+        self.lua.ssl.context()
     }
 
     /// Whether a chunk is compiled once and not for each connection.
@@ -224,16 +283,22 @@ impl ServerConf {
     }
 }
 
-/// Puts the configuration into the cycle's memory.
+/// Puts the configuration into the cycle's memory. The first of `servers` is the
+/// one that serves nobody.
 pub fn publish(
     cf: &mut Conf,
     merged: &Merged,
     servers: &[Merged],
 ) -> Result<&'static MainConf, ConfError> {
+    let system = System::read(cf)?;
     let mut published: Vec<&'static ServerConf> = Vec::with_capacity(servers.len());
+    let Some((base, servers)) = servers.split_first() else {
+        return Err(ConfError::Logged);
+    };
+    let base = cf.alloc(ServerConf::with_protocol(base, &TcpLua, &system))?;
     for server in servers {
-        let server = ServerConf::new(server)?;
+        let server = ServerConf::new(server, &system)?;
         published.push(cf.alloc(server)?);
     }
-    Ok(cf.alloc(MainConf::new(merged, published))?)
+    Ok(cf.alloc(MainConf::new(merged, base, published))?)
 }

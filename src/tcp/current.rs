@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::conf::ServerConf;
 use super::session::Session;
 use crate::nginx::local::{Local, Scoped};
 
@@ -44,12 +45,21 @@ impl Phase {
 }
 
 static SESSION: Local<Scoped<Rc<Session>>> = Local::new(Scoped::new());
+static CONF: Local<Cell<Option<&'static ServerConf>>> = Local::new(Cell::new(None));
 static PHASE: Local<Cell<Phase>> = Local::new(Cell::new(Phase::Init));
 
 /// Calls `f` with the running session, if a session's script is running.
 #[inline(always)]
 pub fn with_session<R>(f: impl FnOnce(Option<&Rc<Session>>) -> R) -> R {
     SESSION.with(f)
+}
+
+/// What the configuration says for the Lua code that is running.
+pub fn conf() -> Option<&'static ServerConf> {
+    with_session(|session| match session {
+        Some(session) => Some(session.conf),
+        None => CONF.get(),
+    })
 }
 
 /// The phase of the Lua code that is running.
@@ -65,7 +75,12 @@ pub fn enter_session<R>(session: &Rc<Session>, f: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `f`, which runs Lua code of a phase without session.
-pub fn enter_phase<R>(phase: Phase, f: impl FnOnce() -> R) -> R {
+pub fn enter_phase<R>(
+    phase: Phase,
+    conf: Option<&'static ServerConf>,
+    f: impl FnOnce() -> R,
+) -> R {
     PHASE.set(phase);
+    CONF.set(conf);
     f()
 }

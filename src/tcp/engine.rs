@@ -81,12 +81,12 @@ impl Engine {
 
     /// Runs a script that belongs to no connection.
     pub fn run(&self, chunk: &Chunk, phase: Phase) -> Result<(), Vec<u8>> {
-        current::enter_phase(phase, || chunk.run())
+        current::enter_phase(phase, None, || chunk.run())
     }
 
     /// Collects all garbage. The error is that of a `__gc`.
     pub fn collect_garbage(&self, phase: Phase) -> Result<(), Vec<u8>> {
-        current::enter_phase(phase, || self.vm.lua().gc_collect())
+        current::enter_phase(phase, None, || self.vm.lua().gc_collect())
             .map_err(|error| error.to_string().into_bytes())
     }
 

@@ -4,14 +4,16 @@
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
+use super::conf::ServerConf;
 use super::current::{self, Phase, TIMER_CONTEXT};
 use crate::lua::{Coroutine, Resumed, Values, Vm};
 use crate::nginx::log::{Level, Log};
-use crate::sched::{self, Group, Host, Thread, Woken, turn};
+use crate::sched::{self, Group, Host, Thread, Woken, budget, turn};
 
 /// A job; whoever started it is told when it ends.
 pub struct Job {
     phase: Phase,
+    conf: Option<&'static ServerConf>,
     group: Group,
     vm: Weak<Vm>,
     /// What begins a line about an uncaught error of the entry thread, where
@@ -25,12 +27,14 @@ impl Job {
     /// light threads have ended, maybe before this returns.
     pub fn start(
         phase: Phase,
+        conf: Option<&'static ServerConf>,
         coroutine: Coroutine,
         title: Option<String>,
         on_end: impl FnOnce() + 'static,
     ) -> Rc<Job> {
         let job = Rc::new(Job {
             phase,
+            conf,
             group: Group::new(),
             vm: Rc::downgrade(coroutine.vm()),
             title,
@@ -60,7 +64,8 @@ impl Job {
         thread: &Rc<Thread>,
         run: impl FnOnce(&Thread) -> Option<Resumed>,
     ) {
-        current::enter_phase(self.phase, || {
+        budget::begin();
+        current::enter_phase(self.phase, self.conf, || {
             let resumed = sched::enter(thread, || run(thread));
             thread.settle(resumed);
         });
@@ -81,13 +86,17 @@ impl Host for Job {
         self.run(thread, |thread| thread.resume(woken));
     }
 
+    fn wake_with(self: Rc<Self>, thread: &Rc<Thread>, values: Values) {
+        thread.begin_run();
+        self.run(thread, |thread| {
+            thread.with_coroutine(|coroutine| coroutine.resume(values))
+        });
+    }
+
     fn release(&self, _: &Thread) {}
 
     fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
-        thread.begin_run();
-        self.run(thread, |thread| {
-            thread.with_coroutine(|coroutine| coroutine.resume(Values::NONE))
-        });
+        self.wake_with(thread, Values::NONE);
     }
 
     fn log_error(&self, line: &[u8]) {

@@ -10,15 +10,18 @@ use super::listen::Sessions;
 use super::script::Script;
 use super::session;
 use super::worker;
+use crate::api;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::cycle;
 use crate::nginx::guard;
 use crate::nginx::listening;
+use crate::nginx::resolver;
 use crate::nginx::stack;
 use crate::nginx::watcher;
 use crate::shdict::Dict;
 use crate::socket::buffer;
+use crate::upstream;
 
 /// The whole of `tcp {}` has been read and merged; nothing is opened yet.
 /// Makes the VM, runs init_by_lua and compiles every script that can be read:
@@ -85,10 +88,13 @@ pub fn worker_exiting(main: &'static MainConf) {
         session::close_all();
     }
     worker::exiting(main);
+    upstream::free_all();
+    resolver::free_all();
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
     buffer::free_all();
+    api::free_buffers();
     lua::free_buffers();
 }
 

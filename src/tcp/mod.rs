@@ -12,6 +12,7 @@ pub mod job;
 pub mod lifecycle;
 pub mod listen;
 pub mod listen_options;
+pub mod names;
 pub mod number;
 pub mod protocol;
 pub mod script;

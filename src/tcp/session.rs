@@ -22,17 +22,11 @@ use crate::lua::{Resumed, Value, Values};
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::guard::guard;
 use crate::nginx::log::{Level, Log};
-use crate::nginx::time::{current_msec, now};
+use crate::nginx::time::now;
 use crate::nginx::{Msec, stat};
-use crate::sched::{self, Group, Host, Thread, Woken, turn};
+use crate::sched::{self, Group, Host, Source, Thread, Woken, budget, turn};
 use crate::socket::TcpSocket;
 use crate::text::pattern::Scanner;
-
-/// How many calls of one resume may complete at once before the coroutine
-/// waits for its next turn: a client that floods must not starve the others.
-const BUDGET: u32 = 64;
-/// How many bytes count as much as a call.
-const BYTES_PER_CALL: usize = 16 * 1024;
 
 /// Who reads from the client, and what.
 enum Reader {
@@ -40,6 +34,8 @@ enum Reader {
     None,
     /// Bytes, by this pattern.
     Receive(Rc<Thread>, Scanner),
+    /// One of several things that it waits for: that something can be read.
+    Select(Rc<Thread>, usize),
     /// The next request, or that the client goes.
     NextRequest(Rc<Thread>),
 }
@@ -67,7 +63,6 @@ pub struct Session {
     reader: RefCell<Reader>,
     /// They wait until the kernel has what was printed.
     flushers: RefCell<Vec<(Rc<Thread>, Flushed)>>,
-    budget: Cell<u32>,
     /// Something of the connection may have changed since its events were last
     /// seen to.
     touched: Cell<bool>,
@@ -75,6 +70,7 @@ pub struct Session {
     seen_live: Cell<usize>,
     read_deadline: Cell<Option<Msec>>,
     write_deadline: Cell<Option<Msec>>,
+    send_timeout: Cell<Msec>,
     /// The script has been told that nothing more can be read.
     end_told: Cell<bool>,
     eof: Cell<Eof>,
@@ -109,11 +105,11 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         group: Group::new(),
         reader: RefCell::new(Reader::None),
         flushers: RefCell::new(Vec::new()),
-        budget: Cell::new(BUDGET),
         touched: Cell::new(true),
         seen_live: Cell::new(0),
         read_deadline: Cell::new(None),
         write_deadline: Cell::new(None),
+        send_timeout: Cell::new(conf.send_timeout()),
         end_told: Cell::new(false),
         eof: Cell::new(Eof::No),
         parked: Cell::new(false),
@@ -201,7 +197,7 @@ impl Session {
         thread: &Rc<Thread>,
         run: impl FnOnce(&Thread) -> Option<Resumed>,
     ) {
-        self.budget.set(BUDGET);
+        budget::begin();
         current::enter_session(self, || {
             let resumed = sched::enter(thread, || run(thread));
             thread.settle(resumed);
@@ -223,9 +219,8 @@ impl Session {
         // Given back before anything that may end the session.
         let reader = self.reader.borrow();
         match *reader {
-            Reader::Receive(..) => {
-                let in_budget = self.budget.get() > 0;
-                if in_budget && !c.read_ready() && c.watch_read() {
+            Reader::Receive(..) | Reader::Select(..) => {
+                if budget::is_left() && !c.read_ready() && c.watch_read() {
                     self.socket.release_large_input();
                 } else {
                     // Out of budget: the other connections first. What it asks
@@ -247,24 +242,6 @@ impl Session {
             && (self.socket.queued() == 0 || self.socket.writable().is_err())
         {
             self.connection().post_write();
-        }
-    }
-
-    /// Takes one from the budget; false when it is used up and the call that
-    /// asks has to wait for its turn.
-    pub(crate) fn spend(&self) -> bool {
-        let left = self.budget.get();
-        self.budget.set(left.saturating_sub(1));
-        left > 0
-    }
-
-    /// Takes from the budget for bytes: many at once are as much work as many
-    /// calls.
-    #[inline]
-    pub(crate) fn spend_bytes(&self, n: usize) {
-        let calls = (n / BYTES_PER_CALL) as u32;
-        if calls > 0 {
-            self.budget.set(self.budget.get().saturating_sub(calls));
         }
     }
 
@@ -331,6 +308,17 @@ impl Handler for Session {
     }
 }
 
+/// The client's socket as one of several things that a thread waits for.
+impl Source for Session {
+    fn release(&self, thread: &Thread) {
+        Host::release(self, thread);
+    }
+
+    fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
+        Host::interrupt(self, thread);
+    }
+}
+
 impl Host for Session {
     fn group(&self) -> &Group {
         &self.group
@@ -347,10 +335,18 @@ impl Host for Session {
         }
     }
 
+    fn wake_with(self: Rc<Self>, thread: &Rc<Thread>, values: Values) {
+        if self.stage.get() == Stage::Serving {
+            self.go_on_with(thread, values);
+        }
+    }
+
     fn release(&self, thread: &Thread) {
         let mut reader = self.reader.borrow_mut();
         match &*reader {
-            Reader::Receive(own, _) | Reader::NextRequest(own)
+            Reader::Receive(own, _)
+            | Reader::Select(own, _)
+            | Reader::NextRequest(own)
                 if std::ptr::eq(Rc::as_ptr(own), thread) =>
             {
                 *reader = Reader::None;
@@ -385,10 +381,4 @@ impl Host for Session {
     fn on_panic(self: Rc<Self>) {
         self.close();
     }
-}
-
-/// Milliseconds left until `deadline`, if it has not come.
-fn left_until(deadline: Msec) -> Option<Msec> {
-    let left = deadline.wrapping_sub(current_msec()) as isize;
-    (left > 0).then_some(left as Msec)
 }

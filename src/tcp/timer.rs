@@ -7,7 +7,8 @@
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
-use super::current::Phase;
+use super::conf::ServerConf;
+use super::current::{self, Phase};
 use super::job::Job;
 use super::worker;
 use crate::lua::registry::Ref;
@@ -37,6 +38,8 @@ pub fn running() -> usize {
 struct Pending {
     vm: Weak<Vm>,
     job: Cell<Option<Ref>>,
+    /// That of whoever made it.
+    conf: Option<&'static ServerConf>,
     /// It is one of those that `pending` counts.
     counted: Cell<bool>,
     /// Milliseconds from one run to the next; None for one that runs once.
@@ -63,6 +66,7 @@ pub fn add(vm: &Rc<Vm>, job: Ref, delay: usize, every: bool) {
     let timer = Pending {
         vm: Rc::downgrade(vm),
         job: Cell::new(Some(job)),
+        conf: current::conf(),
         counted: Cell::new(true),
         period: every.then_some(delay),
     };
@@ -102,7 +106,7 @@ impl Pending {
                 format_args!("{max} lua_max_running_timers are not enough"),
             );
         } else {
-            start(&vm, job, premature);
+            start(&vm, job, self.conf, premature);
         }
         if again.is_none() {
             // What it was is on the coroutine's stack, if it runs.
@@ -129,11 +133,11 @@ impl Drop for Pending {
     }
 }
 
-fn start(vm: &Rc<Vm>, job: Ref, premature: bool) {
+fn start(vm: &Rc<Vm>, job: Ref, conf: Option<&'static ServerConf>, premature: bool) {
     match Coroutine::for_timer(vm, job, premature) {
         Ok(coroutine) => {
             RUNNING.set(running() + 1);
-            Job::start(Phase::Timer, coroutine, None, || {
+            Job::start(Phase::Timer, conf, coroutine, None, || {
                 RUNNING.set(running().saturating_sub(1));
             });
         }

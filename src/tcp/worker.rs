@@ -53,7 +53,7 @@ pub fn started(main: &MainConf) {
         running: main.max_running_timers(),
     });
     let Some((script, engine)) = runnable(main, main.init_worker()) else { return };
-    let job = run(script, &engine, Phase::InitWorker, accept);
+    let job = run(main, script, &engine, Phase::InitWorker, accept);
     let Some(job) = job.filter(|job| !job.is_over()) else { return };
     listening::pause_accepting::<Sessions>();
     let start = Rc::new(Start {
@@ -126,10 +126,16 @@ pub fn exiting(main: &MainConf) {
     START.take();
     turn::free_all();
     let Some((script, engine)) = runnable(main, main.exit_worker()) else { return };
-    let Some(job) = run(script, &engine, Phase::ExitWorker, || {}) else { return };
+    let Some(job) = run(main, script, &engine, Phase::ExitWorker, || {}) else { return };
     let timeout = main.exit_worker_timeout();
     let until = current_msec() + timeout;
-    if !turn::run_until(until, time::sleep, || job.is_over()) {
+    // A worker that was told to exit at once has connections of others still, that
+    // nobody expects to go on.
+    let wait = |msec| match cycle::exiting_gracefully() {
+        true => cycle::process_events(),
+        false => time::sleep(msec),
+    };
+    if !turn::run_until(until, wait, || job.is_over()) {
         Log::cycle().write(
             Level::Err,
             0,
@@ -150,14 +156,22 @@ fn runnable<'a>(
     Some((script?, main.engine()?))
 }
 
-fn run(script: &Script, engine: &Engine, phase: Phase, on_end: fn()) -> Option<Rc<Job>> {
+fn run(
+    main: &MainConf,
+    script: &Script,
+    engine: &Engine,
+    phase: Phase,
+    on_end: fn(),
+) -> Option<Rc<Job>> {
     let title = format!("{} error: ", script.directive);
     let made = match engine.compile(script) {
         Ok(chunk) => Coroutine::for_phase(engine.vm(), chunk.factory()),
         Err(error) => Err(error.message),
     };
     match made {
-        Ok(coroutine) => Some(Job::start(phase, coroutine, Some(title), on_end)),
+        Ok(coroutine) => {
+            Some(Job::start(phase, Some(main.base()), coroutine, Some(title), on_end))
+        }
         Err(text) => {
             let line = [title.as_bytes(), &text].concat();
             Log::cycle().write_bytes(Level::Err, 0, &line);

@@ -17,7 +17,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
 
 /// What a receive call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,20 @@ pub enum Pattern {
     Line,
     /// `*a`: everything until the peer closes.
     All,
+    /// Up to a delimiter: see `Scanner::until`.
+    Until,
+}
+
+/// What to look for, and how.
+#[derive(Clone, Debug)]
+struct Until {
+    delimiter: Box<[u8]>,
+    /// The delimiter is part of the result.
+    inclusive: bool,
+    /// No more than so many bytes at once.
+    size: usize,
+    /// The result ends at the delimiter.
+    reached: bool,
 }
 
 /// Finds the end of one pattern in a growing buffer.
@@ -38,6 +52,9 @@ pub struct Scanner {
     scanned: usize,
     /// CRs among them.
     crs: usize,
+    /// The result is left where it is.
+    peeks: bool,
+    until: Option<Box<Until>>,
 }
 
 /// The answer of `Scanner::scan`.
@@ -60,6 +77,8 @@ pub struct Found {
     pub drop: usize,
     /// CRs inside the first `take` bytes, to be left out; 0 in a usual line.
     pub crs: usize,
+    /// Nothing is consumed.
+    pub stays: bool,
 }
 
 impl Pattern {
@@ -80,7 +99,26 @@ impl Pattern {
 
 impl Scanner {
     pub fn new(pattern: Pattern) -> Self {
-        Self { pattern, scanned: 0, crs: 0 }
+        Self { pattern, scanned: 0, crs: 0, peeks: false, until: None }
+    }
+
+    /// As new(), but leaves the result to the next call.
+    pub fn peek(pattern: Pattern) -> Self {
+        Self { peeks: true, ..Self::new(pattern) }
+    }
+
+    /// Everything up to a delimiter, `size` bytes at most. The delimiter is
+    /// consumed with what is before it.
+    pub fn until(delimiter: &[u8], inclusive: bool, size: usize) -> Self {
+        let delimiter = delimiter.into();
+        let until = Until { delimiter, inclusive, size, reached: false };
+        Self { until: Some(Box::new(until)), ..Self::new(Pattern::Until) }
+    }
+
+    /// Whether the delimiter was found right behind the result; None where
+    /// there is none to find.
+    pub fn reached(&self) -> Option<bool> {
+        self.until.as_ref().map(|until| until.reached)
     }
 
     /// Looks at the bytes that came since the last call; `eof` means that no
@@ -102,7 +140,9 @@ impl Scanner {
             }
             Pattern::Line => self.scan_line(buffered),
             Pattern::All => eof.then(|| Found::all(buffered.len())),
+            Pattern::Until => self.scan_until(buffered),
         };
+        let done = done.map(|found| Found { stays: self.peeks, ..found });
 
         match done {
             Some(found) => Scan::Done(found),
@@ -119,8 +159,11 @@ impl Scanner {
                 let crs = self.crs + memchr_iter(b'\r', unseen).count();
                 Found::without_last_crs(buffered, crs)
             }
-            Pattern::AtLeast { max, .. } => Found::all(buffered.len().min(max)),
-            Pattern::All => Found::all(buffered.len()),
+            Pattern::AtLeast { max, .. } => {
+                let found = Found::all(buffered.len().min(max));
+                Found { stays: self.peeks, ..found }
+            }
+            Pattern::All | Pattern::Until => Found::all(buffered.len()),
         }
     }
 
@@ -134,8 +177,33 @@ impl Scanner {
     pub fn missing(&self, buffered: &[u8]) -> usize {
         match self.pattern {
             Pattern::AtLeast { min, .. } => min.saturating_sub(buffered.len()),
-            Pattern::Line | Pattern::All => 1,
+            Pattern::Line | Pattern::All | Pattern::Until => 1,
         }
+    }
+
+    #[inline(never)]
+    fn scan_until(&mut self, buffered: &[u8]) -> Option<Found> {
+        let until = self.until.as_mut()?;
+        let delimiter = &until.delimiter;
+        // It may have begun in what was looked at before.
+        let from = self.scanned.saturating_sub(delimiter.len() - 1);
+        let found = memmem::find(buffered.get(from..)?, delimiter).map(|at| from + at);
+        self.scanned = buffered.len();
+        let before = match found {
+            Some(at) => at,
+            None => buffered.len() - begun(buffered, delimiter),
+        };
+        if before > until.size || (before == until.size && found.is_none()) {
+            // The delimiter is looked for anew by the next call.
+            return Some(Found::all(until.size));
+        }
+        let at = found?;
+        until.reached = true;
+        Some(if until.inclusive {
+            Found::all(at + delimiter.len())
+        } else {
+            Found { drop: delimiter.len(), ..Found::all(at) }
+        })
     }
 
     #[inline(never)]
@@ -158,7 +226,7 @@ impl Scanner {
 
 impl Found {
     fn all(take: usize) -> Self {
-        Self { take, drop: 0, crs: 0 }
+        Self { take, drop: 0, crs: 0, stays: false }
     }
 
     /// `line`, which has `crs` CRs: those at its end need not be copied around.
@@ -167,13 +235,13 @@ impl Found {
             return Self::all(line.len());
         }
         let last = line.iter().rev().take_while(|&&c| c == b'\r').count();
-        Self { take: line.len() - last, drop: last, crs: crs - last }
+        Self { take: line.len() - last, drop: last, crs: crs - last, stays: false }
     }
 
     /// The bytes to remove from the front of the buffer.
     #[inline]
     pub fn consumed(&self) -> usize {
-        self.take + self.drop
+        if self.stays { 0 } else { self.take + self.drop }
     }
 
     /// The bytes for the script; copied only if there are CRs to leave out.
@@ -188,6 +256,12 @@ impl Found {
         out.extend(taken.iter().filter(|&&c| c != b'\r'));
         Cow::Owned(out)
     }
+}
+
+/// How many bytes at the end may be the begin of the delimiter.
+fn begun(bytes: &[u8], delimiter: &[u8]) -> usize {
+    let most = bytes.len().min(delimiter.len() - 1);
+    (1..=most).rev().find(|&n| bytes.ends_with(&delimiter[..n])).unwrap_or(0)
 }
 
 /// Where the LF is, and how many CRs are before it (or in all, without LF).

@@ -109,6 +109,16 @@ impl Level {
         Level::new(cf, Context { main_conf, server_conf })
     }
 
+    /// Makes a server's level that has nothing but what it inherits from `tcp`.
+    pub fn inside(cf: &mut Conf, tcp: &Level) -> Result<Level, ConfError> {
+        // SAFETY: the level is of this cycle, whose modules Level::tcp() has
+        // counted.
+        let (main_conf, modules) =
+            unsafe { (tcp.ctx.as_ref().main_conf, tcp_modules(cf).count()) };
+        let server_conf = create(cf, modules, |hooks| hooks.create_server)?;
+        Level::new(cf, Context { main_conf, server_conf })
+    }
+
     /// Reads the directives of the `tcp {}` block whose `{` has been read.
     pub fn parse_tcp(&mut self, cf: &mut Conf) -> ConfResult {
         self.parse(cf, TCP)

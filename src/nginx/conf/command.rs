@@ -17,7 +17,7 @@ use std::ptr::{self, NonNull};
 use ngx::ffi::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
     NGX_CONF_TAKE2, ngx_command_t, ngx_conf_set_flag_slot, ngx_conf_set_msec_slot,
-    ngx_conf_set_size_slot, ngx_conf_t, ngx_str_t, ngx_uint_t,
+    ngx_conf_set_num_slot, ngx_conf_set_size_slot, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
 
 use super::block::{MAIN_OFFSET, Module, SERVER_OFFSET};
@@ -119,6 +119,16 @@ pub const fn size<M: Module>(
     field: Field<M::Server, Slot<Size>>,
 ) -> Command<M> {
     let set: Setter = ngx_conf_set_size_slot;
+    Command::new(name, contexts | ONE, set, SERVER_OFFSET, field.offset)
+}
+
+/// A number.
+pub const fn number<M: Module>(
+    name: &'static CStr,
+    contexts: ngx_uint_t,
+    field: Field<M::Server, Slot<isize>>,
+) -> Command<M> {
+    let set: Setter = ngx_conf_set_num_slot;
     Command::new(name, contexts | ONE, set, SERVER_OFFSET, field.offset)
 }
 

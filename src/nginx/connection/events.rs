@@ -43,6 +43,21 @@ impl Connection {
     pub fn watch_write(&self) -> bool {
         // SAFETY: live until close().
         self.get().is_some_and(|c| unsafe {
+            (*(*c).write).handler = self.on_write.get();
+            ngx_handle_write_event((*c).write, 0) == NGX_OK as isize
+        })
+    }
+
+    /// Lets nobody be told of write events: an edge-triggered method that was
+    /// once asked for them tells with each packet that the other side sends.
+    pub fn ignore_write(&self) -> bool {
+        if self.tls_waits_to_write() {
+            return self.watch_write();
+        }
+        // SAFETY: live until close(). What a level-triggered method is told
+        // here is that nobody wants more of them.
+        self.get().is_some_and(|c| unsafe {
+            (*(*c).write).handler = Some(on_nothing);
             ngx_handle_write_event((*c).write, 0) == NGX_OK as isize
         })
     }
@@ -156,6 +171,8 @@ impl Connection {
         self.get().is_some_and(|c| unsafe { (*c).close() != 0 })
     }
 }
+
+unsafe extern "C" fn on_nothing(_: *mut ngx_event_t) {}
 
 /// Arms `event` so that it fires in `msec` at the latest. One that is armed
 /// earlier stays: its handler finds that the time is not over and arms it

@@ -37,6 +37,10 @@ impl Connection {
     #[inline]
     unsafe fn recv_raw(&self, data: *mut u8, len: usize) -> Io {
         let Some(c) = self.get() else { return Io::Eof };
+        if let Some(tls) = self.tls.get() {
+            // SAFETY: the caller's duty.
+            return unsafe { self.recv_tls(tls, data, len) };
+        }
         // SAFETY: `c` and its events are live until close(); recv() writes at
         // most `len` bytes.
         unsafe {
@@ -73,9 +77,33 @@ impl Connection {
         }
     }
 
+    /// Takes a datagram, which may be empty; what does not fit is lost.
+    pub fn recv_datagram(&self, buf: &mut [u8]) -> Io {
+        let Some(c) = self.get() else { return Io::Eof };
+        loop {
+            // SAFETY: the fd is open until close(); recv() writes at most as many
+            // bytes as there are.
+            let n = unsafe { libc::recv((*c).fd, buf.as_mut_ptr().cast(), buf.len(), 0) };
+            if n >= 0 {
+                return Io::Done(n as usize);
+            }
+            match errno() {
+                libc::EINTR => {}
+                libc::EAGAIN => {
+                    self.set_read_ready(false);
+                    return Io::Again;
+                }
+                error => return Io::Error(error),
+            }
+        }
+    }
+
     /// Looks whether the other side is gone, without taking bytes.
     pub fn peek(&self) -> Io {
         let Some(c) = self.get() else { return Io::Eof };
+        if let Some(tls) = self.tls.get() {
+            return tls.peek();
+        }
         let mut byte = 0u8;
         // SAFETY: the fd is open until close(); one byte is written to `byte`.
         let n = unsafe { libc::recv((*c).fd, (&raw mut byte).cast(), 1, libc::MSG_PEEK) };
@@ -92,9 +120,14 @@ impl Connection {
         }
     }
 
-    /// How many bytes the kernel holds that nobody has read.
+    /// How many bytes the kernel (or OpenSSL) holds that nobody has read.
     pub fn unread_in_kernel(&self) -> usize {
         let Some(c) = self.get() else { return 0 };
+        if let Some(pending) = self.tls.get().map(|tls| tls.pending())
+            && pending > 0
+        {
+            return pending;
+        }
         let mut n: libc::c_int = 0;
         // SAFETY: the fd is open until close(); FIONREAD writes one int.
         match unsafe { libc::ioctl((*c).fd, libc::FIONREAD, &raw mut n) } {
@@ -107,6 +140,9 @@ impl Connection {
     #[inline]
     pub fn send(&self, data: &[u8]) -> Io {
         let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
+        if let Some(tls) = self.tls.get() {
+            return tls.send(data);
+        }
         // SAFETY: the fd is open until close(); send() reads `data` only.
         let n = unsafe {
             libc::send((*c).fd, data.as_ptr().cast(), data.len(), libc::MSG_NOSIGNAL)
@@ -117,6 +153,10 @@ impl Connection {
     /// As send(), from two pieces.
     pub fn send_two(&self, first: &[u8], second: &[u8]) -> Io {
         let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
+        if let Some(tls) = self.tls.get() {
+            // What it has not taken yet has to be the first that it gets.
+            return tls.send(first);
+        }
         let pieces = [IoSlice::new(first), IoSlice::new(second)];
         // SAFETY: IoSlice has the layout of iovec; the fd is open until
         // close(). nginx ignores SIGPIPE.
@@ -169,6 +209,12 @@ impl Connection {
     /// Tells the other side that nothing more will come.
     pub fn shutdown_write(&self) -> Result<(), i32> {
         let Some(c) = self.get() else { return Err(libc::EPIPE) };
+        if let Some(tls) = self.tls.get()
+            && !self.notify_tls(tls)
+        {
+            // FIN comes after it.
+            return Ok(());
+        }
         // SAFETY: the fd is open until close().
         match unsafe { libc::shutdown((*c).fd, libc::SHUT_WR) } {
             0 => Ok(()),
@@ -177,7 +223,7 @@ impl Connection {
     }
 }
 
-fn errno() -> i32 {
+pub(super) fn errno() -> i32 {
     // SAFETY: the address of this thread's errno is always valid.
     unsafe { *libc::__errno_location() }
 }

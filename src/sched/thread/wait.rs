@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{DEADLINE, NEVER, Thread, Wait, Woken};
+use super::{DEADLINE, NEVER, Source, Thread, Wait, Woken};
 use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
 use crate::sched::queue;
@@ -13,6 +13,17 @@ impl Thread {
     #[inline(always)]
     pub fn wait_for_host(self: &Rc<Self>) {
         self.wait.set(Wait::Host);
+        if self.deadline.get() != NEVER {
+            self.arm_by_deadline();
+        }
+    }
+
+    /// Registers that it waits for something of `source`, which runs it on when
+    /// that comes.
+    #[inline(always)]
+    pub fn wait_for(self: &Rc<Self>, source: Rc<dyn Source>) {
+        self.source.set(Some(source));
+        self.wait.set(Wait::Source);
         if self.deadline.get() != NEVER {
             self.arm_by_deadline();
         }
@@ -174,8 +185,15 @@ impl Thread {
 
     #[cold]
     fn end_wait_by_deadline(self: &Rc<Self>) {
-        if self.wait.get() == Wait::Host {
-            return self.host.clone().interrupt(self);
+        match self.wait.get() {
+            Wait::Host => return self.host.clone().interrupt(self),
+            Wait::Source => {
+                if let Some(source) = self.source.take() {
+                    source.clone().interrupt(self);
+                }
+                return;
+            }
+            _ => {}
         }
         self.end_wait(Woken::Failed(DEADLINE));
     }
@@ -193,6 +211,24 @@ impl Thread {
             let woken = self.woken.take();
             self.host.clone().wake(self, woken);
         }
+    }
+
+    /// Ends its wait: its call returns `nil, err`, soon.
+    pub fn fail_soon(self: &Rc<Self>, err: &'static str) {
+        self.leave_wait();
+        self.make_ready(Woken::Failed(err));
+    }
+
+    /// Registers one more thing that it waits for, before wait_for_first().
+    pub fn waits_too(&self, source: Rc<dyn Source>) {
+        self.extra().sources.borrow_mut().push(source);
+    }
+
+    /// One of the several things that it waits for has come.
+    pub fn grant_first(self: &Rc<Self>, item: usize) {
+        self.leave_wait();
+        self.make_ready(Woken::First(item, None, true));
+        turn::run();
     }
 
     /// Takes back whatever it waits for.
@@ -226,6 +262,11 @@ impl Thread {
         match wait {
             Wait::Nothing | Wait::Sleep | Wait::Exit => {}
             Wait::Host => self.host.release(self),
+            Wait::Source => {
+                if let Some(source) = self.source.take() {
+                    source.release(self);
+                }
+            }
             Wait::Grant => {
                 self.wait_number.set(self.wait_number.get() + 1);
                 queue::leave(self.queue.get());
@@ -236,6 +277,9 @@ impl Thread {
                 extra.queues.borrow_mut().drain(..).for_each(queue::leave);
                 for thread in extra.threads.borrow_mut().drain(..) {
                     thread.waiter.take();
+                }
+                for source in extra.sources.take() {
+                    source.release(self);
                 }
             }
             Wait::Ready => match self.woken.take() {

@@ -38,6 +38,7 @@ pub struct CoreServerConf {
     pub client_max_body_size: Slot<Size>,
     /// NULL until set or inherited.
     pub error_log: *mut ngx_log_t,
+    /// As the directive says; see `Names`.
     pub resolver: Option<ResolverConf>,
     pub protocol: Option<&'static dyn Protocol>,
     pub protocol_location: Option<Location>,
@@ -87,9 +88,6 @@ impl Module for Core {
         }
         if server.error_log.is_null() {
             server.error_log = above.error_log;
-        }
-        if above.resolver.is_none() {
-            above.resolver = Some(ResolverConf::none(cf)?);
         }
         server.resolver = server.resolver.or(above.resolver);
         Ok(())

@@ -6,9 +6,11 @@ use std::rc::Rc;
 use crate::field;
 use crate::nginx::conf::block::Module;
 use crate::nginx::conf::command::{
-    BLOCK, Command, ONE, SERVER, TCP, TWO, checked_flag, flag, set, set_main,
+    self, BLOCK, Command, ONE, ONE_OR_MORE, SERVER, TCP, TWO, checked_flag, checked_size,
+    flag, msec, set, set_main,
 };
-use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Msec, Slot};
+use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Msec, Size, Slot};
+use crate::tcp::directives::ssl::{self, SslConf};
 use crate::tcp::number;
 use crate::tcp::script::{MaybeScript, Script};
 use crate::tcp::shared_dict::SharedDict;
@@ -39,6 +41,16 @@ pub struct LuaMainConf {
 pub struct LuaServerConf {
     pub code_cache: Slot<Flag>,
     pub check_client_abort: Slot<Flag>,
+    pub resolver_default: Slot<Flag>,
+    pub socket_connect_timeout: Slot<Msec>,
+    pub socket_send_timeout: Slot<Msec>,
+    pub socket_read_timeout: Slot<Msec>,
+    pub socket_keepalive_timeout: Slot<Msec>,
+    pub socket_pool_size: Slot<isize>,
+    pub socket_buffer_size: Slot<Size>,
+    pub socket_send_lowat: Slot<Size>,
+    pub socket_log_errors: Slot<Flag>,
+    pub ssl: SslConf,
     /// Shared with the servers that inherit it.
     pub script: Option<Rc<Script>>,
 }
@@ -57,6 +69,41 @@ impl Module for Lua {
             field!(LuaServerConf, code_cache), code_cache),
         flag(c"lua_check_client_abort", TCP | SERVER,
             field!(LuaServerConf, check_client_abort)),
+        flag(c"lua_resolver_default", TCP | SERVER,
+            field!(LuaServerConf, resolver_default)),
+        msec(c"lua_socket_connect_timeout", TCP | SERVER,
+            field!(LuaServerConf, socket_connect_timeout)),
+        msec(c"lua_socket_send_timeout", TCP | SERVER,
+            field!(LuaServerConf, socket_send_timeout)),
+        msec(c"lua_socket_read_timeout", TCP | SERVER,
+            field!(LuaServerConf, socket_read_timeout)),
+        msec(c"lua_socket_keepalive_timeout", TCP | SERVER,
+            field!(LuaServerConf, socket_keepalive_timeout)),
+        command::number(c"lua_socket_pool_size", TCP | SERVER,
+            field!(LuaServerConf, socket_pool_size)),
+        checked_size(c"lua_socket_buffer_size", TCP | SERVER,
+            field!(LuaServerConf, socket_buffer_size), |_, _| Ok(())),
+        checked_size(c"lua_socket_send_lowat", TCP | SERVER,
+            field!(LuaServerConf, socket_send_lowat), send_lowat),
+        flag(c"lua_socket_log_errors", TCP | SERVER,
+            field!(LuaServerConf, socket_log_errors)),
+
+        set(c"lua_ssl_protocols", TCP | SERVER | ONE_OR_MORE,
+            |cf, server: &mut LuaServerConf| ssl::protocols(cf, &mut server.ssl)),
+        set(c"lua_ssl_ciphers", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::ciphers(cf, &mut server.ssl)),
+        set(c"lua_ssl_verify_depth", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::verify_depth(cf, &mut server.ssl)),
+        set(c"lua_ssl_trusted_certificate", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::trusted_certificate(cf, &mut server.ssl)),
+        set(c"lua_ssl_crl", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::crl(cf, &mut server.ssl)),
+        set(c"lua_ssl_certificate", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::certificate(cf, &mut server.ssl)),
+        set(c"lua_ssl_certificate_key", TCP | SERVER | ONE,
+            |cf, server: &mut LuaServerConf| ssl::certificate_key(cf, &mut server.ssl)),
+        set(c"lua_ssl_conf_command", TCP | SERVER | TWO,
+            |cf, server: &mut LuaServerConf| ssl::command(cf, &mut server.ssl)),
 
         set_main(c"init_by_lua", TCP | ONE,
             |cf, main: &mut LuaMainConf| code(cf, &mut main.init)),
@@ -99,17 +146,31 @@ impl Module for Lua {
     ];
 
     fn merge(
-        _: &mut Conf,
+        cf: &mut Conf,
         above: &mut LuaServerConf,
         server: &mut LuaServerConf,
     ) -> ConfResult {
         server.code_cache.merge(&above.code_cache, 1);
         server.check_client_abort.merge(&above.check_client_abort, 0);
+        server.resolver_default.merge(&above.resolver_default, 1);
+        server.socket_connect_timeout.merge(&above.socket_connect_timeout, 60_000);
+        server.socket_send_timeout.merge_unset(&above.socket_send_timeout);
+        server.socket_read_timeout.merge_unset(&above.socket_read_timeout);
+        server.socket_keepalive_timeout.merge(&above.socket_keepalive_timeout, 60_000);
+        server.socket_pool_size.merge(&above.socket_pool_size, 30);
+        server.socket_buffer_size.merge(&above.socket_buffer_size, 4096);
+        server.socket_send_lowat.merge(&above.socket_send_lowat, 0);
+        server.socket_log_errors.merge(&above.socket_log_errors, 1);
         if server.script.is_none() {
             server.script = above.script.clone();
         }
-        Ok(())
+        ssl::merge(cf, &mut above.ssl, &mut server.ssl)
     }
+}
+
+fn send_lowat(cf: &mut Conf, _: Size) -> ConfResult {
+    cf.warn("\"lua_socket_send_lowat\" is not supported, ignored");
+    Ok(())
 }
 
 fn package_path(cf: &Conf, path: &mut Option<Vec<u8>>) -> ConfResult {

@@ -4,6 +4,7 @@
 pub mod core;
 pub mod error_log;
 pub mod lua;
+pub mod ssl;
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Reader, Session, Stage, left_until};
+use super::{Reader, Session, Stage};
 use crate::nginx::Msec;
-use crate::nginx::time::current_msec;
+use crate::nginx::time::{current_msec, left_until};
 
 /// How long a lingering connection may stay silent, and stay at all: the
 /// defaults of nginx's lingering_timeout and lingering_time.

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::{Reader, Session, left_until};
+use super::{Reader, Session};
 use crate::lua::Values;
 use crate::nginx::cycle;
 use crate::nginx::log::Level;
-use crate::nginx::time::current_msec;
-use crate::sched::{DEADLINE, Thread};
+use crate::nginx::time::{current_msec, left_until};
+use crate::sched::{DEADLINE, Thread, budget};
 
 /// What wait_next_request() comes to.
 pub enum NextRequest {
@@ -41,7 +41,7 @@ impl Session {
             thread.exit();
             return NextRequest::Waits;
         }
-        if self.spend() {
+        if budget::spend() {
             match self.socket.poll_input() {
                 Some(true) => {
                     self.begin_light_session();

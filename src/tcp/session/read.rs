@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use super::{Reader, Session, left_until};
+use super::{Reader, Session};
 use crate::lua::{Value, Values};
+use crate::nginx::Msec;
 use crate::nginx::io::Io;
 use crate::nginx::log::Level;
-use crate::nginx::time::current_msec;
-use crate::sched::{DEADLINE, Thread};
+use crate::nginx::time::{current_msec, left_until};
+use crate::sched::{DEADLINE, Thread, budget};
 use crate::socket::{Received, SocketError};
 use crate::text::pattern::Scanner;
 
@@ -26,7 +27,7 @@ impl Session {
             );
             return Some(Values::error(Value::Str("closed")));
         }
-        if self.socket.may_receive() && self.spend() {
+        if self.socket.may_receive() && budget::spend() {
             self.poll_receive(scanner)
         } else {
             None
@@ -35,7 +36,7 @@ impl Session {
 
     /// Whether a thread waits to read.
     #[inline(always)]
-    pub(super) fn is_reading(&self) -> bool {
+    pub(crate) fn is_reading(&self) -> bool {
         !matches!(*self.reader.borrow(), Reader::None)
     }
 
@@ -46,16 +47,27 @@ impl Session {
         &self,
         thread: &Rc<Thread>,
         scanner: Scanner,
+        timeout: Msec,
     ) -> Option<Values> {
         if thread.is_past_deadline() {
             return Some(self.past_deadline(&scanner));
         }
-        let timeout = self.conf.read_timeout();
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);
         *self.reader.borrow_mut() = Reader::Receive(thread.clone(), scanner);
         thread.wait_for_host();
         None
+    }
+
+    /// Whether a receive would not wait: there are bytes, or never will be.
+    pub(crate) fn can_read(&self) -> bool {
+        self.socket.poll_input().is_some()
+    }
+
+    /// Makes the thread wait, among others, until something can be read.
+    pub(crate) fn select(self: &Rc<Self>, thread: &Rc<Thread>, item: usize) {
+        self.reader.replace(Reader::Select(thread.clone(), item));
+        thread.waits_too(self.clone());
     }
 
     /// What a receive returns whose deadline is over.
@@ -70,7 +82,7 @@ impl Session {
         let mut failed = false;
         let values = self.socket.receive(scanner, |received| match received {
             Received::Data(bytes) => {
-                self.spend_bytes(bytes.len());
+                budget::spend_bytes(bytes.len());
                 Values::one(Value::bytes(bytes))
             }
             Received::Failed(error, partial) => {
@@ -81,7 +93,10 @@ impl Session {
         if failed || scanner.is_all() {
             self.note_end();
         }
-        Some(values)
+        match scanner.reached() {
+            Some(reached) if !failed => Some(values.and(Value::Boolean(reached))),
+            _ => Some(values),
+        }
     }
 
     /// The script learns with this call's result that the client's side ended.
@@ -126,6 +141,17 @@ impl Session {
                 } else if !self.connection().watch_read() {
                     drop(reader);
                     self.close();
+                }
+            }
+            Reader::Select(..) => {
+                drop(reader);
+                if self.can_read() {
+                    let reader = self.reader.replace(Reader::None);
+                    if let Reader::Select(thread, item) = reader {
+                        thread.grant_first(item);
+                    }
+                } else {
+                    self.rest_read_event();
                 }
             }
             Reader::NextRequest(_) => {
@@ -204,7 +230,9 @@ impl Reader {
     #[inline(always)]
     fn take_thread(&mut self) -> Option<Rc<Thread>> {
         match std::mem::replace(self, Reader::None) {
-            Reader::Receive(thread, _) | Reader::NextRequest(thread) => Some(thread),
+            Reader::Receive(thread, _)
+            | Reader::Select(thread, _)
+            | Reader::NextRequest(thread) => Some(thread),
             Reader::None => None,
         }
     }

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use super::read::error_value;
-use super::{Reader, Session, Stage, left_until};
+use super::{Reader, Session, Stage};
 use crate::lua::{Value, Values};
+use crate::nginx::Msec;
 use crate::nginx::log::Level;
-use crate::nginx::time::current_msec;
-use crate::sched::{DEADLINE, Thread, Woken, with_thread};
+use crate::nginx::time::{current_msec, left_until};
+use crate::sched::{DEADLINE, Thread, Woken, budget, with_thread};
 use crate::socket::SocketError;
 use crate::socket::output::Sent;
 
@@ -124,7 +125,7 @@ impl Session {
     ) -> Writing {
         match sent {
             Ok(Sent::Blocked) if can_wait() => self.wait_for_flush(Flushed::Bytes(len)),
-            Ok(Sent::All) if !self.spend() && can_wait() => {
+            Ok(Sent::All) if !budget::spend() && can_wait() => {
                 with_thread(|thread| {
                     if let Some(thread) = thread {
                         thread.wait_for_turn(Woken::Printed(len));
@@ -192,9 +193,14 @@ impl Session {
         }
     }
 
+    /// How long the client may take nothing of what is printed.
+    pub(crate) fn set_send_timeout(&self, timeout: Option<Msec>) {
+        self.send_timeout.set(timeout.unwrap_or_else(|| self.conf.send_timeout()));
+    }
+
     pub(super) fn arm_send_timer(&self) {
         if self.write_deadline.get().is_none() {
-            let timeout = self.conf.send_timeout();
+            let timeout = self.send_timeout.get();
             self.write_deadline.set(Some(current_msec().wrapping_add(timeout)));
             self.connection().arm_write_timer(timeout);
         }

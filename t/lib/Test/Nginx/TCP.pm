@@ -456,6 +456,8 @@ too).
     TEST_NGINX_KEEP           1: keep t/servroot-XXXXXX
     TEST_NGINX_USE_HUP        1: one nginx, blocks come by SIGHUP
     TEST_SLOW                 1: one byte a call and EAGAIN, t/preload
+    TEST_NGINX_PRELOAD        system_files: nginx finds hosts, resolv.conf and
+                              dns_port (for port 53) in etc/ below its prefix
     TEST_NGINX_USE_VALGRIND   1: under memcheck; errors and definite leaks with
                               a frame of our module fail the block
 

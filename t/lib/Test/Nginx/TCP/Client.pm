@@ -302,6 +302,9 @@ sub _receive {
         $self->{ended} = 'eof' if $n == 0;
     } elsif ($! == ECONNRESET) {
         $self->{ended} = 'reset';
+    } elsif ($! == EPIPE) {
+        # OpenSSL has a word to say about a FIN without close_notify.
+        $self->{ended} = 'eof';
     } elsif ($! != EAGAIN && $! != EINTR) {
         die "receive: $!\n";
     }

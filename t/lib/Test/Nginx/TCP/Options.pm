@@ -35,6 +35,7 @@ my %opt = (
     hup       => _env(TEST_NGINX_USE_HUP      => 0),
     valgrind  => _env(TEST_NGINX_USE_VALGRIND => 0),
     slow      => _env(TEST_SLOW               => 0),
+    preload   => _env(TEST_NGINX_PRELOAD      => ''),
 );
 
 

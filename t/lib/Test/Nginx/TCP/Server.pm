@@ -56,13 +56,12 @@ sub start {
     $self->{since} = $self->{read_up_to} = $self->{log}->size;
     $self->{states} = {};
     unlink "$self->{dir}/logs/nginx.pid";
-    my $env = opt('slow') ? { LD_PRELOAD => shim_path() } : {};
     my @command = $self->_nginx();
     unshift @command, valgrind_command($self->{dir}) if opt('valgrind');
 
     $self->{process} = Test::Nginx::TCP::Process->start(
         command => \@command, output => "$self->{dir}/logs/stderr.log",
-        env     => $env);
+        env     => $self->_environment);
 
     my $up = wait_until(seconds(opt('timeout')), sub {
         return 'dead' if !$self->{process}->is_running;
@@ -236,13 +235,26 @@ sub _nginx {
 }
 
 
+sub _environment {
+    my ($self) = @_;
+
+    my @shims = ((opt('slow') ? 'one_byte_io' : ()), opt('preload') || ());
+    return {} if !@shims;
+    return {
+        LD_PRELOAD     => join(' ', map { shim_path($_) } @shims),
+        TEST_NGINX_ETC => "$self->{dir}/etc",
+    };
+}
+
+
 sub _run_to_end {
     my ($self, @command) = @_;
 
     my $output = "$self->{dir}/logs/stderr.log";
     unlink $output;
     my $process = Test::Nginx::TCP::Process->start(
-        command => \@command, output => $output);
+        command => \@command, output => $output,
+        env     => $self->_environment);
     my $status = $process->wait(seconds(opt('timeout')));
     if (!defined $status) {
         $self->{process} = $process;

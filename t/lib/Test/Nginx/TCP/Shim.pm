@@ -1,7 +1,8 @@
 package Test::Nginx::TCP::Shim;
 
-# Builds t/preload/one_byte_io.c into target/ when it is missing or older than
-# its source, and says where it lies.  Called by the server for TEST_SLOW=1.
+# Builds what nginx is to run with out of t/preload/ into target/, when it is
+# missing or older than its source, and says where it lies.  Called by the
+# server for TEST_SLOW=1 and TEST_NGINX_PRELOAD.
 
 use strict;
 use warnings;
@@ -14,10 +15,13 @@ use Test::Nginx::TCP::Options qw(repo_root);
 our @EXPORT_OK = qw(shim_path);
 
 
+# NAME of t/preload/NAME.c
 sub shim_path {
-    my $source = repo_root() . '/t/preload/one_byte_io.c';
+    my ($name) = @_;
+
+    my $source = repo_root() . "/t/preload/$name.c";
     my $dir    = repo_root() . '/target/preload';
-    my $object = "$dir/one_byte_io.so";
+    my $object = "$dir/$name.so";
 
     make_path($dir);
 

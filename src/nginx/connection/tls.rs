@@ -1,0 +1,90 @@
+//! The TLS of a connection: its beginning, and what its events mean then.
+//! Reading and writing go the way of all connections, by `io.rs`.
+
+use super::Connection;
+use crate::nginx::io::Io;
+use crate::nginx::ssl::{Context, Handshake, Peer, Stream};
+
+impl Connection {
+    /// Prepares a handshake; the error is for `nil, err`. One connection has one.
+    pub fn start_tls(&self, context: &Context, peer: &Peer<'_>) -> Result<(), String> {
+        let Some(c) = self.get() else { return Err("closed".to_owned()) };
+        // SAFETY: c is live until close(), which closes the stream first.
+        let stream = unsafe { Stream::new(context, c, peer)? };
+        self.tls.set(stream).map_err(|_| "handshake failed".to_owned())
+    }
+
+    /// Its TLS, once a handshake has begun.
+    #[inline]
+    pub fn tls(&self) -> Option<&Stream> {
+        self.tls.get().map(|tls| &**tls)
+    }
+
+    /// Goes on with the handshake, and asks for the event that it waits for.
+    pub fn handshake(&self) -> Handshake {
+        let Some(tls) = self.tls.get() else {
+            return Handshake::Waits;
+        };
+        let handshake = tls.handshake();
+        if let Handshake::Waits = handshake {
+            self.watch_read();
+            if tls.read_wants_write() {
+                self.watch_write();
+            } else {
+                self.ignore_write();
+            }
+        }
+        handshake
+    }
+
+    /// A read event: whether a write has waited for it.
+    #[inline]
+    pub fn write_waits_for_read(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.take_write_wants_read())
+    }
+
+    /// A write event: whether a read has waited for it. A close_notify goes now.
+    #[inline]
+    pub fn read_waits_for_write(&self) -> bool {
+        let Some(tls) = self.tls.get() else { return false };
+        if tls.notify_pending() {
+            let _ = self.shutdown_write();
+        }
+        let waits = tls.take_read_wants_write();
+        if waits {
+            self.set_read_ready(true);
+        }
+        waits
+    }
+
+    /// What OpenSSL has said of an error, to be told once.
+    pub fn take_tls_failure(&self) -> Option<String> {
+        self.tls.get().map(|tls| tls.take_failure()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether write events are for OpenSSL.
+    #[inline]
+    pub(super) fn tls_waits_to_write(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.read_wants_write() || tls.notify_pending())
+    }
+
+    /// # Safety
+    /// - `len` bytes at `data` may be written.
+    pub(super) unsafe fn recv_tls(&self, tls: &Stream, data: *mut u8, len: usize) -> Io {
+        // SAFETY: the caller's duty.
+        let io = unsafe { tls.recv(data, len) };
+        if io == Io::Again && tls.read_wants_write() {
+            self.watch_write();
+        }
+        io
+    }
+
+    /// Sends close_notify; false: it has to wait for a write event.
+    pub(super) fn notify_tls(&self, tls: &Stream) -> bool {
+        let sent = tls.notify();
+        if !sent {
+            self.watch_write();
+        }
+        sent
+    }
+}

@@ -1,0 +1,42 @@
+//! What OpenSSL says went wrong.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+use super::openssl::Functions;
+
+/// ERR_TXT_STRING of err.h: an error's data is text.
+const ERR_TXT_STRING: c_int = 0x02;
+
+/// Takes all errors out of OpenSSL's queue, as nginx writes them to its log:
+/// ` (SSL: error:0A000086:SSL routines::certificate verify failed ...)`.
+pub fn take_errors(api: &Functions) -> String {
+    let mut text = String::new();
+    // SAFETY: the queue is this thread's; ERR_error_string_n() writes at most
+    // the buffer's length with a NUL; the data belongs to the error, which is
+    // taken afterwards.
+    unsafe {
+        while (api.ERR_peek_error)() != 0 {
+            let mut data: *const c_char = ptr::null();
+            let mut flags = 0;
+            if let Some(error_data) = api.error_data {
+                error_data(&raw mut data, &raw mut flags);
+            }
+            let data = (!data.is_null() && flags & ERR_TXT_STRING != 0)
+                .then(|| CStr::from_ptr(data).to_string_lossy().into_owned());
+            let mut line = [0 as c_char; 256];
+            let error = (api.ERR_get_error)();
+            (api.ERR_error_string_n)(error, line.as_mut_ptr(), line.len());
+            text.push_str(if text.is_empty() { " (SSL: " } else { " " });
+            text.push_str(&CStr::from_ptr(line.as_ptr()).to_string_lossy());
+            if let Some(data) = data.filter(|data| !data.is_empty()) {
+                text.push(':');
+                text.push_str(&data);
+            }
+        }
+    }
+    if !text.is_empty() {
+        text.push(')');
+    }
+    text
+}
