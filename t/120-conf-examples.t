@@ -50,6 +50,32 @@ sub relay {
 }
 
 
+# The one with a database: the test's, and a server on a port of its own that
+# makes the table, since a run begins with an empty database.
+sub telephone_book {
+    my $text = example('mysql/nginx.conf');
+    my ($table) = $text =~ /(CREATE TABLE .*?;)/ or die "no table in conf/mysql\n";
+    $table =~ s/book\.//;
+    $text =~ s/port = 3306/port = \$TEST_MARIADB_PORT/;
+    $text =~ s/(user|database) = "book"/$1 eq 'user' ? 'user = "tcp"'
+                                                     : 'database = "test"'/ge;
+    $text =~ s/\}\s*\z//;
+    return $text . <<"CONF";
+    server {
+        listen 127.0.0.1:\$TEST_PORT2;
+        process_by_lua_block {
+            local db = mysql.new()
+            assert(db:connect(database))
+            assert(db:query("$table"))
+            db:set_keepalive()
+            ngx.say("ready")
+        }
+    }
+}
+CONF
+}
+
+
 # For --- user_files: the scripts beside the example.
 sub scripts {
     my ($folder) = @_;
@@ -490,3 +516,40 @@ wait_exit
 ~ \[notice\] .*stats\.lua:9: served 6 requests, context: ngx\.timer$
 --- no_error_log
 [error]
+
+
+=== mysql: a telephone book
+--- peers: mariadb
+--- config eval: main::telephone_book()
+--- user_files eval: main::scripts('mysql')
+--- request_parts
+T: connect $TEST_PORT2
+T: expect "ready\n"
+A: send "SET Ada 1815\nSET Adam 17\nSET Eve 1-800-\"';DROP\n"
+A: expect "+OK\n+OK\n+OK\n"
+B: send "GET Ada\nGET Eve\nGET Bob\nFIND Ad\n"
+B: expect "+1815\n+1-800-\"';DROP\n+\n+2\nAda 1815\nAdam 17\n"
+A: send "DEL Ada\nDEL Ada\nGET Ada\nSET Ada\nset Ada 2\nFIND %\n"
+A: expect "+1\n+0\n+\n-usage: SET name number\n-unknown command\n+0\n"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== mysql: the telephone book when the database fails
+--- peers: mariadb
+--- config eval: main::telephone_book()
+--- user_files eval: main::scripts('mysql')
+--- request_parts
+send "GET Ada\n"
+expect "-failed\n"
+send "SET Ada 1815\n"
+expect "-failed\n"
+half_close
+expect_eof
+--- error_log
+GET failed: Table 'test.numbers' doesn't exist
+SET failed: Table 'test.numbers' doesn't exist

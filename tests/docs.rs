@@ -58,6 +58,16 @@ fn every_function_of_a_library_is_documented() {
 }
 
 #[test]
+fn every_function_of_a_library_is_tested() {
+    let names = library_names().into_iter();
+    let names = names.map(|name| match name.split_once(':') {
+        Some((_, method)) => format!(":{method}"),
+        None => name,
+    });
+    assert_complete(&names.collect(), &words_of_suites(), "block in t/*.t");
+}
+
+#[test]
 fn every_directive_is_documented() {
     let headings = headings("docs/directives.md");
     assert_complete(&directives(), &headings, "entry in docs/directives.md");
