@@ -56,6 +56,7 @@ localtime function
 log function
 md5 function
 md5_bin function
+new_ssl_ctx function
 nlog function
 now function
 null userdata
@@ -150,7 +151,7 @@ process_by_lua_block {
 module: count new post wait
 semaphore: count new post wait
 channel: close count new receive send try_receive try_send
-tcp: bind close connect getfd getoption getpeername getreusedtimes getsockname peek receive receive_http receiveany receiveuntil send setkeepalive setkeepalive_nats setoption settimeout settimeouts shutdown
+tcp: bind close connect getfd getoption getpeername getreusedtimes getsockname peek receive receive_http receiveany receiveuntil send setclientcert setkeepalive setkeepalive_nats setoption settimeout settimeouts shutdown sslhandshake
 udp: bind close getpeername getsockname receive send setpeername settimeout
 req: getfd getoption getpeername getsockname peek receive receiveany receiveuntil send setoption settimeout settimeouts shutdown
 --- no_error_log

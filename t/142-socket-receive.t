@@ -757,11 +757,11 @@ process_by_lua_block {
     sock:connect("127.0.0.1", $TEST_PEER_PORT)
     local reader = sock:receiveuntil("--", { inclusive = true })
     show(reader())
-    show(reader(3))
-    show(reader(3))
-    show(reader(3))
-    show(reader(3))
-    show(reader(3))
+    show(reader(4))
+    show(reader(4))
+    show(reader(4))
+    show(reader(4))
+    show(reader(4))
     show(sock:receiveuntil("--", { inclusive = false })())
     sock:close()
 }
@@ -770,8 +770,8 @@ process_by_lua_block {
 1: one--
 1: two--
 3: nilnilnil
-1: thr
-1: ee--
+1: thre
+1: e--
 3: nilnilnil
 3: nilclosedfour
 --- no_error_log

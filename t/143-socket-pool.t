@@ -948,6 +948,94 @@ nilclosed
 [alert]
 
 
+=== backlog: a storm of timeouts, kills, deadlines and closes, and the count is right
+--- events
+worker_connections 1024;
+--- tcp_server_config
+lua_socket_log_errors off;
+process_by_lua_block {
+    local options = { pool = "p", pool_size = 5, backlog = 200 }
+    local random = math.random
+    local held, done = {}, 0
+
+    local function use(i)
+        local sock = ngx.socket.tcp()
+        sock:settimeouts(random(1, 30), 1000, random(1, 30))
+        held[i] = sock
+        if not sock:connect("127.0.0.1", $TEST_PORT2, options) then return end
+        sock:send(random(1, 5) .. "\n")
+        local what = random(1, 4)
+        if what == 1 then
+            sock:close()
+        elseif what == 2 then
+            sock:receive()
+            sock:setkeepalive()
+        elseif what == 3 then
+            sock:receive()
+            ngx.sleep(random(1, 5) / 1000)
+            sock:setkeepalive(random(1, 20))
+        else
+            sock:receive(random(1, 3))
+        end
+        done = done + 1
+    end
+
+    local function act(i)
+        for _ = 1, 10 do
+            local what = random(1, 3)
+            if what == 1 then
+                use(i)
+            elseif what == 2 then
+                ngx.deadline(random(0, 20) / 1000, use, i)
+            else
+                local t = ngx.thread.spawn(use, i)
+                ngx.sleep(random(1, 20) / 1000)
+                ngx.thread.kill(t)
+            end
+            held[i]:close()
+        end
+    end
+
+    local threads = {}
+    for i = 1, 60 do threads[i] = ngx.thread.spawn(act, i) end
+    for i = 1, 60 do assert(ngx.thread.wait(threads[i])) end
+
+    local last = {}
+    for i = 1, 5 do
+        last[i] = ngx.socket.tcp()
+        last[i]:settimeout(3000)
+        ngx.say(last[i]:connect("127.0.0.1", $TEST_PORT2, options))
+    end
+    local one_more = ngx.socket.tcp()
+    one_more:settimeout(50)
+    ngx.say(one_more:connect("127.0.0.1", $TEST_PORT2, options))
+    for i = 1, 5 do last[i]:close() end
+    if done == 0 then ngx.say("nothing came through") end
+}
+--- tcp_server_config2
+process_by_lua_block {
+    for line in function() return (ngx.receive()) end do
+        local n = tonumber(line)
+        if n == 1 then return end
+        if n == 2 then ngx.req.socket():setoption("linger", true) return end
+        if n == 3 then ngx.sleep(0.02) end
+        ngx.say(line)
+    end
+}
+--- request
+--- response
+1
+1
+1
+1
+1
+niltimeout
+--- timeout: 60
+--- no_error_log
+[error]
+[alert]
+
+
 === worker_connections: idle connections make room for new ones
 --- events
 worker_connections 32;

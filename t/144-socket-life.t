@@ -940,6 +940,113 @@ my @use = map {
 [alert]
 
 
+=== torture: threads that share sockets, with kills and deadlines at any moment
+--- events
+worker_connections 1024;
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+lua_socket_log_errors off;
+init_by_lua_block { worker = require "worker" }
+--- tcp_server_config
+process_by_lua_block {
+    local random = math.random
+    local words = {
+        ["closed"] = true, ["timeout"] = true, ["deadline"] = true,
+        ["socket busy reading"] = true, ["socket busy writing"] = true,
+        ["connection reset by peer"] = true, ["broken pipe"] = true,
+        -- shutdown, when the other side has reset
+        ["transport endpoint is not connected"] = true,
+        ["connection in dubious state"] = true, ["key not found"] = true,
+        ["too many waiting connect operations"] = true,
+    }
+    local rounds = tonumber(ngx.receive())
+    local socks, ops = {}, 0
+    for i = 1, 8 do
+        socks[i] = ngx.socket.tcp()
+        socks[i]:settimeout(20)
+    end
+
+    local function check(ok, err)
+        ops = ops + 1
+        if not ok and err ~= nil and not words[err] then
+            ngx.say("unexpected: ", err)
+        end
+        return ok
+    end
+
+    local acts = {
+        function(s) check(s:connect("127.0.0.1", $TEST_PORT2)) end,
+        function(s)
+            check(s:connect("127.0.0.1", $TEST_PORT2,
+                { pool = "p", pool_size = 3, backlog = 3 }))
+        end,
+        function(s) check(s:send(random(1, 5) .. "\n")) end,
+        function(s) check(s:send({ random(1, 5), "\n", ("x"):rep(random(1, 9)), "\n" })) end,
+        function(s) check(s:receive()) end,
+        function(s) check(s:receive(random(1, 3))) end,
+        function(s) check(s:receiveany(5)) end,
+        function(s) check(s:peek(2)) end,
+        function(s) check(s:receiveuntil("\n")(2)) end,
+        function(s) check(s:setkeepalive(random(1, 50), 3)) end,
+        function(s) check(s:setkeepalive_nats(10)) end,
+        function(s) check(s:close()) end,
+        function(s) check(s:shutdown("send")) end,
+        function(s) check(ngx.select{ s, socks[random(8)], timeout = 0.01 }) end,
+        function(s) s:settimeouts(random(30), random(30), random(30)) end,
+        function(s) ngx.sleep(random(1, 3) / 1000) end,
+    }
+
+    local function play()
+        for _ = 1, rounds do
+            acts[random(#acts)](socks[random(8)])
+            if random(20) == 1 then collectgarbage() end
+        end
+    end
+
+    local threads = {}
+    for i = 1, 30 do
+        if i % 3 == 0 then
+            threads[i] = ngx.thread.spawn(ngx.deadline, random(50) / 1000, play)
+        else
+            threads[i] = ngx.thread.spawn(play)
+        end
+    end
+    for i = 1, 10 do
+        ngx.sleep(random(1, 10) / 1000)
+        ngx.thread.kill(threads[i * 3 - 1])
+    end
+    for i = 1, 30 do
+        if i % 3 ~= 2 then
+            local ok, err = ngx.thread.wait(threads[i])
+            if not ok then ngx.say(i, " ", err) end
+        end
+    end
+    for _, s in ipairs(socks) do s:close() end
+    ngx.say(ops > 100 and "played" or ops)
+}
+--- tcp_server_config2
+process_by_lua_block {
+    local client = ngx.req.socket()
+    for line in function() return (client:receive()) end do
+        local n = tonumber(line)
+        if n == 1 then return end
+        if n == 2 then client:setoption("linger", true) return end
+        if n == 3 then ngx.sleep(0.01) end
+        if n == 4 then client:shutdown("send") end
+        if n == 5 then client:send("PING\r\n") end
+        client:send(line .. "\n")
+    end
+}
+--- request eval
+($ENV{TEST_SLOW} || $ENV{TEST_NGINX_USE_VALGRIND} ? 40 : 400) . "\n"
+--- response
+played
+--- timeout: 60
+--- no_error_log
+[error]
+[alert]
+
+
 === quit: a session with sockets in use is served to its end
 --- peer
 accept

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::session::receive_pattern;
-use super::{check_can_wait, flatten, in_thread};
+use super::{check_can_wait, check_events, flatten, in_thread};
 use crate::lua::append::AppendError;
 use crate::lua::value::{build, kept};
 use crate::lua::{
@@ -117,6 +117,11 @@ pub(super) const READ_TIMEOUT: i32 = 5;
 /// The name of the pool that is looked for.
 static NAME: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
 
+/// Frees it, when the process has done with the VM.
+pub(super) fn free_buffer() {
+    NAME.take();
+}
+
 /// The connection of the object that is argument 1.
 #[inline]
 pub(super) fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
@@ -183,6 +188,7 @@ fn connect(call: &Call) -> Outcome {
         flatten((|| {
             let Some(conf) = current::conf() else { return Ok(super::no_thread()) };
             check_can_wait(call)?;
+            check_events()?;
             let old = upstream_of(call);
             if let Some(old) = old {
                 if old.is_busy() {
