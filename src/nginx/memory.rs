@@ -16,7 +16,11 @@ pub struct Memory {
     len: usize,
     /// Below it a word of any size is inside.
     limit: usize,
+    /// Below it several words are, of NEAR bytes together.
+    near: usize,
 }
+
+const NEAR: usize = 64;
 
 /// Words of a memory, whose place was looked at once for all.
 #[derive(Clone, Copy)]
@@ -64,7 +68,8 @@ impl Memory {
     /// - `len` bytes at `base`, which is aligned to 64, are mapped for as long as the
     ///   value and its copies are used, and are touched through them only.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Memory {
-        Memory { base, len, limit: len.saturating_sub(7) }
+        let (limit, near) = (len.saturating_sub(7), len.saturating_sub(NEAR - 1));
+        Memory { base, len, limit, near }
     }
 
     /// How many bytes there are.
@@ -102,16 +107,18 @@ impl Memory {
     /// Words of four bytes in a row.
     #[inline(always)]
     pub fn words<const N: usize>(&self, at: usize) -> Option<Words<'_, N>> {
+        const { assert!(4 * N <= NEAR) }
         // SAFETY: inside (checked), mapped, see new(), and aligned as the base.
-        (at < self.len.saturating_sub(4 * N))
+        (at < self.near)
             .then(|| Words(unsafe { &*self.base.as_ptr().add(at & !3).cast() }))
     }
 
     /// Words of eight bytes in a row.
     #[inline(always)]
     pub fn longs<const N: usize>(&self, at: usize) -> Option<Longs<'_, N>> {
+        const { assert!(8 * N <= NEAR) }
         // SAFETY: as above.
-        (at < self.len.saturating_sub(8 * N))
+        (at < self.near)
             .then(|| Longs(unsafe { &*self.base.as_ptr().add(at & !7).cast() }))
     }
 
@@ -223,7 +230,10 @@ impl Memory {
             };
             if n >= 8 {
                 // The last eight first: keys often begin alike.
-                return same64(n - 8) && (0..n - 8).step_by(8).all(same64);
+                if !same64(n - 8) || !same64(0) {
+                    return false;
+                }
+                return n <= 16 || (8..n - 8).step_by(8).all(same64);
             }
             (0..n).all(|i| a.add(i).read_volatile() == *b.add(i))
         }
