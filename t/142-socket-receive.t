@@ -123,7 +123,7 @@ process_by_lua_block {
         ngx.say(ok, " ", (tostring(err):gsub("^.-:%d+:%d*:? ?", "", 1)))
     end
     try(function() sock:receive(1, 1, 1) end)
-    try(function() sock:receive(0) end)
+    try(function() sock:receive(0, 0) end)
     try(function() sock:receive(-1) end)
     try(function() sock:receive("x") end)
     try(function() sock:receive("*x") end)
@@ -1114,5 +1114,40 @@ truea
 b
 c
 d
+--- no_error_log
+[error]
+
+
+=== receive(0): an empty string, on an object whose connection is good
+--- peer
+accept
+send "abc"
+expect_eof
+--- tcp_server_config
+process_by_lua_block {
+    local sock = ngx.socket.tcp()
+    ngx.say(sock:receive(0))
+    sock:connect("127.0.0.1", $TEST_PEER_PORT)
+    ngx.say("<", sock:receive(0), ">")
+    ngx.say(sock:receive(3), "<", sock:receive("0"), ">")
+    local reader = ngx.thread.spawn(sock.receive, sock)
+    ngx.say(sock:receive(0))
+    ngx.thread.kill(reader)
+    sock:close()
+    ngx.say(sock:receive(0))
+    local client = ngx.req.socket()
+    ngx.say("<", client:receive(0), ">", client:receive(2))
+    ngx.say(pcall(ngx.receive, 0))
+}
+--- request chomp
+ab
+--- response
+nilclosed
+<>
+abc<>
+nilsocket busy reading
+nilclosed
+<>ab
+falsebad argument #1 to '?' (bad argument <= 0)
 --- no_error_log
 [error]

@@ -309,9 +309,31 @@ fn receive(call: &Call) -> Outcome {
                 call.len()
             )));
         }
-        let pattern = receive_pattern(call, 2)?;
-        read(call, Scanner::new(pattern))
+        match receive_pattern(call, 2) {
+            Ok(pattern) => read(call, Scanner::new(pattern)),
+            Err(_) if wants_nothing(call) => Ok(receive_nothing(call)),
+            Err(raised) => Err(raised),
+        }
     })())
+}
+
+/// Whether it is `receive(0)`, which is no mistake of an object's caller: it is
+/// how clients of redis read an empty value. ngx.receive never took it.
+#[cold]
+pub(super) fn wants_nothing(call: &Call) -> bool {
+    call.len() == 2 && call.number(2).is_some_and(|size| (0.0..1.0).contains(&size))
+}
+
+/// An empty string, wherever something could be received.
+#[cold]
+fn receive_nothing(call: &Call) -> Outcome {
+    match upstream_of(call) {
+        Some(upstream) if upstream.is_reading() => {
+            Outcome::error(Value::Str("socket busy reading"))
+        }
+        Some(upstream) if !upstream.is_over() => Outcome::one(Value::Str("")),
+        _ => closed(),
+    }
 }
 
 /// Completes a receive, or waits.
