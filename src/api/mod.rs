@@ -23,6 +23,7 @@ mod worker;
 
 use crate::lua::vm::Group;
 use crate::lua::{Call, Function, Outcome, Value};
+use crate::nginx::cycle;
 use crate::sched::{self, DEADLINE, Thread};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
@@ -111,6 +112,14 @@ fn no_session_text() -> String {
         Phase::Init => "no session found".to_owned(),
         _ => disabled_text(),
     }
+}
+
+/// `nil, err` where no events of sockets come: in a worker that exits at once.
+fn check_events() -> Result<(), Outcome> {
+    if current::phase() == Phase::ExitWorker && !cycle::exiting_gracefully() {
+        return Err(Outcome::error(Value::Str("process exiting")));
+    }
+    Ok(())
 }
 
 /// Raises unless the coroutine can be suspended from where it is called.

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::session::receive_pattern;
-use super::{check_can_wait, flatten, in_thread};
+use super::{check_can_wait, check_events, flatten, in_thread};
 use crate::lua::append::AppendError;
 use crate::lua::value::{build, kept};
 use crate::lua::{
@@ -183,6 +183,7 @@ fn connect(call: &Call) -> Outcome {
         flatten((|| {
             let Some(conf) = current::conf() else { return Ok(super::no_thread()) };
             check_can_wait(call)?;
+            check_events()?;
             let old = upstream_of(call);
             if let Some(old) = old {
                 if old.is_busy() {

@@ -203,8 +203,8 @@ pub fn take_calls() -> Vec<Rc<dyn Due>> {
     calls
 }
 
-/// Runs the scheduler alone, without nginx's events, until `done` or `until`:
-/// for what a worker does after nginx's loop has ended.
+/// Runs the scheduler until `done` or `until`, with `wait` in place of nginx's
+/// loop, which has ended.
 pub fn run_until(until: Msec, wait: impl Fn(Msec), done: impl Fn() -> bool) -> bool {
     loop {
         on_event();
@@ -217,7 +217,9 @@ pub fn run_until(until: Msec, wait: impl Fn(Msec), done: impl Fn() -> bool) -> b
         }
         let busy = !SOON_QUEUE.borrow().is_empty() || !LATER_QUEUE.borrow().is_empty();
         let next = WHEEL.borrow().next().map_or(until, |next| until.min(next as Msec));
-        wait(if busy { 0 } else { next.saturating_sub(now) });
+        let next = if busy { now } else { next };
+        EVENT.arm(next);
+        wait(next.saturating_sub(now));
     }
 }
 
