@@ -639,6 +639,23 @@ ok
 goodbye: +PONG 1 nilclosed
 
 
+=== hooks: a worker that is terminated has no time for it
+--- tcp_config
+exit_worker_by_lua_block {
+    local sock, udp = ngx.socket.tcp(), ngx.socket.udp()
+    ngx.log(ngx.WARN, "tcp: ", sock:connect("127.0.0.1", $TEST_CLOSED_PORT),
+        " udp: ", udp:setpeername("127.0.0.1", $TEST_CLOSED_PORT))
+}
+--- tcp_server_config
+process_by_lua_block { ngx.say("ok") }
+--- request
+--- response
+ok
+--- stop: TERM
+--- stop_log eval
+qr/tcp: nil(process exiting)? udp: nilprocess exiting/
+
+
 === coroutines: calls that wait, in coroutines of the script's own
 --- peer
 accept
