@@ -1061,7 +1061,6 @@ process_by_lua_block {
 played
 --- timeout: 60
 --- no_error_log
-[error]
 [alert]
 
 
