@@ -31,6 +31,25 @@ sub ported {
 }
 
 
+# The one with redis: the test's, and Debian's module where the tests have it.
+sub scores {
+    my $text = example('redis/nginx.conf');
+    $text =~ s/6379/\$TEST_REDIS_PORT/;
+    $text =~ s/^tcp \{\n/$&    lua_package_path "\$TEST_LUA_NGINX\/?.lua;;";\n/m;
+    return $text;
+}
+
+
+# The one with an upstream: its own second server, or another port.
+sub relay {
+    my ($port) = @_;
+    my $text = example('relay/nginx.conf');
+    $port ||= '$TEST_PORT2';
+    $text =~ s/(upstream = .*)6667/$1$port/;
+    return $text;
+}
+
+
 # For --- user_files: the scripts beside the example.
 sub scripts {
     my ($folder) = @_;
@@ -186,6 +205,131 @@ expect_eof
 lua tcp socket read timed out
 --- no_error_log
 timed out
+
+
+=== redis: high scores
+--- skip_if: -e '$TEST_LUA_NGINX/nginx/redis.lua' ? '' : 'no lua-nginx-redis'
+--- peers: redis
+--- config eval: main::scores()
+--- user_files eval: main::scripts('redis')
+--- request_parts
+A: send "TOP 3\nSCORE Ada 10\nSCORE Bob 7.5\n"
+A: expect "+\n+1\n+2\n"
+B: send "score Bob 11\nRANK Ada\nRANK Eve\n"
+B: expect "+1\n+2\n+none\n"
+A: send "SCORE Eve many\nHELP\nTOP\n"
+A: expect "-SCORE name points\n-unknown command\n+Bob 11 Ada 10\n"
+A: send "SCORE\nRANK\n"
+A: expect "-SCORE name points\n+none\n"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== redis: high scores while redis is away
+--- skip_if: -e '$TEST_LUA_NGINX/nginx/redis.lua' ? '' : 'no lua-nginx-redis'
+--- peers: redis
+--- config eval: main::scores()
+--- user_files eval: main::scripts('redis')
+--- request_parts
+A: send "SCORE Ada 10\n"
+A: expect "+1\n"
+stop_peer redis
+A: send "RANK Ada\n"
+A: expect "-try again later\n"
+start_peer redis
+A: send "RANK Ada\nSCORE Ada 5\n"
+A: expect "+none\n+1\n"
+A: half_close
+A: expect_eof
+--- error_log
+redis: connection refused
+
+
+=== relay: both ways at once, and the end of one direction passes on
+--- config eval: main::relay()
+--- user_files eval: main::scripts('relay')
+--- request_parts
+A: send "hello"
+A: expect "> hello"
+B: send "there"
+B: expect "> there"
+A: send "again"
+A: expect "> again"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+--- skip_mode: slow: there a read gives one byte, and each has its answer
+
+
+=== relay: nobody to relay to
+--- config eval: main::relay('$TEST_CLOSED_PORT')
+--- user_files eval: main::scripts('relay')
+--- request_parts
+expect_close
+--- error_log
+~ relay: 127\.0\.0\.1:\d+: connection refused
+
+
+=== relay: a megabyte each way at the same time
+--- config eval: main::relay('$TEST_PEER_PORT')
+--- user_files eval: main::scripts('relay')
+--- peer
+send "down" x 250000
+expect "up" x 500000
+expect_eof
+close
+--- request_parts
+send "up" x 500000
+half_close
+expect "down" x 250000
+expect_eof
+--- no_error_log
+[error]
+--- skip_mode: slow: 2 MB byte by byte
+
+
+=== relay: one side still sends when the other one has ended
+--- config eval: main::relay('$TEST_PEER_PORT')
+--- user_files eval: main::scripts('relay')
+--- peer
+send "first"
+half_close
+expect "then"
+expect_eof
+--- request_parts
+expect "first"
+expect_eof
+send "then"
+half_close
+wait_log "relay: 4 bytes up, 5 down"
+--- no_error_log
+[error]
+
+
+=== relay: a reset of one side ends the other
+--- config eval: main::relay('$TEST_PEER_PORT')
+--- user_files eval: main::scripts('relay')
+--- peer
+A: expect "a"
+A: reset
+B: expect "b"
+B: send "c"
+B: expect_close
+--- request_parts
+A: send "a"
+A: expect_close
+wait_log "relay: 1 bytes up, 0 down, connection reset by peer"
+B: send "b"
+B: expect "c"
+B: reset
+wait_log "relay: 1 bytes up, 1 down, connection reset by peer"
 
 
 === frames: in order, at once and in pieces

@@ -724,6 +724,43 @@ four
 [error]
 
 
+=== datagrams find names, too
+--- peers: dns udp
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+resolver 127.0.0.1:$TEST_DNS_PORT;
+resolver_timeout 400ms;
+--- tcp_server_config
+process_by_lua_block {
+    local function try(name)
+        local sock = ngx.socket.udp()
+        local ok, err = sock:setpeername(name, $TEST_UDP_PORT)
+        if not ok then
+            return err
+        end
+        sock:send(name)
+        return "answer to " .. sock:receive()
+    end
+    for name in ("one.test localhost nx.test a..b servfail.test silent.test"):gmatch("%S+") do
+        ngx.say(try(name))
+    end
+    ngx.thread.kill(ngx.thread.spawn(try, "silent.test"))
+    ngx.say(ngx.deadline(0.1, try, "silent.test"))
+    ngx.thread.spawn(try, "silent.test")
+    ngx.exit(0)
+}
+--- response
+answer to one.test
+answer to localhost
+nx.test could not be resolved (3: Host not found)
+a..b could not be resolved (3: Host not found)
+servfail.test could not be resolved (2: Server failure)
+silent.test could not be resolved (110: Operation timed out)
+deadline
+--- no_error_log
+[error]
+
+
 === init_worker looks names up as tcp {} says, a timer as its server
 --- peers: dns
 --- tcp_config
@@ -752,6 +789,35 @@ silent.test could not be resolved (110: Operation timed out)
 true no resolver defined to resolve "one.test"
 --- no_error_log
 [error]
+
+
+=== exit_worker looks names up as tcp {} says
+--- peers: dns
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+resolver 127.0.0.1:$TEST_DNS_PORT;
+resolver_timeout 300ms;
+exit_worker_by_lua_block {
+    local ask = require("names").ask
+    for name in ("one.test nx.test silent.test a..b"):gmatch("%S+") do
+        ngx.log(ngx.WARN, "exit: ", ask(name, $TEST_CLOSED_PORT))
+    end
+}
+--- tcp_server_config
+process_by_lua 'ngx.print("x")';
+--- request_parts
+expect "x"
+expect_eof
+signal QUIT
+wait_exit
+--- error_log
+exit: connection refused
+exit: nx.test could not be resolved (3: Host not found)
+exit: silent.test could not be resolved (110: Operation timed out)
+exit: a..b could not be resolved (3: Host not found)
+--- no_error_log
+[alert]
+has not finished
 
 
 === reload: the old worker finishes a lookup
@@ -851,6 +917,30 @@ expect_close
 wait_exit
 --- no_error_log
 [alert]
+
+
+=== in a single process
+--- peers: dns
+--- master_process: off
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+resolver 127.0.0.1:$TEST_DNS_PORT;
+resolver_timeout 300ms;
+--- tcp_server_config
+process_by_lua_block {
+    local ask = require("names").ask
+    for name in ("one.test nx.test silent.test"):gmatch("%S+") do
+        ngx.say(ask(name, $TEST_PORT2))
+    end
+}
+--- tcp_server_config2
+process_by_lua 'ngx.print("four")';
+--- response
+four
+nx.test could not be resolved (3: Host not found)
+silent.test could not be resolved (110: Operation timed out)
+--- no_error_log
+[error]
 
 
 === lookups leave nothing behind

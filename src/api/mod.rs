@@ -62,6 +62,12 @@ pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
     nlog::install(lua, native)
 }
 
+/// Frees what natives keep between two calls, when the process has done with the
+/// VM.
+pub fn free_buffers() {
+    socket::free_buffer();
+}
+
 /// Calls `f` with the session whose script is running; elsewhere raises.
 #[inline]
 fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {

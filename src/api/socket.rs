@@ -117,6 +117,11 @@ pub(super) const READ_TIMEOUT: i32 = 5;
 /// The name of the pool that is looked for.
 static NAME: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
 
+/// Frees it, when the process has done with the VM.
+pub(super) fn free_buffer() {
+    NAME.take();
+}
+
 /// The connection of the object that is argument 1.
 #[inline]
 pub(super) fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {

@@ -10,11 +10,13 @@ use super::listen::Sessions;
 use super::script::Script;
 use super::session;
 use super::worker;
+use crate::api;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::cycle;
 use crate::nginx::guard;
 use crate::nginx::listening;
+use crate::nginx::resolver;
 use crate::nginx::stack;
 use crate::nginx::watcher;
 use crate::socket::buffer;
@@ -75,10 +77,12 @@ pub fn worker_exiting(main: &'static MainConf) {
     }
     worker::exiting(main);
     upstream::free_all();
+    resolver::free_all();
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
     buffer::free_all();
+    api::free_buffers();
     lua::free_buffers();
 }
 
