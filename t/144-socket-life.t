@@ -837,6 +837,36 @@ process_by_lua_block {
 [alert]
 
 
+=== select: a send that times out ends it
+--- peer
+accept
+stop_reading
+wait_log "it is over"
+close
+--- tcp_server_config
+process_by_lua_block {
+    local function show(...) ngx.say(select("#", ...), ": ", ...) end
+    local sock = ngx.socket.tcp()
+    sock:settimeouts(5000, 200, 5000)
+    sock:connect("127.0.0.1", $TEST_PEER_PORT)
+    local t = ngx.thread.spawn(ngx.select, { sock, timeout = 60 })
+    local ok, err = sock:send(("x"):rep(20000000))
+    show(ok, " ", err)
+    show(sock:setkeepalive())
+    ngx.sleep(0.01)
+    show(ngx.thread.wait(t))
+    ngx.log(ngx.WARN, "it is over")
+}
+--- request
+--- response
+3: nil timeout
+2: nilclosed
+3: true1true
+--- skip_mode: slow: 20 MB byte by byte
+--- no_error_log
+[alert]
+
+
 === select: the client and a server
 --- peer
 accept
