@@ -69,6 +69,7 @@ req table
 say function
 select function
 sha1_bin function
+shared table
 sleep function
 socket table
 start_time function

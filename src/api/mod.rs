@@ -12,6 +12,7 @@ mod frame;
 mod log;
 mod nlog;
 mod session;
+mod shared;
 mod socket;
 mod ssl;
 mod strings;
@@ -27,6 +28,7 @@ use crate::nginx::cycle;
 use crate::sched::{self, DEADLINE, Thread};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
+use crate::tcp::shared_dict::SharedDict;
 use mlua::{Lua, Table};
 use std::rc::Rc;
 
@@ -55,11 +57,18 @@ pub const PRIVATE: &[&[Function]] = &[
     udp::PRIVATE,
 ];
 
-/// Adds what is not a plain native: constants, and what the prelude wraps.
-pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
+/// Adds what is not a plain native: constants, what the prelude wraps, and the
+/// configuration's shared dictionaries.
+pub fn install(
+    lua: &Lua,
+    ngx: &Table,
+    native: &Table,
+    dicts: &[&'static SharedDict],
+) -> mlua::Result<()> {
     constants::install(ngx)?;
     args::install(lua, native)?;
-    nlog::install(lua, native)
+    nlog::install(lua, native)?;
+    shared::install(lua, native, dicts)
 }
 
 /// Frees what natives keep between two calls, when the process has done with the
@@ -150,7 +159,10 @@ fn check_wait(call: &Call, thread: &Thread) -> Result<(), Outcome> {
 /// Seconds as milliseconds, rounded up, as far as nginx's timers can count.
 fn msec(seconds: f64) -> usize {
     // A cast makes 0 of NaN and of what is negative.
-    ((seconds * 1000.0).ceil() as usize).min(MAX_MSEC)
+    let msec = seconds * 1000.0;
+    let whole = msec as usize;
+    let up = usize::from((whole as f64) < msec);
+    whole.saturating_add(up).min(MAX_MSEC)
 }
 
 const MAX_MSEC: usize = i32::MAX as usize;

@@ -9,6 +9,7 @@ pub mod anchor;
 pub mod append;
 pub mod chunk;
 mod collector;
+pub mod compiled;
 pub mod coroutine;
 mod library;
 pub mod native;

@@ -84,54 +84,53 @@ pub(super) fn leave(id: u64) {
     let gone = {
         let mut queues = QUEUES.borrow_mut();
         let Some(queue) = queues.by_id.get_mut(id) else { return };
-        queue.live = queue.live.saturating_sub(1);
-        if queue.live > 0 {
-            queue.sweep()
-        } else {
-            let gone = queue.clear();
-            queues.empty += 1;
-            if queues.empty > SPARE {
-                queues.sweep();
-            }
-            gone
+        let gone = queue.count_out();
+        if queue.live == 0 {
+            queues.note_empty();
         }
+        gone
     };
     // Last: a thread may own anything.
     drop(gone);
 }
 
 impl Queue {
-    /// Takes out those that have left and lie among those that wait, when they
-    /// are many.
+    /// One of those that wait does not any more. Takes out those that have left
+    /// and still lie there, when they are many or nobody waits.
+    #[inline]
+    fn count_out(&mut self) -> Option<VecDeque<Waiter>> {
+        self.live = self.live.saturating_sub(1);
+        let unused = match self.live {
+            0 => !self.waiters.is_empty() || self.waiters.capacity() >= 64,
+            live => self.waiters.len() > 2 * live + 16,
+        };
+        unused.then(|| self.sweep())
+    }
+
+    #[cold]
     fn sweep(&mut self) -> VecDeque<Waiter> {
-        if self.waiters.len() <= 2 * self.live + 16 {
-            return VecDeque::new();
-        }
         let all = std::mem::take(&mut self.waiters);
         let (waiting, left) = all.into_iter().partition(Waiter::waits);
         self.waiters = waiting;
         left
     }
-
-    /// Nobody waits: takes all out.
-    fn clear(&mut self) -> VecDeque<Waiter> {
-        if self.waiters.is_empty() && self.waiters.capacity() < 64 {
-            VecDeque::new()
-        } else {
-            std::mem::take(&mut self.waiters)
-        }
-    }
 }
 
 impl Queues {
-    /// Removes the queues in which nobody waits, if there are as many of others
-    /// at most.
+    /// Nobody waits in one of the queues any more.
+    #[inline]
+    fn note_empty(&mut self) {
+        self.empty += 1;
+        if self.empty > SPARE && 2 * self.empty >= self.by_id.len() {
+            self.sweep();
+        }
+    }
+
+    /// Removes those in which nobody waits.
     #[cold]
     fn sweep(&mut self) {
-        if 2 * self.empty >= self.by_id.len() {
-            self.by_id.retain(|queue| queue.live > 0);
-            self.empty = 0;
-        }
+        self.by_id.retain(|queue| queue.live > 0);
+        self.empty = 0;
     }
 }
 
@@ -140,14 +139,14 @@ impl Queues {
 pub fn unpark(id: u64, n: usize, grant: Grant) -> (usize, bool) {
     let mut woken = 0;
     while woken < n {
-        let Some(waiter) = first(id) else { return (woken, false) };
+        let Some(waiter) = take_first(id) else { return (woken, false) };
         let given = grant == Grant::Given;
         let how = match waiter.thread.wait() {
             Wait::First => Woken::First(waiter.item, Some(id), given),
             _ => Woken::Granted(id, given),
         };
         // Its other places, too: the first that comes is what it gets.
-        waiter.thread.leave_wait();
+        waiter.thread.leave_other_queues(id);
         waiter.thread.make_ready(how);
         woken += 1;
     }
@@ -167,11 +166,14 @@ pub(super) fn pass_on(id: u64) {
 }
 
 /// Takes up to `max` of the grants that were passed on to nobody.
+#[inline]
 pub fn refund(id: u64, max: usize) -> usize {
+    if REFUNDS.borrow().is_empty() { 0 } else { take_refunds(id, max) }
+}
+
+#[cold]
+fn take_refunds(id: u64, max: usize) -> usize {
     let mut refunds = REFUNDS.borrow_mut();
-    if refunds.is_empty() {
-        return 0;
-    }
     let Some(left) = refunds.get_mut(&id) else { return 0 };
     let taken = max.min(*left);
     *left -= taken;
@@ -197,14 +199,22 @@ pub(super) fn free() {
     drop(REFUNDS.take());
 }
 
-/// The first that waits; its thread's leave_wait() counts it out.
-fn first(id: u64) -> Option<Waiter> {
+/// Takes out the first that waits.
+fn take_first(id: u64) -> Option<Waiter> {
     let mut queues = QUEUES.borrow_mut();
     let queue = queues.by_id.get_mut(id)?;
-    while let Some(waiter) = queue.waiters.pop_front() {
+    let waiter = loop {
+        let waiter = queue.waiters.pop_front()?;
         if waiter.waits() {
-            return Some(waiter);
+            break waiter;
         }
+    };
+    let gone = queue.count_out();
+    if queue.live == 0 {
+        queues.note_empty();
     }
-    None
+    drop(queues);
+    // Last: a thread may own anything.
+    drop(gone);
+    Some(waiter)
 }

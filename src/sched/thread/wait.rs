@@ -245,6 +245,23 @@ impl Thread {
         }
     }
 
+    /// The same, after the queue with this number has let it go.
+    #[inline]
+    pub(in crate::sched) fn leave_other_queues(&self, id: u64) {
+        let wait = self.wait.replace(Wait::Nothing);
+        if wait == Wait::Grant {
+            self.leave_alarm();
+            self.wait_number.set(self.wait_number.get() + 1);
+            return;
+        }
+        let mut queues = self.extra().queues.borrow_mut();
+        if let Some(place) = queues.iter().position(|&queue| queue == id) {
+            queues.swap_remove(place);
+        }
+        drop(queues);
+        self.leave(wait);
+    }
+
     fn leave(&self, wait: Wait) {
         self.leave_alarm();
         match wait {
