@@ -196,14 +196,22 @@ impl Upstream {
 
     /// Threads that wait for it go on soon, with `nil, "closed"`.
     fn wake_all_closed(&self) {
+        self.end_reader();
+        self.end_writer();
+    }
+
+    fn end_reader(&self) {
         let reader = self.reader.replace(Reader::None);
         match reader {
             Reader::None => {}
             Reader::Receive(thread, _) | Reader::Handshake(thread, _) => {
                 thread.fail_soon("closed");
             }
-            Reader::Select(thread, item) => thread.grant_first(item),
+            Reader::Select(thread, item) => thread.grant_first_soon(item),
         }
+    }
+
+    fn end_writer(&self) {
         let writer = self.writer.take();
         if let Some((thread, _)) = writer {
             thread.fail_soon("closed");
