@@ -736,10 +736,11 @@ lua ssl handshake timed out
 
 
 === handshake: the other side speaks something else
+--- skip_mode: slow
 --- peer
 accept
 send "HTTP/1.1 400 Bad Request\r\n\r\n"
-stop_reading
+read_all
 --- tcp_server_config
 process_by_lua_block {
     local sock = ngx.socket.tcp()
