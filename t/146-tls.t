@@ -603,6 +603,7 @@ B: accept
 B: tls good
 B: send "hello"
 B: expect "bye"
+B: pause 0.2
 B: send "unasked"
 B: expect_eof
 C: accept
