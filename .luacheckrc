@@ -12,6 +12,9 @@ files["lua/prelude.lua"] = {
 
 -- What their nginx.conf makes in init_by_lua.
 files["conf/chat"] = { globals = { "members" } }
+files["conf/redis"] = { globals = { "redis_server" } }
+files["conf/relay"] = { globals = { "upstream" } }
+files["conf/mysql"] = { globals = { "database", "mysql", "pool" } }
 files["conf/timers"] = { globals = { "locks", "stats" } }
 
 -- Kept as it stands in the README of nginx-tcp-lua-module.

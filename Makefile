@@ -101,12 +101,14 @@ check: headers ## format, clippy, luacheck, docs of each name
 	@scripts/install-packages check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	luacheck -q lua conf bench/jobs.lua bench/ours bench/torture.d
+	luacheck -q lua conf bench/jobs.lua bench/dict_jobs.lua bench/ours \
+		bench/torture.d bench/dict.d
 	$(CARGO) test -q --test docs
 
 bench: build ## speed beside other servers; bench/README.md
 	@scripts/install-packages bench $(if $(filter system,$(NGINX)),bench-system)
 	bench/run $(ARGS)
+	$(if $(ARGS),,bench/dict)
 
 bench-instructions: build ## instructions and system calls a request
 	@scripts/install-packages bench bench-instructions \

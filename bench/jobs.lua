@@ -1,8 +1,10 @@
 -- init_by_lua of `ours` and of the peer http-lua: the work of the rows that
--- count operations of the scheduler, the same code in both. A request is one
--- word, NAME:CLIENTS:BEFORE:COUNT. The answer is what COUNT operations took,
--- after BEFORE others in the same handler: nanoseconds of the worker on a CPU,
--- and of time. With several clients each of them does COUNT.
+-- count operations of the scheduler and of shared dictionaries (dict_jobs.lua),
+-- the same code in both. A request is one word, NAME:CLIENTS:BEFORE:COUNT. The
+-- answer is what COUNT operations took, after BEFORE others in the same
+-- handler: nanoseconds of the worker on a CPU, and of time. With several
+-- clients each of them does COUNT.
+local dict_jobs = require "dict_jobs"
 local ffi = require "ffi"
 local semaphore = require "ngx.semaphore"
 
@@ -187,14 +189,21 @@ local _M = {}
 function _M.run(request)
     local name, clients, before, count =
         string.match(request, "^([%a-]+):(%d+):(%d+):(%d+)$")
-    local job = assert(jobs[name], "unknown job")
     clients, before = tonumber(clients), tonumber(before)
+    count = tonumber(count)
+    local job = jobs[name]
+    if not job then
+        local dict_job = assert(dict_jobs[string.match(name, "^dict%-(.+)$")],
+                                "unknown job")
+        dict_job.prepare(count)
+        job = dict_job.run
+    end
 
     if before > 0 then
         job(before)
     end
     begin(clients)
-    job(tonumber(count))
+    job(count)
     finish(clients)
     return string.format("%.0f %.0f", cpu, wall)
 end

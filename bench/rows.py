@@ -36,6 +36,27 @@ def job(name, clients=1, before=0):
     return ("job", "--job", name, "--clients", str(clients), "--before", str(before))
 
 
+def dict_loop(key, title, grown_from=""):
+    """An operation of shared dictionaries in a loop."""
+    return Row(f"dict-{key}", f"dictionary: {title}", "job", job(f"dict-{key}"),
+               (20000, 120000), batch=1000000, grown_from=grown_from)
+
+
+def dict_handler(key, title):
+    """The same, 20 times in a handler without a loop."""
+    name, _, long = key.partition("-")
+    name = "-".join(filter(None, ["dict", name, "handler", long]))
+    return Row(name, f"dictionary: {title}, in a handler", "job", job(name),
+               (1000, 21000), batch=20, jobs=1000)
+
+
+DICT_OPERATIONS = [
+    ("get", "get, 10 B"), ("get-long", "get, 1 KiB"),
+    ("set", "set, 10 B"), ("set-long", "set, 1 KiB"), ("incr", "incr"),
+    ("add", "add + delete, 10 B"), ("add-long", "add + delete, 1 KiB"),
+]
+
+
 ROWS = [
     Row("echo-10", "echo 10 B, 50 clients", "echo-10",
         ("echo", "--size", "10"), (5000, 25000)),
@@ -73,6 +94,10 @@ ROWS = [
         job("sleep", clients=50), (10000, 50000), batch=500, jobs=50),
     Row("sleep-10k", "sleep wake-up (100 ms), 10,000 clients", "job",
         job("sleep-long", clients=10000), (50000, 250000), batch=20, jobs=10000),
+    *(dict_loop(*operation) for operation in DICT_OPERATIONS),
+    *(dict_handler(*operation) for operation in DICT_OPERATIONS),
+    *(dict_loop(f"{name}-many", f"{title}, a million keys", grown_from=f"dict-{name}")
+      for name, title in DICT_OPERATIONS if "-" not in name),
     Row("parked", "parked connection: bytes of memory", "parked",
         ("idle", "--clients", "8000"), fixed=True),
     Row("bulk-down", "1 GiB to one client, per 64 KiB", "bulk",

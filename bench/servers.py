@@ -22,7 +22,6 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 LOAD = HERE / "load" / "target" / "release" / "tcp-load"
 EPOLL_ECHO = LOAD.with_name("epoll-echo")
-JOBS = HERE / "jobs.lua"
 NGINX = os.environ.get("NGINX_BINARY", "nginx")
 HAPROXY = os.environ.get("HAPROXY_BINARY", "haproxy")
 MODULE = pathlib.Path(os.environ.get(
@@ -221,7 +220,7 @@ class Ours(Nginx):
         return super().prepare()
 
     def words(self):
-        return {"MODULE": MODULE, "SCRIPTS": HERE / "ours", "JOBS": JOBS}
+        return {"MODULE": MODULE, "SCRIPTS": HERE / "ours", "BENCH": HERE}
 
 
 class HttpLua(Nginx):
@@ -238,7 +237,7 @@ class HttpLua(Nginx):
         return super().prepare()
 
     def words(self):
-        return {"LOAD_LUA": http_lua_modules()[0], "JOBS": JOBS}
+        return {"LOAD_LUA": http_lua_modules()[0], "BENCH": HERE}
 
     def load_options(self, row):
         del row

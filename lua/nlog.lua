@@ -6,7 +6,7 @@
 
 local byte, format, gsub = string.byte, string.format, string.gsub
 local concat = table.concat
-local error, ipairs, pairs = error, ipairs, pairs
+local error, ipairs, pairs, pcall = error, ipairs, pairs, pcall
 local tonumber, tostring, type = tonumber, tostring, type
 local ngx = ngx
 
@@ -83,11 +83,18 @@ function nlog.init(conf)
     local made = {}
     for _, name in ipairs({ "csock", "dsock", "hsock" }) do
         local addresses = conf[name]
-        if type(addresses) ~= "table" then
+        if type(addresses) ~= "table" or type(addresses[1]) ~= "string"
+            or type(addresses[2]) ~= "string"
+        then
             error("bad argument #1 to 'init' (" .. name
                 .. " is no table of two addresses)", 2)
         end
-        made[name] = ngx.nlog(addresses[1], addresses[2])
+        local ok, sock = pcall(ngx.nlog, addresses[1], addresses[2])
+        if not ok then
+            error("bad argument #1 to 'init' (" .. name .. ": " .. sock .. ")",
+                2)
+        end
+        made[name] = sock
     end
     sockets = made
 end

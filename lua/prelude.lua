@@ -356,8 +356,12 @@ function ngx.deadline(seconds, f, ...)
     if not at then
         error(err, 2)
     end
-    plainly = false
     local co, in_force = co_running(), deadline()
+    if not co then
+        -- In a finalizer between two turns: nothing can wait there.
+        return f(...)
+    end
+    plainly = false
     local outer = own_deadline[co]
     if not outer then
         -- A thread's own coroutine has the deadline that it was spawned with.
@@ -503,6 +507,20 @@ local function log_finalizer(err)
     native.log_error("error in __gc: " .. text_of(err))
 end
 
+-- A finalizer runs wherever something is allocated: in a coroutine whose
+-- deadline has been set aside, or where none runs, but a thread is about to.
+-- Nothing in it can wait, and what was in force or set aside is so afterwards.
+local function pcall_aside(finalizer, object)
+    local at, co = deadline(), co_running()
+    local aside = co and set_aside[co]
+    local ok, err = pcall(finalizer, object)
+    if co then
+        set_aside[co] = aside
+    end
+    set_deadline(at)
+    return ok, err
+end
+
 local function guarded(finalizer)
     if type(finalizer) ~= "function" then
         return finalizer
@@ -515,7 +533,12 @@ local function guarded(finalizer)
                 return finalizer(object)
             end
             finalizing(true)
-            local ok, err = pcall(finalizer, object)
+            local ok, err
+            if plainly then
+                ok, err = pcall(finalizer, object)
+            else
+                ok, err = pcall_aside(finalizer, object)
+            end
             finalizing(false)
             if not ok then
                 pcall(log_finalizer, err)

@@ -6,6 +6,7 @@
 
 local native, ngx = ...
 
+local reuse, no_thread = native.tcp_reuse, native.no_thread
 local connect, receive_until = native.tcp_connect, native.tcp_receive_until
 local setkeepalive = native.tcp_setkeepalive
 local get_option, set_option = native.tcp_get_option, native.tcp_set_option
@@ -51,6 +52,13 @@ local function bad_argument(n, name, text)
     raise("bad argument #" .. n .. " to '" .. name .. "' (" .. text .. ")")
 end
 
+local function check_thread()
+    local text = no_thread()
+    if text then
+        raise(text)
+    end
+end
+
 local function check_object(self, name)
     if getmetatable(self) ~= tcp_metatable then
         raise("bad argument #1 to '" .. name .. "' (socket expected, got "
@@ -62,7 +70,7 @@ end
 local function sweep()
     local id, place = native.tcp_next(0)
     while id do
-        if objects[id % PLACES] == nil then
+        if objects[id % PLACES + 1] == nil then
             native.tcp_drop(id)
         end
         id, place = native.tcp_next(place)
@@ -72,11 +80,10 @@ end
 
 local function connected(self, name, id, crowded)
     if not id then
-        self[1] = false
         return nil, crowded
     end
     self[1], self[2] = id, name
-    objects[id % PLACES] = self
+    objects[id % PLACES + 1] = self
     if crowded then
         sweep()
     end
@@ -125,12 +132,16 @@ local function host_and_port(host, port, name)
     return host, check_port(port, name)
 end
 
-function tcp.connect(self, host, port, options, ...)
+function tcp.connect(self, host, port, options, extra)
+    -- What is usual needs no more.
+    if options == nil and reuse(self, host, port, objects) then
+        return 1
+    end
     check_object(self, "connect")
-    local more = select("#", ...)
-    if host == nil or more > 0 then
+    check_thread()
+    if host == nil or extra ~= nil then
         raise("ngx.socket connect: expecting 3 or 4 arguments (including the "
-            .. "object), but seen " .. (host == nil and 1 or 4 + more))
+            .. "object), but seen " .. (host == nil and 1 or 5))
     end
     -- The port may be left out.
     if type(port) == "table" and options == nil then
@@ -205,42 +216,35 @@ function tcp.settimeouts(self, connect_timeout, send_timeout, read_timeout)
     self[5] = msec(read_timeout, 3, "settimeouts")
 end
 
-function tcp.setkeepalive(self, timeout, size, options, ...)
+-- A number that is not negative, or nil.
+local function unsigned(value, n, text)
+    if value ~= nil then
+        local number = tonumber(value)
+        if not number or number < 0 or number ~= number then
+            bad_argument(n, "setkeepalive", text)
+        end
+        return number
+    end
+end
+
+function tcp.setkeepalive(self, timeout, size, options, extra)
     check_object(self, "setkeepalive")
-    local more = select("#", ...)
-    if more > 0 then
-        raise("expecting 1 to 3 arguments (including the object), but got "
-            .. 4 + more)
+    timeout = unsigned(timeout, 1, "bad timeout value")
+    size = unsigned(size, 2, "bad pool size")
+    if options == nil and extra == nil then
+        return setkeepalive(self, timeout, size)
+    elseif extra ~= nil then
+        raise("expecting 1 to 3 arguments (including the object), but got 5")
+    elseif type(options) ~= "table" then
+        bad_argument(3, "setkeepalive",
+            "table expected, got " .. type(options))
     end
-    local time, n = timeout, size
-    if time ~= nil then
-        time = tonumber(time)
-        if not time or time < 0 or time ~= time then
-            bad_argument(1, "setkeepalive", "bad timeout value")
-        end
+    local heartbeat = options.heartbeat
+    if heartbeat ~= nil and heartbeat ~= "nats" then
+        bad_argument(3, "setkeepalive",
+            'unknown heartbeat "' .. tostring(heartbeat) .. '"')
     end
-    if n ~= nil then
-        n = tonumber(n)
-        if not n or n < 0 or n ~= n then
-            bad_argument(2, "setkeepalive", "bad pool size")
-        end
-    end
-    local heartbeat
-    if options ~= nil then
-        if type(options) ~= "table" then
-            bad_argument(3, "setkeepalive",
-                "table expected, got " .. type(options))
-        end
-        heartbeat = options.heartbeat
-        if heartbeat ~= nil and heartbeat ~= "nats" then
-            bad_argument(3, "setkeepalive",
-                'unknown heartbeat "' .. tostring(heartbeat) .. '"')
-        end
-    end
-    if self[2] == nil then
-        return nil, "key not found"
-    end
-    return setkeepalive(self, time, n, heartbeat)
+    return setkeepalive(self, timeout, size, heartbeat)
 end
 
 function tcp.setkeepalive_nats(self, timeout, size)
@@ -463,12 +467,10 @@ end
 
 local socket = {}
 
-function socket.tcp(...)
-    local n = select("#", ...)
-    if n > 0 then
-        raise("expecting zero arguments, but got " .. n)
+function socket.tcp(extra, ...)
+    if extra ~= nil then
+        raise("expecting zero arguments, but got " .. 1 + select("#", ...))
     end
-    native.check_thread()
     return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
 end
 
@@ -493,6 +495,7 @@ end
 
 return {
     raise = raise,
+    check_thread = check_thread,
     bad_argument = bad_argument,
     host_and_port = host_and_port,
     msec = msec,

@@ -70,8 +70,13 @@ function semaphore.new(n)
     if is_negative(n) then
         error("no negative number", 2)
     end
-    return setmetatable({ free = n, number = new_number(), parked = false },
-        semaphore_metatable)
+    return setmetatable({
+        free = n,
+        number = new_number(),
+        parked = false,
+        -- It is among the owners.
+        known = false,
+    }, semaphore_metatable)
 end
 
 function semaphore.wait(self, seconds)
@@ -89,7 +94,10 @@ function semaphore.wait(self, seconds)
         return true
     end
     self.parked = true
-    owners[self.number] = self
+    if not self.known then
+        self.known = true
+        owners[self.number] = self
+    end
     return park(self.number, timeout)
 end
 

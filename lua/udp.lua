@@ -9,7 +9,8 @@ local setpeername = native.udp_setpeername
 local address, bindable = native.udp_address, native.tcp_bindable
 local nlog_open, nlog_send = native.nlog_open, native.nlog_send
 local raise, bad_argument = common.raise, common.bad_argument
-local host_and_port, msec = common.host_and_port, common.msec
+local check_thread, host_and_port = common.check_thread, common.host_and_port
+local msec = common.msec
 local getmetatable, setmetatable = getmetatable, setmetatable
 local select, tostring, type = select, tostring, type
 
@@ -45,7 +46,6 @@ end
 
 local function connected(self, id, crowded)
     if not id then
-        self[1] = false
         return nil, crowded
     end
     self[1] = id
@@ -91,7 +91,7 @@ function ngx.socket.udp(...)
     if n > 0 then
         raise("expecting zero arguments, but got " .. n)
     end
-    native.check_thread()
+    check_thread()
     return setmetatable({ false, nil, nil, nil, nil, nil }, udp_metatable)
 end
 

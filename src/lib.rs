@@ -9,6 +9,7 @@ pub mod lua;
 pub mod module;
 pub mod nginx;
 pub mod sched;
+pub mod shdict;
 pub mod socket;
 pub mod tcp;
 pub mod text;

@@ -190,8 +190,10 @@ sub family {
 
 # Their command lines.
 sub commands {
-    return map {
-        open my $fh, '<', "/proc/$_/cmdline";
-        $fh ? join(' ', split /\0/, readline($fh) // '') : ();
-    } @_;
+    my @commands;
+    for my $pid (@_) {
+        open my $fh, '<', "/proc/$pid/cmdline" or next;
+        push @commands, join ' ', split /\0/, readline($fh) // '';
+    }
+    return @commands;
 }

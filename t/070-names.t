@@ -56,6 +56,8 @@ localtime function
 log function
 md5 function
 md5_bin function
+new_ssl_ctx function
+nlog function
 now function
 null userdata
 parse_http_time function
@@ -67,6 +69,7 @@ req table
 say function
 select function
 sha1_bin function
+shared table
 sleep function
 socket table
 start_time function
@@ -110,6 +113,7 @@ req.socket function
 socket.connect function
 socket.stream function
 socket.tcp function
+socket.udp function
 thread.kill function
 thread.spawn function
 thread.wait function
@@ -141,13 +145,15 @@ process_by_lua_block {
     show("semaphore", getmetatable(semaphore.new()).__index)
     show("channel", getmetatable(ngx.channel.new(1)).__index)
     show("tcp", getmetatable(ngx.socket.tcp()).__index)
+    show("udp", getmetatable(ngx.socket.udp()).__index)
     show("req", getmetatable(ngx.req.socket()).__index)
 }
 --- response
 module: count new post wait
 semaphore: count new post wait
 channel: close count new receive send try_receive try_send
-tcp: bind close connect getfd getoption getpeername getreusedtimes getsockname peek receive receive_http receiveany receiveuntil send setkeepalive setkeepalive_nats setoption settimeout settimeouts shutdown
+tcp: bind close connect getfd getoption getpeername getreusedtimes getsockname peek receive receive_http receiveany receiveuntil send setclientcert setkeepalive setkeepalive_nats setoption settimeout settimeouts shutdown sslhandshake
+udp: bind close getpeername getsockname receive send setpeername settimeout
 req: getfd getoption getpeername getsockname peek receive receiveany receiveuntil send setoption settimeout settimeouts shutdown
 --- no_error_log
 [error]

@@ -73,7 +73,7 @@ process_by_lua_block {
         local s = "0123456789"
         while true do s = s .. s end
     elseif which == "w" then
-        -- coroutine.wrap puts line 19 in front, if there is memory for that
+        -- coroutine.wrap puts its line in front, if there is memory for that
         coroutine.wrap(function()
             local t = {}
             for i = 1, 1e9 do t[i] = "x" .. i end
@@ -132,7 +132,7 @@ Z: send "."
 Z: expect "fine\n"
 --- skip_mode: valgrind: it has allocators of its own
 --- grep_error_log
-~ lua entry thread aborted: (?=(?:memory allocation error|runtime error: \S+\(nginx\.conf:\d+\):19): not enough memory)
+~ lua entry thread aborted: (?=(?:memory allocation error|runtime error: \S+\(nginx\.conf:\d+\):\d+): not enough memory)
 --- grep_error_log_out eval
 "lua entry thread aborted: \n" x 5
 

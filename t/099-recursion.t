@@ -28,6 +28,7 @@ false stack overflow
 false stack overflow
 false stack overflow
 false stack overflow
+--- timeout: 60
 --- no_error_log
 [error]
 --- skip_mode: valgrind: its stack has the size that it started with

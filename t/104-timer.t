@@ -983,6 +983,32 @@ wait_exit
 [error]
 
 
+=== quit: one that waits for ever, and had much time for what it waited for before
+--- tcp_server_config
+process_by_lua_block {
+    ngx.timer.at(0, function()
+        local ch, never = ngx.channel.new(1), ngx.channel.new(1)
+        ngx.thread.spawn(function()
+            ch:receive(3600)
+            ngx.log(ngx.WARN, "waits")
+            never:receive()
+            ngx.log(ngx.ERR, "went on")
+        end)
+        ch:send("it")
+        never:receive()
+    end)
+    ngx.say("set")
+}
+--- request_parts
+expect "set\n"
+expect_eof
+wait_log "waits"
+signal QUIT
+wait_exit
+--- no_error_log
+[error]
+
+
 === quit: one that waits in a channel for another that sleeps
 --- tcp_server_config
 process_by_lua_block {

@@ -232,6 +232,62 @@ true 0
 [error]
 
 
+=== semaphore:wait: the timeout of one wait is not that of the next
+--- tcp_server_config
+process_by_lua_block {
+    local sem = require "ngx.semaphore".new()
+    local ch = ngx.channel.new(1)
+
+    local function timed(f, ...)
+        ngx.update_time()
+        local start = ngx.now()
+        local ok, err = f(...)
+        ngx.update_time()
+        local took = ngx.now() - start
+        return tostring(ok) .. " " .. tostring(err), took
+    end
+
+    -- Waits for so many seconds at most, and is woken before.
+    local function woken(seconds)
+        ngx.thread.spawn(function()
+            ngx.sleep(0.01)
+            sem:post()
+        end)
+        assert(sem:wait(seconds))
+    end
+
+    ngx.thread.wait(ngx.thread.spawn(function()
+        -- A shorter one after a long one.
+        woken(100)
+        local result, took = timed(sem.wait, sem, 0.1)
+        ngx.say(result, " ", took >= 0.095 and took < 50)
+        -- Longer ones after short ones.
+        woken(2)
+        result, took = timed(sem.wait, sem, 2.2)
+        ngx.say(result, " ", took >= 2.195)
+        woken(2)
+        result, took = timed(ngx.sleep, 2.2)
+        ngx.say(result, " ", took >= 2.195)
+        -- And one for ever.
+        woken(2)
+        ngx.thread.spawn(function()
+            ngx.sleep(2.2)
+            ch:send("sent")
+        end)
+        result, took = timed(ch.receive, ch)
+        ngx.say(result, " ", took >= 2.195)
+    end))
+}
+--- response
+nil timeout true
+nil timeout true
+nil nil true
+sent nil true
+--- timeout: 60
+--- no_error_log
+[error]
+
+
 === semaphore:wait: wrong arguments raise at the caller's line
 --- tcp_server_config
 process_by_lua_block {
@@ -1396,6 +1452,49 @@ process_by_lua_block {
             end
         end
         assert(out == n and sem:count() == 0)
+    end
+    -- A table that is kept may double its size in one round.
+    local least, before = math.huge
+    for _ = 1, 4 do
+        round()
+        local memory = worker.memory()
+        least = before and math.min(least, memory - before) or least
+        before = memory
+    end
+    ngx.say(least < 16 and "nothing left" or least)
+}
+--- request eval
+$ENV{TEST_NGINX_USE_VALGRIND} ? "200\n" : "10000\n"
+--- response
+nothing left
+--- timeout: 30
+--- no_error_log
+[error]
+
+
+=== semaphore: many that did not need the time that they had leave nothing
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local worker = require "worker"
+    local n = tonumber(ngx.receive("*l"))
+    local sem = require "ngx.semaphore".new()
+    local function round()
+        for i = 1, n do
+            local thread = ngx.thread.spawn(function()
+                return sem:wait(3600 + i % 20) and sem:wait(3600 - i % 30)
+            end)
+            if i % 3 > 0 then
+                sem:post(i % 3)
+            end
+            if i % 3 < 2 then
+                ngx.thread.kill(thread)
+            else
+                assert(ngx.thread.wait(thread))
+            end
+            while sem:wait(0) do end
+        end
     end
     -- A table that is kept may double its size in one round.
     local least, before = math.huge

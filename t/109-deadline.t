@@ -1115,6 +1115,83 @@ nildeadline
 [error]
 
 
+=== deadline: a __gc between two turns resumes a coroutine that is below one
+--- tcp_server_config
+process_by_lua_block {
+    local ran, wrong = 0, 0
+    local below = coroutine.create(function()
+        ngx.deadline(0.01, function()
+            while true do coroutine.yield() end
+        end)
+    end)
+    coroutine.resume(below)
+    ngx.sleep(0.02)
+    collectgarbage("setpause", 100)
+    collectgarbage("setstepmul", 10000)
+    collectgarbage()
+    local litter = {}
+    for i = 1, 3000 do
+        litter[i] = newproxy(true)
+        getmetatable(litter[i]).__gc = function()
+            ran = ran + 1
+            coroutine.resume(below)
+        end
+    end
+    litter = nil
+    -- What comes from the client is made a string between two turns.
+    for _ = 1, 200 do
+        if not ngx.receive(1100) then wrong = wrong + 1 end
+        if select("#", ngx.sleep(0.001)) > 0 then wrong = wrong + 1 end
+        ngx.print(".")
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 200)
+    ngx.say(wrong, " ", ran > 2000)
+}
+--- request_parts eval
+[ (map { [send => sprintf '%01100d', $_], [expect => '.'] } 1 .. 200),
+  [expect => "0 true\n"], ['expect_eof'] ]
+--- timeout: 30
+--- no_error_log
+[error]
+
+
+=== deadline: called in a __gc, wherever that runs
+--- tcp_server_config
+process_by_lua_block {
+    local ran, wrong = 0, 0
+    local function same(...) return ... end
+    collectgarbage("setpause", 100)
+    collectgarbage("setstepmul", 10000)
+    collectgarbage()
+    local litter = {}
+    for i = 1, 3000 do
+        litter[i] = newproxy(true)
+        getmetatable(litter[i]).__gc = function()
+            ran = ran + 1
+            local a, b, c = ngx.deadline(0, same, 1, nil, 3)
+            if a ~= 1 or b ~= nil or c ~= 3 then wrong = wrong + 1 end
+        end
+    end
+    litter = nil
+    -- What comes from the client is made a string between two turns.
+    for _ = 1, 200 do
+        if not ngx.receive(1100) then wrong = wrong + 1 end
+        if select("#", ngx.sleep(0.001)) > 0 then wrong = wrong + 1 end
+        ngx.print(".")
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 200)
+    ngx.say(wrong, " ", ran > 2000)
+}
+--- request_parts eval
+[ (map { [send => sprintf '%01100d', $_], [expect => '.'] } 1 .. 200),
+  [expect => "0 true\n"], ['expect_eof'] ]
+--- timeout: 30
+--- no_error_log
+[error]
+
+
 === deadline: in a coroutine that nobody resumes any more
 --- tcp_server_config
 process_by_lua_block {

@@ -31,6 +31,51 @@ sub ported {
 }
 
 
+# The one with redis: the test's, and Debian's module where the tests have it.
+sub scores {
+    my $text = example('redis/nginx.conf');
+    $text =~ s/6379/\$TEST_REDIS_PORT/;
+    $text =~ s/^tcp \{\n/$&    lua_package_path "\$TEST_LUA_NGINX\/?.lua;;";\n/m;
+    return $text;
+}
+
+
+# The one with an upstream: its own second server, or another port.
+sub relay {
+    my ($port) = @_;
+    my $text = example('relay/nginx.conf');
+    $port ||= '$TEST_PORT2';
+    $text =~ s/(upstream = .*)6667/$1$port/;
+    return $text;
+}
+
+
+# The one with a database: the test's, and a server on a port of its own that
+# makes the table, since a run begins with an empty database.
+sub telephone_book {
+    my $text = example('mysql/nginx.conf');
+    my ($table) = $text =~ /(CREATE TABLE .*?;)/ or die "no table in conf/mysql\n";
+    $table =~ s/book\.//;
+    $text =~ s/port = 3306/port = \$TEST_MARIADB_PORT/;
+    $text =~ s/(user|database) = "book"/$1 eq 'user' ? 'user = "tcp"'
+                                                     : 'database = "test"'/ge;
+    $text =~ s/\}\s*\z//;
+    return $text . <<"CONF";
+    server {
+        listen 127.0.0.1:\$TEST_PORT2;
+        process_by_lua_block {
+            local db = mysql.new()
+            assert(db:connect(database))
+            assert(db:query("$table"))
+            db:set_keepalive()
+            ngx.say("ready")
+        }
+    }
+}
+CONF
+}
+
+
 # For --- user_files: the scripts beside the example.
 sub scripts {
     my ($folder) = @_;
@@ -186,6 +231,131 @@ expect_eof
 lua tcp socket read timed out
 --- no_error_log
 timed out
+
+
+=== redis: high scores
+--- skip_if: -e '$TEST_LUA_NGINX/nginx/redis.lua' ? '' : 'no lua-nginx-redis'
+--- peers: redis
+--- config eval: main::scores()
+--- user_files eval: main::scripts('redis')
+--- request_parts
+A: send "TOP 3\nSCORE Ada 10\nSCORE Bob 7.5\n"
+A: expect "+\n+1\n+2\n"
+B: send "score Bob 11\nRANK Ada\nRANK Eve\n"
+B: expect "+1\n+2\n+none\n"
+A: send "SCORE Eve many\nHELP\nTOP\n"
+A: expect "-SCORE name points\n-unknown command\n+Bob 11 Ada 10\n"
+A: send "SCORE\nRANK\n"
+A: expect "-SCORE name points\n+none\n"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== redis: high scores while redis is away
+--- skip_if: -e '$TEST_LUA_NGINX/nginx/redis.lua' ? '' : 'no lua-nginx-redis'
+--- peers: redis
+--- config eval: main::scores()
+--- user_files eval: main::scripts('redis')
+--- request_parts
+A: send "SCORE Ada 10\n"
+A: expect "+1\n"
+stop_peer redis
+A: send "RANK Ada\n"
+A: expect "-try again later\n"
+start_peer redis
+A: send "RANK Ada\nSCORE Ada 5\n"
+A: expect "+none\n+1\n"
+A: half_close
+A: expect_eof
+--- error_log
+redis: connection refused
+
+
+=== relay: both ways at once, and the end of one direction passes on
+--- config eval: main::relay()
+--- user_files eval: main::scripts('relay')
+--- request_parts
+A: send "hello"
+A: expect "> hello"
+B: send "there"
+B: expect "> there"
+A: send "again"
+A: expect "> again"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+--- skip_mode: slow: there a read gives one byte, and each has its answer
+
+
+=== relay: nobody to relay to
+--- config eval: main::relay('$TEST_CLOSED_PORT')
+--- user_files eval: main::scripts('relay')
+--- request_parts
+expect_close
+--- error_log
+~ relay: 127\.0\.0\.1:\d+: connection refused
+
+
+=== relay: a megabyte each way at the same time
+--- config eval: main::relay('$TEST_PEER_PORT')
+--- user_files eval: main::scripts('relay')
+--- peer
+send "down" x 250000
+expect "up" x 500000
+expect_eof
+close
+--- request_parts
+send "up" x 500000
+half_close
+expect "down" x 250000
+expect_eof
+--- no_error_log
+[error]
+--- skip_mode: slow: 2 MB byte by byte
+
+
+=== relay: one side still sends when the other one has ended
+--- config eval: main::relay('$TEST_PEER_PORT')
+--- user_files eval: main::scripts('relay')
+--- peer
+send "first"
+half_close
+expect "then"
+expect_eof
+--- request_parts
+expect "first"
+expect_eof
+send "then"
+half_close
+wait_log "relay: 4 bytes up, 5 down"
+--- no_error_log
+[error]
+
+
+=== relay: a reset of one side ends the other
+--- config eval: main::relay('$TEST_PEER_PORT')
+--- user_files eval: main::scripts('relay')
+--- peer
+A: expect "a"
+A: reset
+B: expect "b"
+B: send "c"
+B: expect_close
+--- request_parts
+A: send "a"
+A: expect_close
+wait_log "relay: 1 bytes up, 0 down, connection reset by peer"
+B: send "b"
+B: expect "c"
+B: reset
+wait_log "relay: 1 bytes up, 1 down, connection reset by peer"
 
 
 === frames: in order, at once and in pieces
@@ -346,3 +516,40 @@ wait_exit
 ~ \[notice\] .*stats\.lua:9: served 6 requests, context: ngx\.timer$
 --- no_error_log
 [error]
+
+
+=== mysql: a telephone book
+--- peers: mariadb
+--- config eval: main::telephone_book()
+--- user_files eval: main::scripts('mysql')
+--- request_parts
+T: connect $TEST_PORT2
+T: expect "ready\n"
+A: send "SET Ada 1815\nSET Adam 17\nSET Eve 1-800-\"';DROP\n"
+A: expect "+OK\n+OK\n+OK\n"
+B: send "GET Ada\nGET Eve\nGET Bob\nFIND Ad\n"
+B: expect "+1815\n+1-800-\"';DROP\n+\n+2\nAda 1815\nAdam 17\n"
+A: send "DEL Ada\nDEL Ada\nGET Ada\nSET Ada\nset Ada 2\nFIND %\n"
+A: expect "+1\n+0\n+\n-usage: SET name number\n-unknown command\n+0\n"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== mysql: the telephone book when the database fails
+--- peers: mariadb
+--- config eval: main::telephone_book()
+--- user_files eval: main::scripts('mysql')
+--- request_parts
+send "GET Ada\n"
+expect "-failed\n"
+send "SET Ada 1815\n"
+expect "-failed\n"
+half_close
+expect_eof
+--- error_log
+GET failed: Table 'test.numbers' doesn't exist
+SET failed: Table 'test.numbers' doesn't exist

@@ -70,13 +70,13 @@ process_by_lua_block {
 --- peer
 listen unix:$TEST_DIR/peer.sock
 A: accept
-A: send "one"
+A: send "one\n"
 A: expect_eof
 B: accept
-B: send "two"
+B: send "two\n"
 B: expect_eof
 C: accept
-C: send "three"
+C: send "three\n"
 C: expect_eof
 --- tcp_server_config
 process_by_lua_block {
@@ -84,7 +84,7 @@ process_by_lua_block {
     local function try(...)
         local sock = ngx.socket.tcp()
         ngx.say(sock:connect(...), " ", (sock[2]:gsub(".*/", "")), " ",
-            sock:receiveany(9))
+            sock:receive())
         sock:close()
     end
     try(path)
@@ -246,7 +246,7 @@ process_by_lua_block {
 }
 --- request
 --- response eval
-join "", map { "nil failed to parse host name \"$_->[0]\": $_->[1]\n" }
+CORE::join "", map { "nil failed to parse host name \"$_->[0]\": $_->[1]\n" }
     ["", "no host"], [":80", "no host"], ["a/b", "invalid host"],
     ["a b", "invalid host"], ["a:", "invalid port"], ["a:x", "invalid port"],
     ["a:70000", "invalid port"], ["[127.0.0.1]", "invalid host"],
@@ -280,7 +280,7 @@ process_by_lua_block {
     try(function() sock:connect("127.0.0.1", 1, { pool_size = "x" }) end)
     try(function() sock:connect("127.0.0.1", 1, { backlog = -1 }) end)
     try(function() sock.connect({}, "127.0.0.1", 1) end)
-    try(function() ngx.socket.tcp(1, 2) end)
+    try(function() ngx.socket.tcp(1) end)
     try(function() ngx.socket.connect("127.0.0.1", 65536) end)
 }
 --- request
@@ -300,7 +300,7 @@ false LINE bad argument #3 to 'connect' (bad "pool_size" option value: 0)
 false LINE bad argument #3 to 'connect' (bad "pool_size" option value: x)
 false LINE bad argument #3 to 'connect' (bad "backlog" option value: -1)
 false LINE bad argument #1 to 'connect' (socket expected, got table)
-false LINE expecting zero arguments, but got 2
+false LINE expecting zero arguments, but got 1
 false LINE bad port number, need [0,65535]
 --- no_error_log
 [error]
@@ -338,8 +338,9 @@ process_by_lua_block {
 === connect: not in init_by_lua
 --- tcp_config
 init_by_lua_block {
-    in_init = tostring(select(2, pcall(ngx.socket.tcp))) .. "; "
-        .. tostring(select(2, pcall(ngx.socket.connect, "127.0.0.1", 1)))
+    in_init = tostring(select(2, pcall(function()
+        return ngx.socket.tcp():connect("127.0.0.1", 1)
+    end))) .. "; " .. tostring(select(2, pcall(ngx.socket.connect, "127.0.0.1", 1)))
 }
 --- tcp_server_config
 process_by_lua_block { ngx.say(in_init) }
@@ -354,28 +355,28 @@ process_by_lua_block { ngx.say(in_init) }
 --- peers: dns
 --- peer
 A: accept
-A: send "one"
+A: send "one\n"
 A: expect_eof
 B: accept
-B: send "alias"
+B: send "alias\n"
 B: expect_eof
 C: accept
-C: send "both"
+C: send "both\n"
 C: expect_eof
 D: accept
-D: send "port"
+D: send "port\n"
 D: expect_eof
 --- tcp_server_config
 resolver 127.0.0.1:$TEST_DNS_PORT;
 process_by_lua_block {
     for _, host in ipairs({ "one.test", "alias.test", "both.test" }) do
         local sock = ngx.socket.tcp()
-        ngx.say(sock:connect(host, $TEST_PEER_PORT), " ", sock:receiveany(9), " ",
+        ngx.say(sock:connect(host, $TEST_PEER_PORT), " ", sock:receive(), " ",
             sock[2])
         sock:close()
     end
     local sock = ngx.socket.tcp()
-    ngx.say(sock:connect("one.test:$TEST_PEER_PORT", 1), " ", sock:receiveany(9))
+    ngx.say(sock:connect("one.test:$TEST_PEER_PORT", 1), " ", sock:receive())
     sock:close()
 }
 --- request

@@ -20,8 +20,14 @@ const OTHER_NAMES: &[&str] = &[
 ];
 
 /// What else is in lua/ are libraries, which scripts require.
-const API_FILES: &[&str] =
-    &["lua/prelude.lua", "lua/socket.lua", "lua/ssl.lua", "lua/sync.lua"];
+const API_FILES: &[&str] = &[
+    "lua/prelude.lua",
+    "lua/shared.lua",
+    "lua/socket.lua",
+    "lua/ssl.lua",
+    "lua/sync.lua",
+    "lua/udp.lua",
+];
 
 #[test]
 fn every_name_of_the_api_is_documented() {
@@ -49,6 +55,16 @@ fn every_documented_name_exists() {
 fn every_function_of_a_library_is_documented() {
     let headings = headings("docs/libraries.md");
     assert_complete(&library_names(), &headings, "entry in docs/libraries.md");
+}
+
+#[test]
+fn every_function_of_a_library_is_tested() {
+    let names = library_names().into_iter();
+    let names = names.map(|name| match name.split_once(':') {
+        Some((_, method)) => format!(":{method}"),
+        None => name,
+    });
+    assert_complete(&names.collect(), &words_of_suites(), "block in t/*.t");
 }
 
 #[test]

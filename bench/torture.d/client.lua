@@ -2,6 +2,7 @@
 -- endless text, and what is printed are records that it can tell apart:
 -- "THREAD NUMBER LENGTH xxx...\n".
 
+local clock = require "clock"
 local handler = require "handler"
 local ledger = require "ledger"
 
@@ -116,7 +117,7 @@ add(10, "receive", function(scope)
         return err
     end
     host.reader = thread
-    local began = ngx.now()
+    local began = clock()
     local function check(...)
         local n, data, err, part = select("#", ...), ...
         return check_receive(scope, began, first, least or first, n, data, err,
@@ -134,7 +135,7 @@ add(1, "wait_next_request", function(scope)
     end
     local busy = host.reader
     host.reader = busy or thread
-    local began = ngx.now()
+    local began = clock()
     local function check(...)
         local n, ok, err = select("#", ...), ...
         if host.reader == thread then
@@ -168,7 +169,7 @@ add(8, "print", function(scope)
     thread.printed = thread.printed + 1
     local head = thread.path .. " " .. thread.printed .. " " .. size .. " "
     local body = filling:sub(1, size)
-    local began, had_eof = ngx.now(), host.had_eof
+    local began, had_eof = clock(), host.had_eof
 
     local function check(...)
         local n, sent, err, part = select("#", ...), ...
@@ -218,7 +219,7 @@ add(2, "flush", function(scope)
     if scope.thread.host.phase ~= "content" then
         return "no client"
     end
-    return check_flush(scope, ngx.now(), "flush", ngx.flush(true))
+    return check_flush(scope, clock(), "flush", ngx.flush(true))
 end)
 
 
@@ -230,7 +231,7 @@ add(1, "eof", function(scope)
         return "not now"
     end
     host.had_eof = true
-    return check_flush(scope, ngx.now(), "eof", ngx.eof())
+    return check_flush(scope, clock(), "eof", ngx.eof())
 end)
 
 

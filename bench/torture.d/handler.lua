@@ -3,9 +3,10 @@
 -- pieces do is in the operations.
 
 local Random = require "random"
+local clock = require "clock"
 local ledger = require "ledger"
 
-local min, now = math.min, ngx.now
+local min = math.min
 
 local _M = {}
 
@@ -13,8 +14,8 @@ local _M = {}
 -- alive.
 local alive
 
--- nginx's clock of timers counts in steps of 4 ms, ngx.now() in others.
-local CLOCK_SLACK = 0.012
+-- Times are cut off, or rounded up, to milliseconds.
+local CLOCK_SLACK = 0.003
 
 -- A handler has no more threads than this, and no more operations.
 local MAX_THREADS = 50
@@ -82,16 +83,16 @@ function Scope:deadline()
 end
 
 
--- To be called after a call that waited, or might have. `began` was ngx.now()
+-- To be called after a call that waited, or might have. `began` was clock()
 -- before it, `err` is what it gave, `timeout` is its own, nil if it has none.
 function Scope:after(began, what, err, timeout)
     local deadline = self:deadline()
     if err == "deadline" then
-        if not deadline or now() < deadline - CLOCK_SLACK then
+        if not deadline or clock() < deadline - CLOCK_SLACK then
             ledger.fail(self.thread, what, ": deadline before its time")
         end
     elseif err == "timeout" then
-        if not timeout or now() - began < timeout - CLOCK_SLACK then
+        if not timeout or clock() - began < timeout - CLOCK_SLACK then
             ledger.fail(self.thread, what, ": timeout before its time")
         elseif timeout > 0 and deadline
             and began + timeout > deadline + CLOCK_SLACK
@@ -105,7 +106,7 @@ end
 -- Whether every wait that begins now gives "deadline".
 function Scope:is_over()
     local deadline = self:deadline()
-    return deadline and now() > deadline + CLOCK_SLACK
+    return deadline and clock() > deadline + CLOCK_SLACK
 end
 
 
@@ -333,7 +334,7 @@ function Scope:wait(children)
         cos[i], were_alive[i] = child.co, is_alive(child)
     end
 
-    local began = now()
+    local began = clock()
     local function check(...)
         local n, ok, err = select("#", ...), ...
         local ended = first_to_end(children, were_alive)

@@ -1,5 +1,6 @@
 -- Operations on threads, coroutines and timers, and errors.
 
+local clock = require "clock"
 local handler = require "handler"
 local ledger = require "ledger"
 
@@ -167,7 +168,7 @@ end)
 
 -- Calls ngx.deadline(), with the scope's deadline as it is then. Errors pass.
 local function below(scope, seconds, f, ...)
-    local outer, deadline = scope.own, ngx.now() + math.max(seconds, 0)
+    local outer, deadline = scope.own, clock() + math.max(seconds, 0)
     scope.own = math.min(deadline, outer or deadline)
     local function check(ok, ...)
         scope.own = outer
@@ -385,7 +386,7 @@ local function on_timer(premature, made, hole, host, delay, name)
     if premature then
         return
     end
-    if ngx.now() - host.began < delay - handler.CLOCK_SLACK then
+    if clock() - host.began < delay - handler.CLOCK_SLACK then
         fail(child, "called before its time")
     end
     if not pcall(ngx.print, "x") then
@@ -408,7 +409,7 @@ add(2, "timer", function(scope)
     local delay = random:one_of{ 0, 0.001, random:seconds(50) }
     local name = host.name .. ", timer " .. thread.path
     pending = pending + 1
-    local began = { began = ngx.now(), generation = host.generation }
+    local began = { began = clock(), generation = host.generation }
     local ok, err = ngx.timer.at(delay, on_timer, random:number(2 ^ 30), nil,
         began, delay, name)
     if ok ~= 1 then

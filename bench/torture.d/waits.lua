@@ -1,6 +1,7 @@
 -- Operations that wait for a time, a semaphore, a channel, or the first of
 -- several.
 
+local clock = require "clock"
 local handler = require "handler"
 local ledger = require "ledger"
 
@@ -43,7 +44,7 @@ add(12, "sleep", function(scope)
     local thread = scope.thread
     local seconds = thread.random:seconds(60)
     local over = scope:is_over()
-    local began = ngx.now()
+    local began = clock()
     local function check(...)
         local n, ok, err = select("#", ...), ...
         if n == 0 then
@@ -68,7 +69,7 @@ add(8, "semaphore wait", function(scope)
     local s = pick(scope, "semaphores")
     local timeout = pick_timeout(scope, s)
     local ready, over = s.semaphore:count() > 0, scope:is_over()
-    local began = ngx.now()
+    local began = clock()
     local function check(...)
         local n, ok, err = select("#", ...), ...
         if ok then
@@ -159,7 +160,7 @@ add(8, "channel send", function(scope)
         timeout = nil
     end
     local value = ledger.new_value(channel)
-    return check_sent(scope, value, channel.closed, ngx.now(), timeout,
+    return check_sent(scope, value, channel.closed, clock(), timeout,
         channel.channel:send(value, timeout))
 end)
 
@@ -170,7 +171,7 @@ add(8, "channel receive", function(scope)
     if timeout == 3600 then
         timeout = nil
     end
-    return check_received(scope, channel, channel.closed, ngx.now(),
+    return check_received(scope, channel, channel.closed, clock(),
         timeout, channel.channel:receive(timeout))
 end)
 
@@ -312,7 +313,7 @@ add(10, "select", function(scope)
     end
     local timeout = list.timeout
 
-    local began = ngx.now()
+    local began = clock()
     local function check(i, ...)
         if not i then
             if first_ready then

@@ -4,7 +4,7 @@
 
 local ffi = require "ffi"
 
-local pairs, pcall = pairs, pcall
+local ipairs, pcall = ipairs, pcall
 local C, new, ffi_string = ffi.C, ffi.new, ffi.string
 
 ffi.cdef [[
@@ -41,18 +41,26 @@ local function has_it(library)
 end
 
 
+local function look_for_it()
+    if pcall(has_it, C) then
+        return C
+    end
+    for _, name in ipairs(NAMES) do
+        local ok, library = pcall(ffi.load, name)
+        if ok and pcall(has_it, library) then
+            return library
+        end
+    end
+    return false
+end
+
+
 local crypto = {}
 
 -- The namespace of libcrypto, or nil and why not.
 function crypto.library()
     if found == nil then
-        found = pcall(has_it, C) and C or false
-        for _, name in pairs(NAMES) do
-            local ok, library = pcall(ffi.load, name)
-            if not found and ok and pcall(has_it, library) then
-                found = library
-            end
-        end
+        found = look_for_it()
     end
     if not found then
         return nil, "libcrypto is not there"

@@ -10,9 +10,14 @@ local escape_uri = ngx.escape_uri
 
 local USER_AGENT = "resty-agent"
 local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
--- What would end a line, or the target in it.
-local NO_TARGET = "[%z\1-\32\127]"
+-- What would end the target; what would end a header's line.
+local NO_TARGET = "[%c #]"
 local NO_VALUE = "[%z\1-\8\10-\31\127]"
+
+local KNOWN_METHODS = {
+    GET = true, HEAD = true, POST = true, PUT = true, DELETE = true,
+    PATCH = true, OPTIONS = true,
+}
 
 -- Headers that say where the message ends and what becomes of the connection.
 local OURS = {
@@ -49,9 +54,7 @@ end
 
 local function target(req)
     local uri = req.uri
-    if type(uri) ~= "string" or uri == "" or find(uri, NO_TARGET)
-        or find(uri, "#", 1, true)
-    then
+    if type(uri) ~= "string" or uri == "" or find(uri, NO_TARGET) then
         return nil, "wrong request: uri"
     end
     local args = req.args
@@ -98,7 +101,8 @@ local function add_headers(lines, headers)
     for name, value in pairs(headers) do
         local kind = type(value)
         if type(name) ~= "string" or not find(name, TOKEN)
-            or kind ~= "string" and kind ~= "number" or find(value, NO_VALUE)
+            or kind ~= "string" and kind ~= "number"
+            or find(value, "%c") and find(value, NO_VALUE)
         then
             return nil, "wrong request: headers"
         end
@@ -123,8 +127,8 @@ return function(req, host)
         return nil, "wrong request"
     end
     local method = req.method
-    if type(method) ~= "string" or not find(method, TOKEN)
-        or method == "CONNECT"
+    if not KNOWN_METHODS[method] and (type(method) ~= "string"
+        or not find(method, TOKEN) or method == "CONNECT")
     then
         return nil, "wrong request: method"
     end

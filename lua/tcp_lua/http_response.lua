@@ -53,24 +53,25 @@ local function fill(self)
 end
 
 
--- The next line, without its end; nil and the error, or nil and `too_long`.
+-- The next line: where in the buffer it begins and ends, without its end; nil
+-- and the error, or nil and `too_long`.
 local function line(self, limit, too_long)
     local from = self.at
     while true do
+        local at = self.at
         local stop = find(self.buffer, "\n", from, true)
-        local size = (stop or #self.buffer) - self.at + 1
+        local size = (stop or #self.buffer) - at + 1
         if size > limit then
             return nil, too_long
         end
         if stop then
-            local last = stop - 1
-            if byte(self.buffer, last) == 13 and last >= self.at then
-                last = last - 1
-            end
-            local text = sub(self.buffer, self.at, last)
             self.at = stop + 1
             self.taken = self.taken + size
-            return text
+            local last = stop - 1
+            if last >= at and byte(self.buffer, last) == 13 then
+                last = last - 1
+            end
+            return at, last
         end
         local ok, err = fill(self)
         if not ok then
@@ -81,25 +82,45 @@ local function line(self, limit, too_long)
 end
 
 
-local function status_line(self, response)
-    local text, err = line(self, self.max_head, "err header too big")
-    if not text then
-        return nil, err
+-- Whether nothing from `from` to `last` is a control character, but for tabs.
+local function is_clean(text, from, last)
+    local at = match(text, "^%C*()", from)
+    while at <= last do
+        if byte(text, at) ~= 9 then
+            return false
+        end
+        at = match(text, "^%C*()", at + 1)
     end
-    local minor, code, reason = match(text,
-        "^HTTP/1%.(%d) ([1-9]%d%d)([^%z\1-\8\10-\31\127]*)$")
-    if not minor or reason ~= "" and byte(reason) ~= 32 then
+    return true
+end
+
+
+local function status_line(self, response)
+    local from, last = line(self, self.max_head, "err header too big")
+    if not from then
+        return nil, last
+    end
+    local buffer = self.buffer
+    local minor, code = match(buffer, "^HTTP/1%.(%d) ([1-9]%d%d)", from)
+    local at = from + 12
+    if not minor or at <= last and byte(buffer, at) ~= 32
+        or not is_clean(buffer, from, last)
+    then
         return nil, "err status line"
     end
     response.code = tonumber(code)
-    response.info = reason == " " and code or code .. reason
+    response.info = at >= last and code or code .. sub(buffer, at, last)
     return tonumber(minor)
 end
 
 
 -- Whether the list `value` has the word.
 local function has_word(value, word)
-    for item in gmatch(lower(value), "[^%s,;]+") do
+    value = lower(value)
+    if value == word then
+        return true
+    end
+    for item in gmatch(value, "[^%s,;]+") do
         if item == word then
             return true
         end
@@ -135,44 +156,65 @@ local function note(framing, name, value)
 end
 
 
+-- The text from `from` to `last` without the blanks around it.
+local function trimmed(text, from, last)
+    local c = byte(text, from)
+    while from <= last and (c == 32 or c == 9) do
+        from = from + 1
+        c = byte(text, from)
+    end
+    c = byte(text, last)
+    while from <= last and (c == 32 or c == 9) do
+        last = last - 1
+        c = byte(text, last)
+    end
+    return sub(text, from, last)
+end
+
+
+-- A line that goes on with the header before it, `name`. What it adds to one of
+-- framing would come too late.
+local function continue(headers, name, text)
+    if not name or FRAMING[lower(name)] then
+        return nil
+    end
+    headers[name] = headers[name] .. " " .. text
+    return true
+end
+
+
 -- Reads to the empty line. `framing` is what becomes of the body.
 local function header_lines(self, headers, framing)
-    local last
+    local name
     while true do
-        local text, err =
+        local from, last =
             line(self, self.max_head - self.taken, "err header too big")
-        if not text then
-            return nil, err
-        end
-        if text == "" then
+        if not from then
+            return nil, last
+        elseif last < from then
             return true
         end
-        if find(text, "[%z\1-\8\10-\31\127]") then
-            return nil, "err headers"
-        end
-        local name, value = match(text, "^([^%s:]+):[ \t]*(.-)[ \t]*$")
-        local first = byte(text)
-        if not name then
-            if first == 32 or first == 9 then
-                -- A line that goes on. What it adds comes too late for
-                -- note(), so those headers must not.
-                if not last or FRAMING[lower(last)] then
-                    return nil, "err headers"
-                end
-                headers[last] = headers[last] .. " " .. match(text,
-                    "^[ \t]*(.-)[ \t]*$")
-            elseif find(text, "[ \t:]") then
-                return nil, "err headers"
-            else
-                name, value = text, ""
+        local buffer = self.buffer
+        local first = byte(buffer, from)
+        local colon = find(buffer, ":", from, true)
+        local ok
+        if not is_clean(buffer, from, last) then
+            ok = nil
+        elseif first == 32 or first == 9 then
+            ok = continue(headers, name, trimmed(buffer, from, last))
+        else
+            -- Without a colon it is a name all the same.
+            if not colon or colon > last then
+                colon = last + 1
             end
-        end
-        if name then
+            name = sub(buffer, from, colon - 1)
+            local value = trimmed(buffer, colon + 1, last)
             headers[name] = value
-            last = name
-            if not note(framing, name, value) then
-                return nil, "err headers"
-            end
+            ok = name ~= "" and not find(name, "[ \t]")
+                and note(framing, name, value)
+        end
+        if not ok then
+            return nil, "err headers"
         end
     end
 end
@@ -221,19 +263,29 @@ local function end_of_chunk(self)
 end
 
 
+-- The number in front of a chunk; nil if there is none.
+local function chunk_size(text)
+    local digits = match(text, "^%x+$") or match(text, "^(%x+)[ \t]*;")
+        or match(text, "^(%x+)[ \t]*$")
+    if not digits then
+        return nil
+    end
+    digits = match(digits, "^0*(.*)")
+    return #digits > 12 and 2 ^ 53 or tonumber(digits, 16) or 0
+end
+
+
 local function chunks(self)
     local total = 0
     while true do
-        local text, err = line(self, MAX_CHUNK_LINE, "err body")
-        if not text then
-            return nil, err
+        local from, last = line(self, MAX_CHUNK_LINE, "err body")
+        if not from then
+            return nil, last
         end
-        local digits = match(text, "^0*(%x*)[ \t]*;")
-            or match(text, "^0*(%x*)[ \t]*$")
-        if not digits or not find(text, "^%x") then
+        local size = chunk_size(sub(self.buffer, from, last))
+        if not size then
             return nil, "err body"
         end
-        local size = #digits > 12 and 2 ^ 53 or tonumber(digits, 16) or 0
         if size == 0 then
             break
         end
@@ -241,8 +293,7 @@ local function chunks(self)
         if total > self.max_body then
             return nil, "err body too big"
         end
-        local ok
-        ok, err = take(self, size)
+        local ok, err = take(self, size)
         if not ok then
             return nil, err
         end
@@ -254,12 +305,12 @@ local function chunks(self)
     -- What comes after the last chunk is of no use here.
     self.taken = 0
     repeat
-        local text, err =
+        local from, last =
             line(self, self.max_head - self.taken, "err header too big")
-        if not text then
-            return nil, err
+        if not from then
+            return nil, last
         end
-    until text == ""
+    until last < from
     return true
 end
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::session::{receive_pattern, written};
 use super::socket::{
-    READ_TIMEOUT, address, bad_data, get_option, set_option, size_argument,
+    READ_TIMEOUT, address, bad_data, get_option, set_option, size_argument, wants_nothing,
 };
 use super::{check_can_wait, check_count, flatten, in_session};
 use crate::lua::append::AppendError;
@@ -134,7 +134,16 @@ fn receive(call: &Call) -> Outcome {
                 call.len()
             )));
         }
-        read(call, Scanner::new(receive_pattern(call, 2)?))
+        match receive_pattern(call, 2) {
+            Ok(pattern) => read(call, Scanner::new(pattern)),
+            Err(_) if wants_nothing(call) => Ok(with_client(call, |session| {
+                if session.is_reading() {
+                    return Outcome::error(Value::Str("socket busy reading"));
+                }
+                Outcome::one(Value::Str(""))
+            })),
+            Err(raised) => Err(raised),
+        }
     })())
 }
 

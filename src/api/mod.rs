@@ -12,6 +12,7 @@ mod frame;
 mod log;
 mod nlog;
 mod session;
+mod shared;
 mod socket;
 mod ssl;
 mod strings;
@@ -23,9 +24,11 @@ mod worker;
 
 use crate::lua::vm::Group;
 use crate::lua::{Call, Function, Outcome, Value};
+use crate::nginx::cycle;
 use crate::sched::{self, DEADLINE, Thread};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
+use crate::tcp::shared_dict::SharedDict;
 use mlua::{Lua, Table};
 use std::rc::Rc;
 
@@ -54,11 +57,24 @@ pub const PRIVATE: &[&[Function]] = &[
     udp::PRIVATE,
 ];
 
-/// Adds what is not a plain native: constants, and what the prelude wraps.
-pub fn install(lua: &Lua, ngx: &Table, native: &Table) -> mlua::Result<()> {
+/// Adds what is not a plain native: constants, what the prelude wraps, and the
+/// configuration's shared dictionaries.
+pub fn install(
+    lua: &Lua,
+    ngx: &Table,
+    native: &Table,
+    dicts: &[&'static SharedDict],
+) -> mlua::Result<()> {
     constants::install(ngx)?;
     args::install(lua, native)?;
-    nlog::install(lua, native)
+    nlog::install(lua, native)?;
+    shared::install(lua, native, dicts)
+}
+
+/// Frees what natives keep between two calls, when the process has done with the
+/// VM.
+pub fn free_buffers() {
+    socket::free_buffer();
 }
 
 /// Calls `f` with the session whose script is running; elsewhere raises.
@@ -113,12 +129,20 @@ fn no_session_text() -> String {
     }
 }
 
+/// `nil, err` where no events of sockets come: in a worker that exits at once.
+fn check_events() -> Result<(), Outcome> {
+    if current::phase() == Phase::ExitWorker && !cycle::exiting_gracefully() {
+        return Err(Outcome::error(Value::Str("process exiting")));
+    }
+    Ok(())
+}
+
 /// Raises unless the coroutine can be suspended from where it is called.
 fn check_can_wait(call: &Call) -> Result<(), Outcome> {
     if call.can_wait() {
         Ok(())
     } else {
-        Err(Outcome::raise(format_args!("attempt to yield across C-call boundary")))
+        Err(raise_text("attempt to yield across C-call boundary"))
     }
 }
 
@@ -135,14 +159,22 @@ fn check_wait(call: &Call, thread: &Thread) -> Result<(), Outcome> {
 /// Seconds as milliseconds, rounded up, as far as nginx's timers can count.
 fn msec(seconds: f64) -> usize {
     // A cast makes 0 of NaN and of what is negative.
-    ((seconds * 1000.0).ceil() as usize).min(MAX_MSEC)
+    let msec = seconds * 1000.0;
+    let whole = msec as usize;
+    let up = usize::from((whole as f64) < msec);
+    whole.saturating_add(up).min(MAX_MSEC)
 }
 
 const MAX_MSEC: usize = i32::MAX as usize;
 
 /// Raises unless exactly `n` arguments came.
 fn check_count(call: &Call, n: usize, text: &str) -> Result<(), Outcome> {
-    if call.len() == n { Ok(()) } else { Err(Outcome::raise(format_args!("{text}"))) }
+    if call.len() == n { Ok(()) } else { Err(raise_text(text)) }
+}
+
+#[cold]
+fn raise_text(text: &str) -> Outcome {
+    Outcome::raise(format_args!("{text}"))
 }
 
 /// For functions whose body uses `?` to raise.

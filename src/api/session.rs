@@ -94,7 +94,7 @@ fn bad_print_argument(i: usize, error: AppendError) -> Outcome {
 #[inline(always)]
 pub(super) fn written(writing: Writing) -> Outcome {
     match writing {
-        Writing::Sent(n) => Outcome::Sent(n),
+        Writing::Sent(n) => Outcome::sent(n),
         Writing::Done(values) => Outcome::Return(values),
         Writing::Waits => Outcome::Wait,
     }
@@ -250,8 +250,8 @@ fn sleep(call: &Call) -> Outcome {
                     format_args!("number expected, got {}", call.kind(1).name()),
                 ));
             };
-            // A cast makes 0 of NaN.
-            let msec = (seconds * 1000.0) as i64;
+            // A cast makes 0 of NaN and of what is negative.
+            let msec = (seconds * 1000.0) as u32;
             if msec < 1 {
                 return Err(Outcome::bad_argument(1, format_args!("bad argument <= 0")));
             }

@@ -3,10 +3,11 @@
 //! An object is a table: [1] is its connection's number while it has one, [2]
 //! the name of its pool, [3] to [5] are its timeouts in milliseconds.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::session::receive_pattern;
-use super::{check_can_wait, flatten, in_thread};
+use super::{check_can_wait, check_events, flatten, in_thread};
 use crate::lua::append::AppendError;
 use crate::lua::value::{build, kept};
 use crate::lua::{
@@ -16,14 +17,18 @@ use crate::nginx::Msec;
 use crate::nginx::address::Address;
 use crate::nginx::connection::{ConnectError, Connection};
 use crate::nginx::io::strerror;
+use crate::nginx::local::Local;
 use crate::sched::{Thread, with_thread};
 use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
+use crate::text::number::append_number;
 use crate::text::pattern::{Pattern, Scanner};
-use crate::upstream::dial::{Dialing, Target, dial};
+use crate::upstream::dial::{self, Dialing, Target};
+use crate::upstream::registry::place_of;
 use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat};
 
 pub const PRIVATE: &[Function] = &[
+    function("tcp_reuse", reuse),
     function("tcp_connect", |call| connect(call).raised_above()),
     table_function("tcp_send", send),
     function("tcp_receive", receive),
@@ -32,7 +37,7 @@ pub const PRIVATE: &[Function] = &[
     function("tcp_receive_until", |call| receive_until(call).raised_above()),
     function("tcp_close", close),
     function("tcp_shutdown", shutdown),
-    function("tcp_setkeepalive", |call| set_keepalive(call).raised_above()),
+    function("tcp_setkeepalive", set_keepalive),
     function("tcp_getreusedtimes", |call| {
         with_open(call, |upstream| {
             Outcome::one(Value::Number(f64::from(upstream.reused_times())))
@@ -86,8 +91,13 @@ pub const PRIVATE: &[Function] = &[
         REGISTRY.swept();
         Outcome::NONE
     }),
-    // Raises where no thread runs, as in init_by_lua*.
-    function("check_thread", |_| in_thread(|_| Outcome::NONE).raised_above()),
+    // What to raise where no thread runs, as in init_by_lua*.
+    function("no_thread", |_| {
+        with_thread(|thread| match thread {
+            Some(_) => Outcome::NONE,
+            None => Outcome::one(kept(super::disabled_text())),
+        })
+    }),
     function("tcp_pool_size", |_| {
         let size = current::conf().map_or(30, ServerConf::socket_pool_size);
         Outcome::one(Value::Number(size as f64))
@@ -103,6 +113,14 @@ pub const PRIVATE: &[Function] = &[
 pub(super) const CONNECT_TIMEOUT: i32 = 3;
 const SEND_TIMEOUT: i32 = 4;
 pub(super) const READ_TIMEOUT: i32 = 5;
+
+/// The name of the pool that is looked for.
+static NAME: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
+
+/// Frees it, when the process has done with the VM.
+pub(super) fn free_buffer() {
+    NAME.take();
+}
 
 /// The connection of the object that is argument 1.
 #[inline]
@@ -133,6 +151,36 @@ pub(super) fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) ->
     }
 }
 
+/// `reuse(self, host, port, objects)`: takes a connection out of the pool of that
+/// name, if there is one, and the arguments are the usual ones.
+fn reuse(call: &Call) -> Outcome {
+    const NO: Outcome = Outcome::Return(Values::NONE);
+    let (Some(host), Some(port)) = (call.bytes(2), call.number(3)) else { return NO };
+    if call.kind(1) != Kind::Table || call.kind(4) != Kind::Table {
+        return NO;
+    }
+    if upstream_of(call).is_some() || REGISTRY.is_crowded() {
+        return NO;
+    }
+    // Its bytes stay until the next call of this function.
+    let mut name = NAME.borrow_mut();
+    name.clear();
+    name.extend_from_slice(host);
+    name.push(b':');
+    append_number(port, &mut name);
+    with_thread(|thread| {
+        let (Some(thread), Some(conf)) = (thread, current::conf()) else { return NO };
+        match dial::reuse(thread, &name, conf) {
+            Some(id) => Outcome::Adopted(Values::three(
+                Value::Number(id as f64),
+                Value::bytes(&name),
+                Value::Number(place_of(id) as f64),
+            )),
+            None => NO,
+        }
+    })
+}
+
 /// `connect(self, name, host, port, pool_size, backlog, from)`: the connection's
 /// number, and whether there are many; or `nil, err`.
 fn connect(call: &Call) -> Outcome {
@@ -140,6 +188,7 @@ fn connect(call: &Call) -> Outcome {
         flatten((|| {
             let Some(conf) = current::conf() else { return Ok(super::no_thread()) };
             check_can_wait(call)?;
+            check_events()?;
             let old = upstream_of(call);
             if let Some(old) = old {
                 if old.is_busy() {
@@ -162,7 +211,7 @@ fn connect(call: &Call) -> Outcome {
                 from: call.bytes(7).and_then(bind_address),
                 conf,
             };
-            Ok(match dial(thread, target) {
+            Ok(match dial::dial(thread, target) {
                 Dialing::Done(values) => Outcome::Return(values),
                 Dialing::Waits => Outcome::Wait,
             })
@@ -260,9 +309,31 @@ fn receive(call: &Call) -> Outcome {
                 call.len()
             )));
         }
-        let pattern = receive_pattern(call, 2)?;
-        read(call, Scanner::new(pattern))
+        match receive_pattern(call, 2) {
+            Ok(pattern) => read(call, Scanner::new(pattern)),
+            Err(_) if wants_nothing(call) => Ok(receive_nothing(call)),
+            Err(raised) => Err(raised),
+        }
     })())
+}
+
+/// Whether it is `receive(0)`, which is no mistake of an object's caller: it is
+/// how clients of redis read an empty value. ngx.receive never took it.
+#[cold]
+pub(super) fn wants_nothing(call: &Call) -> bool {
+    call.len() == 2 && call.number(2).is_some_and(|size| (0.0..1.0).contains(&size))
+}
+
+/// An empty string, wherever something could be received.
+#[cold]
+fn receive_nothing(call: &Call) -> Outcome {
+    match upstream_of(call) {
+        Some(upstream) if upstream.is_reading() => {
+            Outcome::error(Value::Str("socket busy reading"))
+        }
+        Some(upstream) if !upstream.is_over() => Outcome::one(Value::Str("")),
+        _ => closed(),
+    }
 }
 
 /// Completes a receive, or waits.
@@ -367,7 +438,14 @@ fn with_sendable(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outco
 
 /// `setkeepalive(self, msec, size, heartbeat)`
 fn set_keepalive(call: &Call) -> Outcome {
-    let Some(upstream) = upstream_of(call) else { return closed() };
+    let Some(upstream) = upstream_of(call) else {
+        // Such an object has never had a connection.
+        return if call.item_is_nil(1, 2) {
+            Outcome::error(Value::Str("key not found"))
+        } else {
+            closed()
+        };
+    };
     if let Some(why) = upstream.unkeepable(call.kind(4) == Kind::String) {
         if why == "connection in dubious state" || why == "closed" {
             upstream.close();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{check_wait, disabled_text, flatten, in_thread, no_thread};
 use crate::lua::anchor::Anchors;
-use crate::lua::spawn::{Begun, Go, Spawn, spawn_function};
+use crate::lua::spawn::{Spawn, Spawned, spawn_function};
 use crate::lua::value::kept;
 use crate::lua::{Call, Function, Outcome, Unowned, Value, function};
 use crate::sched::{DEAD, Ended, Thread, find, spawn, with_thread};
@@ -61,12 +61,12 @@ impl Spawn for Spawner {
         })
     }
 
-    fn begin(coroutine: Unowned, arguments: usize) -> Begun {
-        spawn::begin(coroutine, arguments)
-    }
-
-    fn end(status: i32) -> Go {
-        spawn::end(status)
+    fn run(
+        coroutine: Unowned,
+        arguments: usize,
+        resume: impl FnOnce() -> i32,
+    ) -> Spawned {
+        spawn::run(coroutine, arguments, resume)
     }
 
     fn exit() {

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use super::socket::{READ_TIMEOUT, address, bad_data, bind_address, timeout};
-use super::{check_can_wait, flatten, in_thread};
+use super::{check_can_wait, check_events, flatten, in_thread};
 use crate::lua::{
     Call, Function, Kind, Outcome, Value, Values, function, table_function,
 };
@@ -69,6 +69,7 @@ fn set_peer_name(call: &Call) -> Outcome {
         flatten((|| {
             let Some(conf) = current::conf() else { return Ok(super::no_thread()) };
             check_can_wait(call)?;
+            check_events()?;
             if let Some(old) = udp_of(call) {
                 if old.is_reading() {
                     return Ok(Outcome::error(Value::Str("socket busy reading")));

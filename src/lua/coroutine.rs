@@ -14,6 +14,7 @@ use super::protect;
 use super::registry::Ref;
 use super::value::Values;
 use super::vm::{ResetThread, Vm};
+use crate::nginx::local::Local;
 
 /// A coroutine that Rust resumes. Dropping it ends it, whatever it waits for.
 pub struct Coroutine {
@@ -56,14 +57,24 @@ impl Unowned {
 
 /// What a light thread that has ended leaves, to be pushed once, while a script
 /// holds it.
+///
+/// As with `Values`, what it is lies in one place of the worker: these results
+/// are pushed before the next are made.
 #[derive(Clone, Copy, Debug)]
-pub struct Results {
+#[must_use]
+pub struct Results(());
+
+/// Where results are.
+#[derive(Clone, Copy)]
+struct Left {
     state: *mut lua_State,
     anchor: Anchor,
     reset: Option<ResetThread>,
     well: bool,
     marked: bool,
 }
+
+static LEFT: Local<Cell<Option<Left>>> = Local::new(Cell::new(None));
 
 /// A native that has pushed nothing has room for 20 values, and so has a
 /// coroutine that such a one has suspended.
@@ -77,22 +88,27 @@ impl Results {
     /// - `to` is live, an error may be raised in it, and no value with a
     ///   destructor is alive in frames that this would cross.
     pub(super) unsafe fn push(self, to: *mut lua_State) -> c_int {
+        let Some(Left { state, anchor, reset, well, marked }) = LEFT.take() else {
+            return 0;
+        };
         // SAFETY: the thread is held by its waiter's stack and has ended; `to`
         // has room once it has been asked for it.
         unsafe {
-            if self.marked {
-                lua::lua_settop(self.state, -2);
+            if marked {
+                lua::lua_settop(state, -2);
             }
-            let n = if self.well { lua::lua_gettop(self.state) } else { 1 };
+            let n = if well { lua::lua_gettop(state) } else { 1 };
             if n > FREE_SLOTS && lua::lua_checkstack(to, n + 2) == 0 {
-                self.anchor.release(to);
+                anchor.release(to);
                 return lua::luaL_error(to, c"too many results".as_ptr());
             }
-            lua::lua_pushboolean(to, self.well.into());
-            lua::lua_xmove(self.state, to, n);
+            lua::lua_pushboolean(to, well.into());
+            if n > 0 {
+                lua::lua_xmove(state, to, n);
+            }
             // One that has returned has nothing left that resetting would close.
-            retire(self.state, self.reset.filter(|_| !self.well));
-            self.anchor.release(to);
+            retire(state, reset.filter(|_| !well));
+            anchor.release(to);
             n + 1
         }
     }
@@ -116,6 +132,7 @@ unsafe fn retire(thread: *mut lua_State, reset: Option<ResetThread>) {
 
 /// What a resume came to.
 #[derive(Debug)]
+#[must_use]
 pub enum Resumed {
     /// The script has returned.
     Finished,
@@ -123,8 +140,17 @@ pub enum Resumed {
     Waiting,
     /// The script called coroutine.yield() outside of a coroutine of its own.
     Yielded,
-    /// An uncaught error: the kind of it, and message with traceback.
-    Failed(&'static str, Vec<u8>),
+    /// An uncaught error.
+    Failed(Box<Failure>),
+}
+
+/// An uncaught error.
+#[derive(Debug)]
+pub struct Failure {
+    /// The log's words for its kind.
+    pub kind: &'static str,
+    /// Its message with the traceback.
+    pub text: Vec<u8>,
 }
 
 impl Coroutine {
@@ -235,7 +261,8 @@ impl Coroutine {
         let (reset, marked) = (this.vm.reset_thread(), this.let_go.get());
         // SAFETY: `this` is not dropped and its `vm` not used again.
         drop(unsafe { std::ptr::read(&raw const this.vm) });
-        Some(Results { state: this.state, anchor, reset, well, marked })
+        LEFT.set(Some(Left { state: this.state, anchor, reset, well, marked }));
+        Some(Results(()))
     }
 
     /// Runs a light thread from its beginning, with so many arguments.
@@ -255,15 +282,17 @@ impl Coroutine {
     /// Runs the script on; the call that waits returns `values`.
     #[inline(always)]
     pub fn resume(&self, values: Values) -> Resumed {
-        let n = values.len();
-        if n > 0 {
-            // SAFETY: the suspended thread has room, and no Lua code runs:
-            // sessions resume from event handlers.
-            if !unsafe { protect::push(self.vm.state(), self.state, &values) } {
-                return self.failed_to_push();
+        // SAFETY: the suspended thread has room, and no Lua code runs: sessions
+        // resume from event handlers. What needs no memory raises no error.
+        let pushed = unsafe {
+            if values.allocate() {
+                protect::push(self.vm.state(), self.state, &values)
+            } else {
+                values.push(self.state);
+                true
             }
-        }
-        self.run(n)
+        };
+        if pushed { self.run(values.len()) } else { self.failed_to_push() }
     }
 
     #[cold]
@@ -275,7 +304,7 @@ impl Coroutine {
             self.vm.set_starved();
         }
         let status = if memory { lua::LUA_ERRMEM } else { lua::LUA_ERRRUN };
-        Resumed::Failed(kind_of(status), text)
+        failed(status, text)
     }
 
     /// Whether `state`, from `Call::coroutine`, is this coroutine itself.
@@ -319,7 +348,7 @@ impl Coroutine {
                 }
                 // SAFETY: it has just failed.
                 let text = unsafe { self.vm.report(self.state, nested) };
-                Resumed::Failed(kind_of(status), text)
+                failed(status, text)
             }
         }
     }
@@ -346,6 +375,11 @@ impl Drop for Coroutine {
             }
         }
     }
+}
+
+#[cold]
+fn failed(status: c_int, text: Vec<u8>) -> Resumed {
+    Resumed::Failed(Box::new(Failure { kind: kind_of(status), text }))
 }
 
 /// The words that the log has for a status of lua_resume().

@@ -9,6 +9,7 @@ pub mod anchor;
 pub mod append;
 pub mod chunk;
 mod collector;
+pub mod compiled;
 pub mod coroutine;
 mod library;
 pub mod native;
@@ -18,7 +19,7 @@ pub mod spawn;
 pub mod value;
 pub mod vm;
 
-pub use coroutine::{Coroutine, Results, Resumed, Unowned};
+pub use coroutine::{Coroutine, Failure, Results, Resumed, Unowned};
 pub use native::{Call, Function, Kind, Outcome, forget_wait, function, table_function};
 pub use value::{Value, Values};
 pub use vm::Vm;

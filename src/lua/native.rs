@@ -51,13 +51,17 @@ where
     Function { name, entry: trampoline::<F, true> }
 }
 
-/// What a native call comes to.
+/// What a native call comes to. It fits into a register.
 #[derive(Debug)]
 pub enum Outcome {
     /// The call returns these values.
     Return(Values),
     /// The call returns this number, and nil: what prints answer.
-    Sent(usize),
+    Sent(u32),
+    /// The call returns true. Before that the table that is argument 1 gets the
+    /// first two of these at its places 1 and 2, and becomes the item of the table
+    /// that is argument 4 whose number is the third.
+    Adopted(Values),
     /// The call returns what a light thread has left.
     Results(Results),
     /// The call's work is registered with an event; the coroutine is suspended
@@ -90,6 +94,15 @@ impl Outcome {
 
     /// Nothing.
     pub const NONE: Outcome = Outcome::Return(Values::NONE);
+
+    /// What prints answer that have written `n` bytes.
+    #[inline]
+    pub fn sent(n: usize) -> Outcome {
+        match u32::try_from(n) {
+            Ok(n) => Outcome::Sent(n),
+            Err(_) => Outcome::Return(Values::two(Value::Number(n as f64), Value::Nil)),
+        }
+    }
 
     /// `nil, err`.
     pub fn error(err: Value) -> Outcome {
@@ -197,8 +210,8 @@ pub struct Position {
 pub struct Call {
     pub(super) state: *mut lua_State,
     top: c_int,
-    /// The type of argument 1, which nearly every function asks for.
-    first: c_int,
+    /// The type of argument 1, once somebody has asked for it.
+    first: Cell<Option<c_int>>,
     not_send: PhantomData<*const ()>,
 }
 
@@ -222,14 +235,20 @@ impl Call {
 
     #[inline]
     fn raw_kind(&self, i: c_int) -> c_int {
-        if i == 1 {
-            return self.first;
+        if i == 1
+            && let Some(first) = self.first.get()
+        {
+            return first;
         }
         if i > self.top {
             return lua::LUA_TNONE;
         }
         // SAFETY: any positive index may be asked for its type.
-        unsafe { lua::lua_type(self.state, i) }
+        let kind = unsafe { lua::lua_type(self.state, i) };
+        if i == 1 {
+            self.first.set(Some(kind));
+        }
+        kind
     }
 
     /// The type of the value at a stack index.
@@ -244,17 +263,14 @@ impl Call {
     /// A number, or a string that reads as one.
     #[inline]
     pub fn number(&self, i: usize) -> Option<f64> {
-        let i = i as c_int;
-        // SAFETY: none raises; strings are converted without a new value.
-        unsafe {
-            match self.raw_kind(i) {
-                lua::LUA_TNUMBER => Some(lua::lua_tonumber(self.state, i)),
-                lua::LUA_TSTRING if lua::lua_isnumber(self.state, i) != 0 => {
-                    Some(lua::lua_tonumber(self.state, i))
-                }
-                _ => None,
-            }
+        if i > self.len() {
+            return None;
         }
+        let mut is_number = 0;
+        // SAFETY: any positive index may be asked for; nothing is raised, and
+        // strings are converted without a new value.
+        let n = unsafe { lua_tonumberx(self.state, i as c_int, &mut is_number) };
+        (is_number != 0).then_some(n)
     }
 
     /// The number at place `n` of the table that is argument `i`.
@@ -271,6 +287,20 @@ impl Call {
                 .then(|| lua::lua_tonumber(self.state, -1));
             lua::lua_settop(self.state, self.top);
             found
+        }
+    }
+
+    /// Whether nothing is at place `n` of the table that is argument `i`.
+    pub fn item_is_nil(&self, i: usize, n: i32) -> bool {
+        if self.kind(i) != Kind::Table {
+            return true;
+        }
+        // SAFETY: as in item_number().
+        unsafe {
+            lua::lua_rawgeti_(self.state, i as c_int, n);
+            let is_nil = lua::lua_type(self.state, -1) == lua::LUA_TNIL;
+            lua::lua_settop(self.state, self.top);
+            is_nil
         }
     }
 
@@ -396,8 +426,9 @@ impl Call {
 }
 
 unsafe extern "C-unwind" {
-    /// In LuaJIT 2.1's lua.h; mlua's bindings leave it out.
+    // In LuaJIT 2.1's lua.h; mlua's bindings leave them out.
     pub(super) fn lua_isyieldable(state: *mut lua_State) -> c_int;
+    fn lua_tonumberx(state: *mut lua_State, index: c_int, is: *mut c_int) -> f64;
 }
 
 /// Addresses of ours that no script can make.
@@ -480,18 +511,22 @@ where
         let top = lua::lua_gettop(state);
         // Walking a table needs room; growing the stack can raise, so it is
         // done here.
-        let first = if top > 0 { lua::lua_type(state, 1) } else { lua::LUA_TNONE };
-        if TABLES
-            && (first == lua::LUA_TTABLE
-                || (2..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE))
-        {
-            lua::luaL_checkstack(state, TABLE_SLOTS, ptr::null());
+        let mut first = None;
+        if TABLES && top > 0 {
+            let kind = lua::lua_type(state, 1);
+            first = Some(kind);
+            if kind == lua::LUA_TTABLE
+                || (2..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE)
+            {
+                lua::luaL_checkstack(state, TABLE_SLOTS, ptr::null());
+            }
         }
 
         let outcome = {
             // `F` is a zero-sized function item, checked in function(): any
             // aligned address holds one.
             let body: &F = NonNull::dangling().as_ref();
+            let first = Cell::new(first);
             let call = Call { state, top, first, not_send: PhantomData };
             match catch_unwind(AssertUnwindSafe(|| body(&call))) {
                 Ok(outcome) => outcome,
@@ -507,15 +542,36 @@ where
         match outcome {
             Outcome::Return(values) => values.push(state),
             Outcome::Sent(n) => {
-                lua::lua_pushnumber(state, n as f64);
+                lua::lua_pushnumber(state, f64::from(n));
                 lua::lua_pushnil(state);
                 2
             }
+            Outcome::Adopted(values) => adopt(state, values),
             Outcome::Results(results) => results.push(state),
             Outcome::Wait => push_wait(state),
             Outcome::Raise(how) => raise(state, how),
         }
     }
+}
+
+/// See `Outcome::Adopted`.
+///
+/// # Safety
+/// - called as the last thing of a native whose arguments 1 and 4 are tables.
+#[inline(always)]
+unsafe fn adopt(state: *mut lua_State, values: Values) -> c_int {
+    // SAFETY: by the caller's duty; a native has room for three values more.
+    unsafe {
+        values.push(state);
+        let place = lua::lua_tonumber(state, -1) as c_int;
+        lua::lua_settop(state, -2);
+        lua::lua_rawseti_(state, 1, 2);
+        lua::lua_rawseti_(state, 1, 1);
+        lua::lua_pushvalue(state, 1);
+        lua::lua_rawseti_(state, 4, place);
+        lua::lua_pushboolean(state, 1);
+    }
+    1
 }
 
 /// Suspends the running coroutine: what a native returns whose work is

@@ -17,28 +17,24 @@ use crate::nginx::guard;
 pub trait Spawn: 'static {
     /// Where light threads are kept; what to raise where there are none.
     fn check() -> Result<Anchors, Outcome>;
-    /// A coroutine with a function and its arguments is to run.
-    fn begin(coroutine: Unowned, arguments: usize) -> Begun;
-    /// It has given control back, with this status of lua_resume().
-    fn end(status: c_int) -> Go;
+    /// Runs a coroutine with a function and its arguments, by `resume`, which
+    /// gives the status of lua_resume(); or has it run later.
+    fn run(
+        coroutine: Unowned,
+        arguments: usize,
+        resume: impl FnOnce() -> c_int,
+    ) -> Spawned;
     /// The running thread is to end its host when it waits.
     fn exit();
 }
 
-/// What becomes of it.
-pub enum Begun {
-    /// It runs now.
-    Runs,
-    /// It starts by itself.
-    Later,
-    /// The one that spawns has no coroutine any more.
-    Gone,
-}
-
-/// How its parent goes on.
+/// How the one that spawns goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Go {
-    On,
+pub enum Spawned {
+    /// It has the thread.
+    Thread,
+    /// It has no coroutine any more.
+    Gone,
     /// Everything ends here.
     Exit,
 }
@@ -53,8 +49,8 @@ const NEW_STACK: c_int = 16;
 
 unsafe extern "C-unwind" fn spawn<S: Spawn>(state: *mut lua_State) -> c_int {
     // SAFETY: Lua calls with a live state and room for 20 values. What may raise
-    // comes first, with nothing to drop; then begin(), lua_resume(), which
-    // catches every error, and end(), with no Lua call that raises between.
+    // comes first, with nothing to drop; then run() with lua_resume(), which
+    // catches every error.
     unsafe {
         let anchors = match catch_unwind(S::check) {
             Ok(Ok(anchors)) => anchors,
@@ -79,33 +75,21 @@ unsafe extern "C-unwind" fn spawn<S: Spawn>(state: *mut lua_State) -> c_int {
 
         let unowned = Unowned::new(thread, anchor);
         let arguments = count as usize - 1;
-        let begun = catch_unwind(AssertUnwindSafe(|| S::begin(unowned, arguments)));
-        match begun {
-            Ok(Begun::Runs) => {}
-            Ok(Begun::Later) => return 1,
-            Ok(Begun::Gone) => return lua::luaL_error(state, c"no thread".as_ptr()),
-            Err(payload) => {
-                guard::report("the start of a thread", payload);
-                return lua::luaL_error(
-                    state,
-                    c"panic in a native function, see error.log".as_ptr(),
-                );
-            }
-        }
-
-        let entry = entering(thread);
-        let status = lua::lua_resume_(thread, count - 1);
-        let end = catch_unwind(AssertUnwindSafe(|| S::end(status)));
-        leave_nested(entry);
-        let go = match end {
-            Ok(go) => go,
-            Err(payload) => {
-                guard::report("the end of a thread's first run", payload);
-                Go::Exit
-            }
+        let mut above = None;
+        let resume = || {
+            above = Some(entering(thread));
+            lua::lua_resume_(thread, count - 1)
         };
-        if go == Go::On {
-            return 1;
+        let run = AssertUnwindSafe(|| S::run(unowned, arguments, resume));
+        let spawned = catch_unwind(run);
+        if let Some(above) = above {
+            leave_nested(above);
+        }
+        match spawned {
+            Ok(Spawned::Thread) => return 1,
+            Ok(Spawned::Gone) => return lua::luaL_error(state, c"no thread".as_ptr()),
+            Ok(Spawned::Exit) => {}
+            Err(payload) => guard::report("a new thread's first run", payload),
         }
         if lua_isyieldable(state) == 0 {
             return lua::luaL_error(

@@ -42,6 +42,11 @@ impl Value {
         Value::Bytes(Bytes { data: data.as_ptr(), len: data.len() })
     }
 
+    #[inline(always)]
+    fn allocates(self) -> bool {
+        matches!(self, Value::Str(_) | Value::Bytes(_))
+    }
+
     /// Pushes the value on the stack of `state`.
     ///
     /// # Safety
@@ -75,19 +80,21 @@ impl Value {
 #[must_use]
 pub struct Values {
     len: u8,
+    /// There is a string among them.
+    allocate: bool,
 }
 
 static VALUES: Local<[Cell<Value>; 3]> = Local::new([const { Cell::new(Value::Nil) }; 3]);
 
 impl Values {
     /// No values.
-    pub const NONE: Values = Values { len: 0 };
+    pub const NONE: Values = Values { len: 0, allocate: false };
 
     /// One value.
     #[inline]
     pub fn one(a: Value) -> Values {
         Values::slots()[0].set(a);
-        Values { len: 1 }
+        Values { len: 1, allocate: a.allocates() }
     }
 
     /// Two values.
@@ -96,7 +103,7 @@ impl Values {
         let slots = Values::slots();
         slots[0].set(a);
         slots[1].set(b);
-        Values { len: 2 }
+        Values { len: 2, allocate: a.allocates() || b.allocates() }
     }
 
     /// Three values.
@@ -106,7 +113,8 @@ impl Values {
         slots[0].set(a);
         slots[1].set(b);
         slots[2].set(c);
-        Values { len: 3 }
+        let allocate = a.allocates() || b.allocates() || c.allocates();
+        Values { len: 3, allocate }
     }
 
     /// The same, and one value more.
@@ -114,7 +122,7 @@ impl Values {
         match Values::slots().get(usize::from(self.len)) {
             Some(slot) => {
                 slot.set(value);
-                Values { len: self.len + 1 }
+                Values { len: self.len + 1, allocate: self.allocate || value.allocates() }
             }
             None => self,
         }
@@ -131,6 +139,12 @@ impl Values {
         c_int::from(self.len)
     }
 
+    /// Whether pushing them may need memory.
+    #[inline]
+    pub(super) fn allocate(&self) -> bool {
+        self.allocate
+    }
+
     /// Pushes all; returns how many.
     ///
     /// # Safety
@@ -142,12 +156,12 @@ impl Values {
         unsafe {
             if self.len > 0 {
                 slots[0].get().push(state);
-            }
-            if self.len > 1 {
-                slots[1].get().push(state);
-            }
-            if self.len > 2 {
-                slots[2].get().push(state);
+                if self.len > 1 {
+                    slots[1].get().push(state);
+                    if self.len > 2 {
+                        slots[2].get().push(state);
+                    }
+                }
             }
         }
         self.len()

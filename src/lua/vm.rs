@@ -27,6 +27,7 @@ const HTTP_REPLY: &str = include_str!("../../lua/http_reply.lua");
 const SOCKET: &str = include_str!("../../lua/socket.lua");
 const SSL: &str = include_str!("../../lua/ssl.lua");
 const UDP: &str = include_str!("../../lua/udp.lua");
+const SHARED: &str = include_str!("../../lua/shared.lua");
 
 /// How many finished coroutines are kept for the next connections.
 const MAX_FREE_THREADS: usize = 1024;
@@ -172,7 +173,9 @@ impl Vm {
         lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         let prelude: Table =
-            lua.load(PRELUDE).set_name("=prelude").call((native, mark, ngx))?;
+            lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
+        // After the prelude, which guards the finalizers of "ffi".
+        lua.load(SHARED).set_name("=shared").call::<()>((native, ngx))?;
 
         let strong = lua.create_table()?;
         let weak = lua.create_table()?;

@@ -16,9 +16,9 @@ use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
 
 use ngx::ffi::{
-    NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_conf_full_name, ngx_conf_log_error,
-    ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_error_core, ngx_log_t, ngx_parse_time,
-    ngx_pool_cleanup_add, ngx_str_t,
+    NGX_LOG_EMERG, NGX_LOG_NOTICE, NGX_LOG_WARN, NGX_OK, ngx_conf_full_name,
+    ngx_conf_log_error, ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_error_core,
+    ngx_log_t, ngx_parse_time, ngx_pool_cleanup_add, ngx_str_t,
 };
 
 use crate::nginx::guard::guard;
@@ -216,6 +216,11 @@ impl Conf {
     pub fn cycle_log(&self) -> *mut ngx_log_t {
         // SAFETY: the address of a member of the cycle being made.
         unsafe { &raw mut (*self.cycle()).new_log }
+    }
+
+    /// Tells something about the line being read.
+    pub fn notice(&self, sentence: &str) {
+        self.log(NGX_LOG_NOTICE, sentence);
     }
 
     /// Warns about the line being read.

@@ -2,7 +2,7 @@
 
 use ngx::ffi::{
     NGX_CONF_UNSET, ngx_core_conf_t, ngx_core_module, ngx_cycle, ngx_exiting, ngx_pid,
-    ngx_process, ngx_quit, ngx_terminate, ngx_worker,
+    ngx_process, ngx_process_events_and_timers, ngx_quit, ngx_terminate, ngx_worker,
 };
 
 /// Whether this worker has been asked to leave, gracefully or at once.
@@ -48,6 +48,14 @@ pub fn worker_count() -> usize {
         }
         if (*ccf).master == 0 { 1 } else { (*ccf).worker_processes as usize }
     }
+}
+
+/// One turn of nginx's event loop, after that has ended: to its first event or
+/// timer.
+pub fn process_events() {
+    // SAFETY: the running cycle, in a worker that exits and whose connections are
+    // closed: what is left are the events of what it does last.
+    unsafe { ngx_process_events_and_timers(ngx_cycle) }
 }
 
 /// nginx's prefix (`nginx -p`), with a slash at its end.

@@ -64,6 +64,8 @@ impl LoopEvent {
         self.arm_anew(at);
     }
 
+    #[cold]
+    #[inline(never)]
     fn arm_anew(&'static self, at: Msec) {
         let event = self.event();
         // SAFETY: as in arm(); it is deleted only if it is set.

@@ -41,27 +41,36 @@ impl<T> Scoped<T> {
         Self(Cell::new(ptr::null()))
     }
 
-    /// Runs `f`, in which `with` gives `value`.
+    /// Runs `f`, in which `with` gives `value`; afterwards it gives nothing.
     #[inline(always)]
     pub fn enter<R>(&self, value: &T, f: impl FnOnce() -> R) -> R {
-        struct Reset<'a, T>(&'a Cell<*const T>, *const T);
-        impl<T> Drop for Reset<'_, T> {
-            fn drop(&mut self) {
-                self.0.set(self.1);
-            }
-        }
-        let before = self.0.replace(value);
-        let _reset = Reset(&self.0, before);
+        self.0.set(value);
+        let _reset = Reset(&self.0, ptr::null());
+        f()
+    }
+
+    /// As enter(), within another one, whose value is there again afterwards.
+    pub fn enter_nested<R>(&self, value: &T, f: impl FnOnce() -> R) -> R {
+        let _reset = Reset(&self.0, self.0.replace(value));
         f()
     }
 
     /// Calls `f` with the value of the innermost `enter`.
     #[inline(always)]
     pub fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {
-        // SAFETY: set only by enter(), which outlives the call to us, whose
-        // borrow of the value lasts as long, and which takes it back when it
-        // returns or unwinds.
+        // SAFETY: set only by enter() and enter_nested(), which outlive the call
+        // to us, whose borrow of the value lasts as long, and which take it back
+        // when they return or unwind.
         f(unsafe { self.0.get().as_ref() })
+    }
+}
+
+/// What is there when a scope has ended.
+struct Reset<'a, T>(&'a Cell<*const T>, *const T);
+
+impl<T> Drop for Reset<'_, T> {
+    fn drop(&mut self) {
+        self.0.set(self.1);
     }
 }
 

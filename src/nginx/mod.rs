@@ -11,6 +11,7 @@ pub mod io;
 pub mod listening;
 pub mod local;
 pub mod log;
+pub mod memory;
 pub mod resolver;
 pub mod ssl;
 pub mod stack;
@@ -18,5 +19,6 @@ pub mod stat;
 pub mod symbol;
 pub mod time;
 pub mod watcher;
+pub mod zone;
 
 pub use conf::Msec;

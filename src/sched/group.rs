@@ -36,7 +36,7 @@ pub trait Resource: 'static {
 /// The threads of a host, and what they share.
 pub struct Group {
     entry: RefCell<Option<Rc<Thread>>>,
-    /// Light threads that have not ended; each knows its place.
+    /// Light threads that have run and not ended; each knows its place.
     light: RefCell<Vec<Rc<Thread>>>,
     /// How many threads have not ended.
     live: Cell<usize>,
@@ -148,11 +148,16 @@ impl Group {
         drop(gone);
     }
 
+    /// A light thread begins.
+    pub(super) fn count(&self) {
+        self.live.set(self.live.get() + 1);
+    }
+
+    /// A light thread is alive after its first run.
     pub(super) fn add(&self, thread: &Rc<Thread>) {
         let mut light = self.light.borrow_mut();
         thread.set_place(light.len());
         light.push(thread.clone());
-        self.live.set(self.live.get() + 1);
     }
 
     /// A thread has ended.

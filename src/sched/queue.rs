@@ -2,21 +2,21 @@
 //! semaphore, a value or a place in a channel.
 //!
 //! What is granted is counted by the Lua side, which gives each kind of thing a
-//! number. A queue is here only while somebody waits. Grants go to waiters in
-//! their order, and a waiter that ends before it has run passes its grant on:
-//! to the next, or, if nobody waits, into `REFUNDS`, where the Lua side looks
-//! before it waits.
+//! number. A queue is here while somebody waits, and some time longer: the next
+//! often comes soon. Grants go to waiters in their order, and a waiter that ends
+//! before it has run passes its grant on: to the next, or, if nobody waits, into
+//! `REFUNDS`, where the Lua side looks before it waits.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::ids::{self, IdMap};
+use super::ids::IdMap;
 use super::thread::{Thread, Wait, Woken};
 use crate::nginx::local::Local;
 
-/// How many empty queues are kept for the next that are needed.
-const SPARE: usize = 64;
+/// So many queues may be empty: most are needed again soon.
+const SPARE: usize = 256;
 
 /// One who waits; no more, once the thread has begun its next wait.
 struct Waiter {
@@ -32,7 +32,6 @@ impl Waiter {
     }
 }
 
-#[derive(Default)]
 struct Queue {
     waiters: VecDeque<Waiter>,
     /// How many of them wait.
@@ -41,8 +40,9 @@ struct Queue {
 
 #[derive(Default)]
 struct Queues {
-    by_id: IdMap<u64, Queue>,
-    spare: Vec<Queue>,
+    by_id: IdMap<Queue>,
+    /// In how many of them nobody waits.
+    empty: usize,
 }
 
 /// What waiters get.
@@ -55,62 +55,82 @@ pub enum Grant {
 }
 
 static QUEUES: Local<RefCell<Queues>> =
-    Local::new(RefCell::new(Queues { by_id: ids::map(), spare: Vec::new() }));
+    Local::new(RefCell::new(Queues { by_id: IdMap::new(), empty: 0 }));
 static REFUNDS: Local<RefCell<BTreeMap<u64, usize>>> =
     Local::new(RefCell::new(BTreeMap::new()));
 
 /// Queues a thread, whose wait has its number by now.
 pub(super) fn join(thread: &Rc<Thread>, id: u64, item: usize) {
+    let waiter =
+        Waiter { thread: thread.clone(), wait_number: thread.wait_number(), item };
     let mut queues = QUEUES.borrow_mut();
-    let Queues { by_id, spare } = &mut *queues;
-    let queue = by_id.entry(id).or_insert_with(|| spare.pop().unwrap_or_default());
-    queue.live += 1;
-    let wait_number = thread.wait_number();
-    queue.waiters.push_back(Waiter { thread: thread.clone(), wait_number, item });
+    let Queues { by_id, empty } = &mut *queues;
+    match by_id.get_mut(id) {
+        Some(queue) => {
+            if queue.live == 0 {
+                *empty -= 1;
+            }
+            queue.live += 1;
+            queue.waiters.push_back(waiter);
+        }
+        None => {
+            by_id.insert(id, Queue { waiters: VecDeque::from([waiter]), live: 1 });
+        }
+    }
 }
 
 /// A thread whose wait has ended is in this queue.
 pub(super) fn leave(id: u64) {
     let gone = {
         let mut queues = QUEUES.borrow_mut();
-        let Some(queue) = queues.by_id.get_mut(&id) else { return };
-        queue.live = queue.live.saturating_sub(1);
-        if queue.live > 0 && queue.waiters.len() <= 2 * queue.live + 16 {
-            return;
+        let Some(queue) = queues.by_id.get_mut(id) else { return };
+        let gone = queue.count_out();
+        if queue.live == 0 {
+            queues.note_empty();
         }
-        if queue.live > 0 {
-            // Those that have left lie among those that have not.
-            let all = std::mem::take(&mut queue.waiters);
-            let (waiting, left) = all.into_iter().partition(Waiter::waits);
-            queue.waiters = waiting;
-            left
-        } else {
-            queues.remove(id)
-        }
+        gone
     };
     // Last: a thread may own anything.
     drop(gone);
 }
 
+impl Queue {
+    /// One of those that wait does not any more. Takes out those that have left
+    /// and still lie there, when they are many or nobody waits.
+    #[inline]
+    fn count_out(&mut self) -> Option<VecDeque<Waiter>> {
+        self.live = self.live.saturating_sub(1);
+        let unused = match self.live {
+            0 => !self.waiters.is_empty() || self.waiters.capacity() >= 64,
+            live => self.waiters.len() > 2 * live + 16,
+        };
+        unused.then(|| self.sweep())
+    }
+
+    #[cold]
+    fn sweep(&mut self) -> VecDeque<Waiter> {
+        let all = std::mem::take(&mut self.waiters);
+        let (waiting, left) = all.into_iter().partition(Waiter::waits);
+        self.waiters = waiting;
+        left
+    }
+}
+
 impl Queues {
-    /// Removes a queue in which nobody waits; returns what lies in it.
-    fn remove(&mut self, id: u64) -> VecDeque<Waiter> {
-        let removed = self.by_id.remove(&id);
-        if self.by_id.is_empty() && self.by_id.capacity() > ids::KEPT {
-            self.by_id = ids::map();
+    /// Nobody waits in one of the queues any more.
+    #[inline]
+    fn note_empty(&mut self) {
+        self.empty += 1;
+        if self.empty > SPARE && 2 * self.empty >= self.by_id.len() {
+            self.sweep();
         }
-        match removed {
-            Some(queue)
-                if queue.waiters.is_empty()
-                    && queue.waiters.capacity() < 64
-                    && self.spare.len() < SPARE =>
-            {
-                self.spare.push(queue);
-                VecDeque::new()
-            }
-            Some(queue) => queue.waiters,
-            None => VecDeque::new(),
-        }
+    }
+
+    /// Removes those in which nobody waits.
+    #[cold]
+    fn sweep(&mut self) {
+        self.by_id.retain(|queue| queue.live > 0);
+        self.empty = 0;
     }
 }
 
@@ -119,14 +139,14 @@ impl Queues {
 pub fn unpark(id: u64, n: usize, grant: Grant) -> (usize, bool) {
     let mut woken = 0;
     while woken < n {
-        let Some(waiter) = first(id) else { return (woken, false) };
+        let Some(waiter) = take_first(id) else { return (woken, false) };
         let given = grant == Grant::Given;
         let how = match waiter.thread.wait() {
             Wait::First => Woken::First(waiter.item, Some(id), given),
             _ => Woken::Granted(id, given),
         };
         // Its other places, too: the first that comes is what it gets.
-        waiter.thread.leave_wait();
+        waiter.thread.leave_other_queues(id);
         waiter.thread.make_ready(how);
         woken += 1;
     }
@@ -135,7 +155,7 @@ pub fn unpark(id: u64, n: usize, grant: Grant) -> (usize, bool) {
 
 /// How many threads wait in the queue.
 pub fn queued(id: u64) -> usize {
-    QUEUES.borrow().by_id.get(&id).map_or(0, |queue| queue.live)
+    QUEUES.borrow().by_id.get(id).map_or(0, |queue| queue.live)
 }
 
 /// What was granted to a thread that never saw it.
@@ -146,11 +166,14 @@ pub(super) fn pass_on(id: u64) {
 }
 
 /// Takes up to `max` of the grants that were passed on to nobody.
+#[inline]
 pub fn refund(id: u64, max: usize) -> usize {
+    if REFUNDS.borrow().is_empty() { 0 } else { take_refunds(id, max) }
+}
+
+#[cold]
+fn take_refunds(id: u64, max: usize) -> usize {
     let mut refunds = REFUNDS.borrow_mut();
-    if refunds.is_empty() {
-        return 0;
-    }
     let Some(left) = refunds.get_mut(&id) else { return 0 };
     let taken = max.min(*left);
     *left -= taken;
@@ -176,14 +199,22 @@ pub(super) fn free() {
     drop(REFUNDS.take());
 }
 
-/// The first that waits; its thread's leave_wait() counts it out.
-fn first(id: u64) -> Option<Waiter> {
+/// Takes out the first that waits.
+fn take_first(id: u64) -> Option<Waiter> {
     let mut queues = QUEUES.borrow_mut();
-    let queue = queues.by_id.get_mut(&id)?;
-    while let Some(waiter) = queue.waiters.pop_front() {
+    let queue = queues.by_id.get_mut(id)?;
+    let waiter = loop {
+        let waiter = queue.waiters.pop_front()?;
         if waiter.waits() {
-            return Some(waiter);
+            break waiter;
         }
+    };
+    let gone = queue.count_out();
+    if queue.live == 0 {
+        queues.note_empty();
     }
-    None
+    drop(queues);
+    // Last: a thread may own anything.
+    drop(gone);
+    Some(waiter)
 }

@@ -2,11 +2,11 @@
 //! parent called, until it first waits. So neither of the two is suspended for
 //! it, and a thread can be spawned where its parent could not wait.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 
-use super::thread::{Thread, Woken, set_current, with_thread};
-use crate::lua::spawn::{Begun, Go};
+use super::thread::{Ended, Thread, Woken, enter_nested, with_thread};
+use crate::lua::spawn::Spawned;
 use crate::lua::{Coroutine, Unowned};
 use crate::nginx::local::Local;
 
@@ -14,37 +14,52 @@ use crate::nginx::local::Local;
 /// than this a new one waits for its turn.
 const MAX_NESTED: usize = 180;
 
-/// Those that run a thread of theirs at this moment, the innermost last.
-static PARENTS: Local<RefCell<Vec<Rc<Thread>>>> = Local::new(RefCell::new(Vec::new()));
+/// How many lie there.
+static NESTED: Local<Cell<usize>> = Local::new(Cell::new(0));
 
-/// A thread spawns another: what `lua::spawn` asks first.
-pub fn begin(unowned: Unowned, arguments: usize) -> Begun {
-    let parent = with_thread(|thread| thread.cloned());
-    let Some(parent) = parent else { return Begun::Gone };
-    let made = parent.with_coroutine(|own| Coroutine::adopt(unowned, own));
-    let Some(coroutine) = made else { return Begun::Gone };
-    let child = Thread::spawned(&parent, coroutine);
-    let mut parents = PARENTS.borrow_mut();
-    if parents.len() >= MAX_NESTED {
-        child.wait_for_turn(Woken::Start(arguments));
-        return Begun::Later;
+/// The running thread spawns another: what `lua::spawn` asks for.
+#[inline]
+pub fn run(
+    coroutine: Unowned,
+    arguments: usize,
+    resume: impl FnOnce() -> i32,
+) -> Spawned {
+    with_thread(|parent| {
+        let made = parent.and_then(|parent| {
+            let adopt = |own: &Coroutine| Coroutine::adopt(coroutine, own);
+            Some(Thread::spawned(parent, parent.with_coroutine(adopt)?))
+        });
+        let Some(child) = made else { return Spawned::Gone };
+        let nested = Nested::begin(&child);
+        if NESTED.get() > MAX_NESTED {
+            child.wait_for_turn(Woken::Start(arguments));
+            return Spawned::Thread;
+        }
+        let status = enter_nested(&child, resume);
+        // Its error's __tostring runs as its parent.
+        child.settle(child.with_coroutine(|own| own.came_to(status, true)));
+        drop(nested);
+        // ngx.exit() in it ends its parent too.
+        if child.host().group().is_over() { Spawned::Exit } else { Spawned::Thread }
+    })
+}
+
+/// A thread during its first run. Whatever comes of that, afterwards its host
+/// knows it if it is alive.
+struct Nested<'a>(&'a Rc<Thread>);
+
+impl Nested<'_> {
+    fn begin(thread: &Rc<Thread>) -> Nested<'_> {
+        NESTED.set(NESTED.get() + 1);
+        Nested(thread)
     }
-    parents.push(parent);
-    set_current(Some(child));
-    Begun::Runs
 }
 
-/// The new thread waits or has ended: its parent goes on.
-pub fn end(status: i32) -> Go {
-    let parent = PARENTS.borrow_mut().pop();
-    let Some(child) = set_current(parent) else { return Go::On };
-    let resumed = child.with_coroutine(|coroutine| coroutine.came_to(status, true));
-    child.settle(resumed);
-    // ngx.exit() in it ends its parent too.
-    if child.host().group().is_over() { Go::Exit } else { Go::On }
-}
-
-/// Frees the list, when the process has done with the VM.
-pub(super) fn free() {
-    PARENTS.take();
+impl Drop for Nested<'_> {
+    fn drop(&mut self) {
+        NESTED.set(NESTED.get() - 1);
+        if self.0.ended() == Ended::No {
+            self.0.host().group().add(self.0);
+        }
+    }
 }

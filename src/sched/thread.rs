@@ -8,11 +8,11 @@ use std::ffi::c_void;
 use std::rc::{Rc, Weak};
 
 use super::group::Host;
-use super::ids::{self, IdMap};
+use super::ids::IdMap;
 use super::wheel::Key;
 use crate::lua::{Coroutine, Resumed, Value, Values};
 use crate::nginx::Msec;
-use crate::nginx::local::Local;
+use crate::nginx::local::{Local, Scoped};
 
 /// What a thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +104,12 @@ pub struct Thread {
     ended: Cell<Ended>,
     /// Counts the waits it has left; see `queue`.
     wait_number: Cell<u64>,
+    /// In the wheel, also between two waits: see `until`.
     alarm: Cell<Option<Key>>,
-    /// When every wait is over: the innermost ngx.deadline().
-    deadline: Cell<Option<Msec>>,
+    /// When the wait is over, or NEVER: nobody waits for the alarm.
+    until: Cell<Msec>,
+    /// When every wait is over: the innermost ngx.deadline(), or NEVER.
+    deadline: Cell<Msec>,
     /// Its parent, while that waits for it: and as which of several.
     waiter: RefCell<Option<(Rc<Thread>, usize)>>,
     /// What few threads need.
@@ -116,45 +119,37 @@ pub struct Thread {
 }
 
 /// The light threads that scripts can name, by their coroutine.
-static HANDLES: Local<RefCell<IdMap<usize, Rc<Thread>>>> =
-    Local::new(RefCell::new(ids::map()));
+static HANDLES: Local<RefCell<IdMap<Rc<Thread>>>> =
+    Local::new(RefCell::new(IdMap::new()));
 
 /// The thread that runs.
-static CURRENT: Local<RefCell<Option<Rc<Thread>>>> = Local::new(RefCell::new(None));
+static CURRENT: Local<Scoped<Rc<Thread>>> = Local::new(Scoped::new());
 
 /// Calls `f` with the thread that runs, if one does.
 #[inline(always)]
 pub fn with_thread<R>(f: impl FnOnce(Option<&Rc<Thread>>) -> R) -> R {
-    f(CURRENT.borrow().as_ref())
+    CURRENT.with(f)
 }
 
 /// Whether a thread runs.
 pub(super) fn is_running() -> bool {
-    CURRENT.borrow().is_some()
+    CURRENT.with(|thread| thread.is_some())
 }
 
 /// Runs `f`, which resumes `thread`.
 #[inline(always)]
 pub fn enter<R>(thread: &Rc<Thread>, f: impl FnOnce() -> R) -> R {
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            drop(set_current(None));
-        }
-    }
-    set_current(Some(thread.clone()));
-    let _leave = Leave;
-    f()
+    CURRENT.enter(thread, f)
 }
 
-#[inline(always)]
-pub(super) fn set_current(thread: Option<Rc<Thread>>) -> Option<Rc<Thread>> {
-    CURRENT.replace(thread)
+/// As enter(), while another thread runs, which is suspended for it.
+pub(super) fn enter_nested<R>(thread: &Rc<Thread>, f: impl FnOnce() -> R) -> R {
+    CURRENT.enter_nested(thread, f)
 }
 
 /// The light thread with this coroutine, unless it is dead.
 pub fn find(coroutine: *const c_void) -> Option<Rc<Thread>> {
-    HANDLES.borrow().get(&coroutine.addr()).cloned()
+    HANDLES.borrow().get(coroutine.addr() as u64).cloned()
 }
 
 /// Frees the table, when the process has done with the VM.
@@ -170,7 +165,7 @@ impl Thread {
     ) -> Rc<Thread> {
         Rc::new(Thread {
             host,
-            deadline: Cell::new(parent.and_then(|parent| parent.deadline.get())),
+            deadline: Cell::new(parent.map_or(NEVER, |parent| parent.deadline.get())),
             parent: parent.map(Rc::downgrade),
             coroutine: RefCell::new(Some(coroutine)),
             wait: Cell::new(Wait::Nothing),
@@ -180,17 +175,18 @@ impl Thread {
             ended: Cell::new(Ended::No),
             wait_number: Cell::new(0),
             alarm: Cell::new(None),
+            until: Cell::new(NEVER),
             waiter: RefCell::new(None),
             extra: OnceCell::new(),
-            place: Cell::new(0),
+            place: Cell::new(usize::MAX),
         })
     }
 
     /// A light thread of `parent`, which scripts can name.
     pub(super) fn spawned(parent: &Rc<Thread>, coroutine: Coroutine) -> Rc<Thread> {
-        let address = coroutine.identity().addr();
+        let address = coroutine.identity().addr() as u64;
         let thread = Thread::new(parent.host.clone(), Some(parent), coroutine);
-        thread.host.group().add(&thread);
+        thread.host.group().count();
         let old = HANDLES.borrow_mut().insert(address, thread.clone());
         if let Some(old) = old {
             // A zombie whose coroutine was collected, and its memory used again.
@@ -267,7 +263,7 @@ impl Thread {
     /// Marks that it is about to be resumed, whatever it waited for.
     #[inline(always)]
     pub fn begin_run(&self) {
-        self.cancel_alarm();
+        self.leave_alarm();
         if self.wait.replace(Wait::Nothing) == Wait::Source {
             self.source.take();
         }
@@ -311,11 +307,14 @@ impl Thread {
                 self.wait_for_turn(Woken::Nothing);
             }
             Some(Resumed::Finished) => self.end(true),
-            Some(Resumed::Failed(kind, text)) => self.fail(kind, &text),
+            Some(Resumed::Failed(failure)) => self.fail(&failure),
             None => self.end(false),
         }
     }
 }
+
+/// A time that does not come.
+const NEVER: Msec = Msec::MAX;
 
 /// What a wait returns whose deadline is over.
 pub const DEADLINE: &str = "deadline";

@@ -10,10 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::ids;
 use super::thread::{self, Thread};
 use super::wheel::Wheel;
-use super::{queue, spawn};
+use super::{ids, queue};
 use crate::nginx::Msec;
 use crate::nginx::event::LoopEvent;
 use crate::nginx::guard::guard;
@@ -42,6 +41,8 @@ pub trait Due: 'static {
 static WHEEL: Local<RefCell<Wheel<Alarm>>> = Local::new(RefCell::new(Wheel::new()));
 static SOON_QUEUE: Local<RefCell<VecDeque<Rc<Thread>>>> =
     Local::new(RefCell::new(VecDeque::new()));
+/// How many alarms in the wheel nobody waits for.
+static LEFT: Local<Cell<usize>> = Local::new(Cell::new(0));
 static LATER_QUEUE: Local<RefCell<VecDeque<Alarm>>> =
     Local::new(RefCell::new(VecDeque::new()));
 static RUNNING: Local<Cell<bool>> = Local::new(Cell::new(false));
@@ -63,7 +64,7 @@ pub fn later(alarm: Alarm) {
 }
 
 /// Runs it when nginx's clock shows `at`.
-#[inline]
+#[inline(always)]
 pub fn at(at: Msec, alarm: Alarm) -> Key {
     let key = WHEEL.borrow_mut().insert(current_msec() as u64, at as u64, alarm);
     EVENT.arm(at);
@@ -71,16 +72,35 @@ pub fn at(at: Msec, alarm: Alarm) -> Key {
 }
 
 /// Takes an alarm back.
-#[inline]
 pub fn cancel(key: Key) {
-    let mut wheel = WHEEL.borrow_mut();
-    let alarm = wheel.cancel(key);
-    if wheel.is_empty() && nobody_is_ready() {
-        EVENT.let_worker_exit();
-    }
-    drop(wheel);
+    let alarm = WHEEL.borrow_mut().cancel(key);
+    nothing_may_be_left();
     // Last: it may own anything.
     drop(alarm);
+}
+
+/// Nobody waits for an alarm any more, which stays where it is: most often the
+/// next wait takes it, and nothing has to be moved.
+#[inline]
+pub(super) fn leave() {
+    LEFT.set(LEFT.get() + 1);
+    nothing_may_be_left();
+}
+
+/// An alarm that was left goes off by `at`, for a wait that begins; false if it
+/// does not.
+#[inline]
+pub(super) fn take(key: Key, at: Msec) -> bool {
+    let time = WHEEL.borrow().time_of(key).map(|time| time as Msec);
+    let Some(time) = time.filter(|&time| time <= at) else { return false };
+    LEFT.set(LEFT.get() - 1);
+    EVENT.arm(time);
+    true
+}
+
+/// An alarm that was left has gone off, or is about to be cancelled.
+pub(super) fn forget() {
+    LEFT.set(LEFT.get() - 1);
 }
 
 /// Resumes what is ready, some of it: to be called last by whoever may have
@@ -109,9 +129,7 @@ fn run_soon() {
     }
     drop(left);
     // Those that ran may have taken back the last alarm while others were ready.
-    if WHEEL.borrow().is_empty() && nobody_is_ready() {
-        EVENT.let_worker_exit();
-    }
+    nothing_may_be_left();
 }
 
 /// nginx's timer for the earliest time, or the next turn.
@@ -147,15 +165,22 @@ fn tick() {
 /// for none, so that an exiting worker does not wait for it.
 pub fn rest() {
     run();
-    match WHEEL.borrow().next() {
-        Some(next) => EVENT.arm(next as Msec),
-        None if nobody_is_ready() => EVENT.let_worker_exit(),
-        None => {}
+    let wheel = WHEEL.borrow();
+    match wheel.next() {
+        Some(next) if wheel.len() > LEFT.get() => EVENT.arm(next as Msec),
+        _ => nothing_may_be_left(),
     }
 }
 
-fn nobody_is_ready() -> bool {
-    LATER_QUEUE.borrow().is_empty() && SOON_QUEUE.borrow().is_empty()
+/// If no time is waited for and nobody is ready, an exiting worker need not wait.
+#[inline]
+fn nothing_may_be_left() {
+    if WHEEL.borrow().len() == LEFT.get()
+        && LATER_QUEUE.borrow().is_empty()
+        && SOON_QUEUE.borrow().is_empty()
+    {
+        EVENT.let_worker_exit();
+    }
 }
 
 /// Takes all functions out of the wheel and the queue, the earliest first.
@@ -178,8 +203,8 @@ pub fn take_calls() -> Vec<Rc<dyn Due>> {
     calls
 }
 
-/// Runs the scheduler alone, without nginx's events, until `done` or `until`:
-/// for what a worker does after nginx's loop has ended.
+/// Runs the scheduler until `done` or `until`, with `wait` in place of nginx's
+/// loop, which has ended.
 pub fn run_until(until: Msec, wait: impl Fn(Msec), done: impl Fn() -> bool) -> bool {
     loop {
         on_event();
@@ -192,18 +217,26 @@ pub fn run_until(until: Msec, wait: impl Fn(Msec), done: impl Fn() -> bool) -> b
         }
         let busy = !SOON_QUEUE.borrow().is_empty() || !LATER_QUEUE.borrow().is_empty();
         let next = WHEEL.borrow().next().map_or(until, |next| until.min(next as Msec));
-        wait(if busy { 0 } else { next.saturating_sub(now) });
+        let next = if busy { now } else { next };
+        EVENT.arm(next);
+        wait(next.saturating_sub(now));
     }
 }
 
 /// Drops all that is left, when the process has done with the VM.
 pub fn free_all() {
     EVENT.disarm();
-    drop(WHEEL.take());
+    let alarms = WHEEL.take().take_if(|_| true);
+    for alarm in &alarms {
+        if let Alarm::Thread(thread) = alarm {
+            thread.lose_alarm();
+        }
+    }
+    drop(alarms);
+    LEFT.set(0);
     drop(SOON_QUEUE.take());
     drop(LATER_QUEUE.take());
     queue::free();
-    spawn::free();
     thread::free_handles();
 }
 

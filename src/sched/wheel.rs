@@ -6,6 +6,9 @@
 //! 64 slots, each slot as long as the whole level below. When the time comes to
 //! a slot of a higher level, its entries move down.
 
+use std::mem;
+use std::num::NonZeroU32;
+
 const FIRST_BITS: u32 = 8;
 const BITS: u32 = 6;
 const LEVELS: usize = 5;
@@ -19,8 +22,20 @@ const NONE: u32 = u32::MAX;
 
 /// An entry: good for `cancel` until it has been popped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key(u32);
+pub struct Key(NonZeroU32);
 
+impl Key {
+    /// Of the entry with this index, which is not `NONE`.
+    fn new(index: u32) -> Key {
+        Key(NonZeroU32::MIN.saturating_add(index))
+    }
+
+    fn index(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
+/// What is free has no value, and `next` is the next that is free.
 struct Entry<T> {
     at: u64,
     next: u32,
@@ -29,13 +44,21 @@ struct Entry<T> {
     value: Option<T>,
 }
 
+/// The entries of a slot.
+#[derive(Clone, Copy)]
+struct List {
+    head: u32,
+    tail: u32,
+}
+
+const EMPTY: List = List { head: NONE, tail: NONE };
+
 /// Values that come due.
 pub struct Wheel<T> {
     /// The first millisecond whose entries may not all have been popped.
     time: u64,
     len: usize,
-    heads: [u32; SLOTS],
-    tails: [u32; SLOTS],
+    lists: [List; SLOTS],
     first: [u64; WORDS],
     upper: [u64; LEVELS - 1],
     entries: Vec<Entry<T>>,
@@ -48,8 +71,7 @@ impl<T> Wheel<T> {
         Wheel {
             time: 0,
             len: 0,
-            heads: [NONE; SLOTS],
-            tails: [NONE; SLOTS],
+            lists: [EMPTY; SLOTS],
             first: [0; WORDS],
             upper: [0; LEVELS - 1],
             entries: Vec::new(),
@@ -57,74 +79,92 @@ impl<T> Wheel<T> {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    /// How many values there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
     }
 
     /// Adds a value that is due at `at`; `now` is not earlier than in any call
     /// before.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, now: u64, at: u64, value: T) -> Key {
-        if self.len == 0 && self.time < now {
+        if self.len == 0 {
             // Nothing lies between: no slot has to be looked at.
-            self.time = now;
+            self.time = self.time.max(now);
         }
         self.len += 1;
-        let (slot, tail) = self.place(at);
-        let new =
-            Entry { at, next: NONE, prev: tail, slot: slot as u16, value: Some(value) };
-        let index = match self.entries.get_mut(self.free as usize) {
-            Some(entry) => {
-                let index = std::mem::replace(&mut self.free, entry.next);
-                *entry = new;
-                index
-            }
-            None => {
-                self.entries.push(new);
-                self.entries.len() as u32 - 1
-            }
+        let index = self.free;
+        let Some(entry) = self.entries.get_mut(index as usize) else {
+            return self.insert_more(at, value);
         };
-        self.append(slot, tail, index);
-        Key(index)
+        self.free = entry.next;
+        entry.at = at;
+        entry.next = NONE;
+        // It was None.
+        mem::forget(entry.value.replace(value));
+        self.append(index, at);
+        Key::new(index)
+    }
+
+    /// As insert(), if no entry is free.
+    #[cold]
+    #[inline(never)]
+    fn insert_more(&mut self, at: u64, value: T) -> Key {
+        let index = self.entries.len() as u32;
+        let entry = Entry { at, next: NONE, prev: NONE, slot: 0, value: Some(value) };
+        self.entries.push(entry);
+        self.append(index, at);
+        Key::new(index)
+    }
+
+    /// When the entry is due.
+    pub fn time_of(&self, key: Key) -> Option<u64> {
+        Some(self.entries.get(key.index() as usize)?.at)
     }
 
     /// Takes a value out before it is due.
     pub fn cancel(&mut self, key: Key) -> Option<T> {
-        let value = self.entries.get_mut(key.0 as usize)?.value.take()?;
-        self.unlink(key.0);
-        self.release(key.0);
+        let index = key.index();
+        let value = self.entries.get_mut(index as usize)?.value.take()?;
+        self.unlink(index);
+        self.release(index);
         Some(value)
     }
 
     /// Takes out a value that is due by `now`, the earliest first, and of those
     /// of one millisecond the one that was inserted first.
+    #[inline(always)]
     pub fn pop(&mut self, now: u64) -> Option<T> {
-        if self.len == 0 {
-            self.time = self.time.max(now);
-            return None;
-        }
-        while self.time <= now {
+        loop {
             let slot = (self.time & 255) as usize;
-            if let Some(entry) = self.entries.get_mut(self.heads[slot] as usize) {
+            let index = self.lists[slot].head;
+            if self.time <= now
+                && let Some(entry) = self.entries.get_mut(index as usize)
+            {
                 let value = entry.value.take();
-                let next = entry.next;
-                let index = std::mem::replace(&mut self.heads[slot], next);
+                let next = mem::replace(&mut entry.next, self.free);
+                self.free = index;
+                self.len -= 1;
+                self.lists[slot].head = next;
                 match self.entries.get_mut(next as usize) {
                     Some(entry) => entry.prev = NONE,
-                    None => {
-                        self.tails[slot] = NONE;
-                        self.clear_bit(slot);
-                    }
+                    None => self.emptied(slot),
                 }
-                self.release(index);
                 return value;
             }
-            if self.time == now {
-                break;
+            if !self.step(now) {
+                return None;
             }
-            self.step(now);
         }
-        None
+    }
+
+    /// The last entry of a slot has been popped.
+    #[inline(never)]
+    fn emptied(&mut self, slot: usize) {
+        self.lists[slot].tail = NONE;
+        self.clear_bit(slot);
+        self.forget_crowd();
     }
 
     /// Takes out all values that `is` holds for, the earliest first.
@@ -136,7 +176,7 @@ impl<T> Wheel<T> {
             })
             .collect();
         found.sort_unstable();
-        found.into_iter().filter_map(|(_, index)| self.cancel(Key(index))).collect()
+        found.into_iter().filter_map(|(_, index)| self.cancel(Key::new(index))).collect()
     }
 
     /// The time of the earliest entry, or an earlier one at which `pop` has to
@@ -166,13 +206,21 @@ impl<T> Wheel<T> {
     }
 
     /// Goes on to the next time at which there is something to do, at most to
-    /// `now`.
-    fn step(&mut self, now: u64) {
-        let next = self.next().unwrap_or(now);
+    /// `now`; false if it is there.
+    #[inline(never)]
+    fn step(&mut self, now: u64) -> bool {
+        if self.time >= now {
+            return false;
+        }
+        let Some(next) = self.next() else {
+            self.time = now;
+            return false;
+        };
         self.time = next.min(now).max(self.time + 1);
         if self.time & 255 == 0 {
             self.cascade();
         }
+        true
     }
 
     /// Moves the entries of the slots that begin now down a level, from the
@@ -184,27 +232,24 @@ impl<T> Wheel<T> {
         }
         for level in (1..=top).rev() {
             let slot = slot_of(level, self.time);
-            let mut index = self.heads[slot];
-            self.heads[slot] = NONE;
-            self.tails[slot] = NONE;
+            let mut index = mem::replace(&mut self.lists[slot], EMPTY).head;
             self.clear_bit(slot);
-            while index != NONE {
-                let next = self.entries[index as usize].next;
-                self.link(index);
+            while let Some(entry) = self.entries.get_mut(index as usize) {
+                let (at, next) = (entry.at, mem::replace(&mut entry.next, NONE));
+                self.append(index, at);
                 index = next;
             }
         }
     }
 
-    /// The slot for a time, and the last entry in it.
-    #[inline]
-    fn place(&self, at: u64) -> (usize, u32) {
+    /// The slot for a time.
+    #[inline(always)]
+    fn slot(&self, at: u64) -> usize {
         let at = at.max(self.time);
-        let slot =
-            if at - self.time < 256 { (at & 255) as usize } else { self.upper_slot(at) };
-        (slot, self.tails[slot])
+        if at - self.time < 256 { (at & 255) as usize } else { self.upper_slot(at) }
     }
 
+    #[inline(never)]
     fn upper_slot(&self, at: u64) -> usize {
         let at = at.min(self.time + SPAN - 1);
         let mut level = 1;
@@ -216,56 +261,52 @@ impl<T> Wheel<T> {
         slot_of(level, at)
     }
 
-    /// Appends an entry, which knows `tail` as the one before it.
-    #[inline]
-    fn append(&mut self, slot: usize, tail: u32, index: u32) {
-        self.tails[slot] = index;
+    /// Appends an entry, which has no next one, to the list of its slot.
+    #[inline(always)]
+    fn append(&mut self, index: u32, at: u64) {
+        let slot = self.slot(at);
+        let tail = mem::replace(&mut self.lists[slot].tail, index);
+        if let Some(entry) = self.entries.get_mut(index as usize) {
+            entry.slot = slot as u16;
+            entry.prev = tail;
+        }
         match self.entries.get_mut(tail as usize) {
             Some(last) => last.next = index,
             None => {
-                self.heads[slot] = index;
+                self.lists[slot].head = index;
                 self.set_bit(slot);
             }
         }
     }
 
-    fn link(&mut self, index: u32) {
-        let (slot, tail) = self.place(self.entries[index as usize].at);
-        let entry = &mut self.entries[index as usize];
-        entry.slot = slot as u16;
-        entry.prev = tail;
-        entry.next = NONE;
-        self.append(slot, tail, index);
-    }
-
     fn unlink(&mut self, index: u32) {
         let Entry { next, prev, slot, .. } = self.entries[index as usize];
         let slot = usize::from(slot);
-        if prev == NONE {
-            self.heads[slot] = next;
-        } else {
-            self.entries[prev as usize].next = next;
+        match self.entries.get_mut(prev as usize) {
+            Some(entry) => entry.next = next,
+            None => self.lists[slot].head = next,
         }
-        if next == NONE {
-            self.tails[slot] = prev;
-        } else {
-            self.entries[next as usize].prev = prev;
+        match self.entries.get_mut(next as usize) {
+            Some(entry) => entry.prev = prev,
+            None => self.lists[slot].tail = prev,
         }
-        if self.heads[slot] == NONE {
+        if self.lists[slot].head == NONE {
             self.clear_bit(slot);
         }
     }
 
     fn release(&mut self, index: u32) {
+        self.entries[index as usize].next = mem::replace(&mut self.free, index);
         self.len -= 1;
+        self.forget_crowd();
+    }
+
+    /// What a crowd of sleepers needed is not kept.
+    fn forget_crowd(&mut self) {
         if self.len == 0 && self.entries.len() > 1024 {
-            // What a crowd of sleepers needed is not kept.
             self.entries = Vec::new();
             self.free = NONE;
-            return;
         }
-        self.entries[index as usize].next = self.free;
-        self.free = index;
     }
 
     fn set_bit(&mut self, slot: usize) {

@@ -19,6 +19,7 @@ use crate::tcp::listen::Listen;
 use crate::tcp::names::{Names, System};
 use crate::tcp::protocol::{Protocol, TcpLua};
 use crate::tcp::script::Script;
+use crate::tcp::shared_dict::SharedDict;
 
 /// All of `tcp {}`.
 pub struct MainConf {
@@ -109,6 +110,11 @@ impl MainConf {
     /// How long exit_worker_by_lua* may keep it from exiting.
     pub fn exit_worker_timeout(&self) -> Msec {
         self.lua.exit_worker_timeout.unwrap_or(10_000)
+    }
+
+    /// `lua_shared_dict`
+    pub fn shared_dicts(&self) -> &[&'static SharedDict] {
+        &self.lua.shared_dicts
     }
 
     /// `exit_worker_by_lua*`

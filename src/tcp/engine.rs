@@ -45,7 +45,10 @@ impl Engine {
     /// Makes the VM, with the API in it.
     pub fn new(main: &MainConf) -> Result<Engine, String> {
         let paths = (main.package_path(), main.package_cpath());
-        Ok(Engine { vm: Vm::new(paths, api::GROUPS, api::PRIVATE, api::install)? })
+        let install = |lua: &_, ngx: &_, native: &_| {
+            api::install(lua, ngx, native, main.shared_dicts())
+        };
+        Ok(Engine { vm: Vm::new(paths, api::GROUPS, api::PRIVATE, install)? })
     }
 
     /// The VM itself.

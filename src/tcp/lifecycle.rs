@@ -10,21 +10,34 @@ use super::listen::Sessions;
 use super::script::Script;
 use super::session;
 use super::worker;
+use crate::api;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::cycle;
 use crate::nginx::guard;
 use crate::nginx::listening;
+use crate::nginx::resolver;
 use crate::nginx::stack;
 use crate::nginx::watcher;
+use crate::shdict::Dict;
 use crate::socket::buffer;
 use crate::upstream;
 
 /// The whole of `tcp {}` has been read and merged; nothing is opened yet.
-/// Makes the VM, runs init_by_lua and compiles every script that can be read.
+/// Makes the VM, runs init_by_lua and compiles every script that can be read:
+/// now, or when the shared dictionaries are there that init_by_lua may use.
 pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
     guard::install_hook();
     stack::make_room();
+    if main.shared_dicts().is_empty() {
+        return zones_ready(main);
+    }
+    main.shared_dicts().iter().for_each(|dict| dict.configured(main));
+    Ok(())
+}
+
+/// nginx has made all zones of the shared dictionaries.
+pub fn zones_ready(main: &'static MainConf) -> ConfResult {
     let result = set_up(main);
     lua::free_buffers();
     result
@@ -64,6 +77,7 @@ fn set_up(main: &'static MainConf) -> ConfResult {
 /// A worker, or the only process, has started.
 pub fn worker_started(main: &'static MainConf) {
     listening::set_nodelay::<Sessions>();
+    main.shared_dicts().iter().filter_map(|shared| shared.dict()).for_each(Dict::adopt);
     worker::started(main);
 }
 
@@ -75,10 +89,12 @@ pub fn worker_exiting(main: &'static MainConf) {
     }
     worker::exiting(main);
     upstream::free_all();
+    resolver::free_all();
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
     buffer::free_all();
+    api::free_buffers();
     lua::free_buffers();
 }
 

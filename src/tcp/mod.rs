@@ -17,5 +17,6 @@ pub mod number;
 pub mod protocol;
 pub mod script;
 pub mod session;
+pub mod shared_dict;
 pub mod timer;
 pub mod worker;

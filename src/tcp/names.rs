@@ -69,8 +69,8 @@ impl Names {
             .hosts
             .iter()
             .flat_map(|hosts| hosts.find(name))
-            .filter(|&ip| self.resolver.answers_with(ip))
-            .map(|ip| Address::ip(ip, 0))
+            .filter(|&&ip| self.resolver.answers_with(ip))
+            .map(|&ip| Address::ip(ip, 0))
             .collect();
         if !found.is_empty() {
             return Ok(Started::Now(found));

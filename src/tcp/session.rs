@@ -175,12 +175,20 @@ impl Session {
         self.go_on_with(thread, values);
     }
 
-    #[inline(always)]
+    // Once in the module, and all it calls inlined there: it is the way of most
+    // events to their script.
+    #[inline(never)]
     fn go_on_with(self: &Rc<Self>, thread: &Rc<Thread>, values: Values) {
         thread.begin_run();
         self.run(thread, |thread| {
             thread.with_coroutine(|coroutine| coroutine.resume(values))
         });
+    }
+
+    #[inline(never)]
+    fn go_on(self: &Rc<Self>, thread: &Rc<Thread>, woken: Woken) {
+        thread.begin_run();
+        self.run(thread, |thread| thread.resume(woken));
     }
 
     #[inline(always)]
@@ -323,10 +331,7 @@ impl Host for Session {
         match woken {
             // The usual one, of a sleeper.
             Woken::Nothing => self.go_on_with(thread, Values::NONE),
-            woken => {
-                thread.begin_run();
-                self.run(thread, |thread| thread.resume(woken));
-            }
+            woken => self.go_on(thread, woken),
         }
     }
 

@@ -129,7 +129,13 @@ pub fn exiting(main: &MainConf) {
     let Some(job) = run(main, script, &engine, Phase::ExitWorker, || {}) else { return };
     let timeout = main.exit_worker_timeout();
     let until = current_msec() + timeout;
-    if !turn::run_until(until, time::sleep, || job.is_over()) {
+    // A worker that was told to exit at once has connections of others still, that
+    // nobody expects to go on.
+    let wait = |msec| match cycle::exiting_gracefully() {
+        true => cycle::process_events(),
+        false => time::sleep(msec),
+    };
+    if !turn::run_until(until, wait, || job.is_over()) {
         Log::cycle().write(
             Level::Err,
             0,

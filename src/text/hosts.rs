@@ -3,50 +3,53 @@
 //! `tcp/names.rs` reads the file. Whatever is no entry is passed over, so that
 //! every file gives a table; its size is bounded by that of the file.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// More addresses of one name are not kept.
 const MAX_ADDRESSES: usize = 64;
 
-/// The addresses of names.
-pub struct Hosts(HashMap<Box<[u8]>, Vec<IpAddr>>);
+/// The addresses of names, which are in lower case, in the order of the names.
+pub struct Hosts(Vec<(Box<[u8]>, Vec<IpAddr>)>);
 
 impl Hosts {
     /// The table of a file. `localhost` is in it, whatever the file says.
     pub fn parse(text: &[u8]) -> Hosts {
-        let mut hosts = Hosts(HashMap::new());
+        let mut names = BTreeMap::new();
         for line in text.split(|&b| b == b'\n') {
             let entry = line.split(|&b| b == b'#').next().unwrap_or_default();
             let mut words =
                 entry.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
             let Some(ip) = words.next().and_then(ip) else { continue };
             for name in words {
-                hosts.add(name, ip);
+                add(names.entry(name.to_ascii_lowercase().into()).or_default(), ip);
             }
         }
-        if !hosts.find(b"localhost").any(|ip| ip.is_ipv4()) {
-            hosts.add(b"localhost", Ipv4Addr::LOCALHOST.into());
+        let localhost = names.entry(Box::from(*b"localhost")).or_default();
+        if !localhost.iter().any(IpAddr::is_ipv4) {
+            localhost.push(Ipv4Addr::LOCALHOST.into());
         }
         // IPv4 first, as nginx's resolver answers; else as in the file.
-        for addresses in hosts.0.values_mut() {
+        for addresses in names.values_mut() {
             addresses.sort_by_key(IpAddr::is_ipv6);
         }
-        hosts
+        Hosts(names.into_iter().collect())
     }
 
     /// The addresses of a name, which may end in a dot and be in any case.
-    pub fn find(&self, name: &[u8]) -> impl Iterator<Item = IpAddr> {
+    pub fn find(&self, name: &[u8]) -> &[IpAddr] {
         let name = name.strip_suffix(b".").unwrap_or(name);
-        let addresses = self.0.get(name.to_ascii_lowercase().as_slice());
-        addresses.into_iter().flatten().copied()
-    }
-
-    fn add(&mut self, name: &[u8], ip: IpAddr) {
-        let addresses = self.0.entry(name.to_ascii_lowercase().into()).or_default();
-        if addresses.len() < MAX_ADDRESSES && !addresses.contains(&ip) {
-            addresses.push(ip);
+        let lower = || name.iter().map(u8::to_ascii_lowercase);
+        match self.0.binary_search_by(|(entry, _)| entry.iter().copied().cmp(lower())) {
+            Ok(i) => &self.0[i].1,
+            Err(_) => &[],
         }
+    }
+}
+
+fn add(addresses: &mut Vec<IpAddr>, ip: IpAddr) {
+    if addresses.len() < MAX_ADDRESSES && !addresses.contains(&ip) {
+        addresses.push(ip);
     }
 }
 
@@ -60,9 +63,8 @@ mod tests {
 
     fn find(text: &[u8], name: &str) -> String {
         let hosts = Hosts::parse(text);
-        let found: Vec<_> =
-            hosts.find(name.as_bytes()).map(|ip| ip.to_string()).collect();
-        found.join(" ")
+        let found = hosts.find(name.as_bytes()).iter().map(ToString::to_string);
+        found.collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -126,6 +126,13 @@ pub fn dial(thread: &Rc<Thread>, target: Target<'_>) -> Dialing {
     }
 }
 
+/// Takes a connection out of the pool with this name, if it has one: its number.
+#[inline]
+pub fn reuse(thread: &Rc<Thread>, name: &[u8], conf: &ServerConf) -> Option<u64> {
+    let upstream = pool::find(name)?.take()?;
+    upstream.attach(thread.host(), conf.socket_log_errors())
+}
+
 /// Gives a connection to the thread's host: its number, and whether it is time
 /// to look for those whose object was collected.
 fn attached(thread: &Rc<Thread>, upstream: &Rc<Upstream>, conf: &ServerConf) -> Values {

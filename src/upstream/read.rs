@@ -58,7 +58,7 @@ impl Upstream {
         c.arm_read_timer(timeout);
         *self.reader.borrow_mut() = Reader::Receive(thread.clone(), scanner);
         thread.wait_for(self.clone());
-        self.watch_or_post();
+        self.begin_to_wait();
         None
     }
 
@@ -70,7 +70,7 @@ impl Upstream {
         }
         self.reader.replace(Reader::Select(thread.clone(), item));
         thread.waits_too(self.clone());
-        self.watch_or_post();
+        self.begin_to_wait();
         true
     }
 
@@ -79,12 +79,23 @@ impl Upstream {
         self.is_over() || self.socket.poll_input().is_some()
     }
 
+    /// A script has begun to wait: sees that it goes on.
+    #[inline]
+    fn begin_to_wait(&self) {
+        if budget::is_left() {
+            self.watch_or_post();
+        } else {
+            // The others first. What it asks for may be in the buffer already,
+            // with nothing left in the kernel to tell of.
+            self.connection().post_read();
+        }
+    }
+
     /// Sees that the events of what is waited for come.
     #[inline]
     fn watch_or_post(&self) {
         let c = self.connection();
         if c.read_ready() || !c.watch_read() {
-            // Out of budget: the others first.
             c.post_read();
         }
     }

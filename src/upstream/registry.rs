@@ -24,6 +24,11 @@ struct Table<T> {
     sweep_at: usize,
 }
 
+/// The place of the socket with this number, counted from 1.
+pub fn place_of(id: u64) -> usize {
+    (id % PLACES) as usize + 1
+}
+
 /// The sockets of one kind.
 pub struct Registry<T>(RefCell<Table<T>>);
 

@@ -66,7 +66,8 @@ pub fn peer(
 ) -> Peering {
     let (name, port) = match literal(host, port) {
         Literal::Address(address) => {
-            return Peering::Done(open(thread, &address, from.as_ref(), conf));
+            let opened = attempt(thread, &address, from.as_ref(), conf);
+            return Peering::Done(opened.unwrap_or_else(Values::error));
         }
         Literal::Bad(why) => {
             let host = String::from_utf8_lossy(host);
@@ -101,23 +102,18 @@ pub fn peer(
     Peering::Done(Values::error(error))
 }
 
-/// Opens a socket and gives it to the thread's host.
-fn open(
+/// Opens a socket and gives it to the thread's host; else says what failed.
+fn attempt(
     thread: &Rc<Thread>,
     to: &Address,
     from: Option<&Address>,
     conf: &ServerConf,
-) -> Values {
-    let connection = match Connection::datagram(to, from) {
-        Ok(connection) => connection,
-        Err(ConnectError::System(errno)) => return Values::error(error_text(errno)),
-        Err(ConnectError::NoConnections) => {
-            return Values::error(Value::Str("worker_connections are not enough"));
-        }
-        Err(ConnectError::NoEvents) => {
-            return Values::error(Value::Str("failed to handle read event"));
-        }
-    };
+) -> Result<Values, Value> {
+    let connection = Connection::datagram(to, from).map_err(|error| match error {
+        ConnectError::System(errno) => error_text(errno),
+        ConnectError::NoConnections => Value::Str("worker_connections are not enough"),
+        ConnectError::NoEvents => Value::Str("failed to handle read event"),
+    })?;
     let udp = Rc::new(Udp {
         connection,
         reader: RefCell::new(None),
@@ -131,22 +127,24 @@ fn open(
     udp.connection.ignore_write();
     if !thread.host().group().own(udp.clone()) {
         udp.close();
-        return Values::error(Value::Str("closed"));
+        return Err(Value::Str("closed"));
     }
     let id = REGISTRY.add(udp.clone());
     udp.id.set(id);
-    Values::two(Value::Number(id as f64), Value::Boolean(REGISTRY.is_crowded()))
+    Ok(Values::two(Value::Number(id as f64), Value::Boolean(REGISTRY.is_crowded())))
 }
 
 impl Lookup {
     fn found(&self, addresses: &[Address]) -> Values {
-        match addresses.first() {
-            Some(address) => {
-                let address = address.with_port(self.port);
-                open(&self.thread, &address, self.from.as_ref(), self.conf)
+        let mut failed = Value::Str("name cannot be resolved to a address");
+        for address in addresses {
+            let address = address.with_port(self.port);
+            match attempt(&self.thread, &address, self.from.as_ref(), self.conf) {
+                Ok(values) => return values,
+                Err(error) => failed = error,
             }
-            None => Values::error(Value::Str("name cannot be resolved to a address")),
         }
+        Values::error(failed)
     }
 }
 

@@ -3,16 +3,22 @@
 use std::rc::{Rc, Weak};
 
 use super::{Ended, HANDLES, MIN_SWEEP, Thread, Wait, Woken};
-use crate::lua::{Coroutine, Results};
+use crate::lua::{Coroutine, Failure, Results};
 use crate::sched::group::take_from;
-use crate::sched::ids;
 
 impl Thread {
     #[cold]
-    pub(super) fn fail(self: &Rc<Self>, kind: &str, text: &[u8]) {
+    pub(super) fn fail(self: &Rc<Self>, failure: &Failure) {
         let who: &[u8] = if self.is_entry() { b"entry" } else { b"user" };
-        let line =
-            [b"lua ", who, b" thread aborted: ", kind.as_bytes(), b": ", text].concat();
+        let line = [
+            b"lua ",
+            who,
+            b" thread aborted: ",
+            failure.kind.as_bytes(),
+            b": ",
+            &failure.text,
+        ]
+        .concat();
         self.host.log_error(&line);
         if self.is_entry() {
             self.host.group().set_over(true);
@@ -27,6 +33,7 @@ impl Thread {
         }
         // A script that ends itself may have left a wait behind.
         self.leave_wait();
+        self.cancel_alarm();
         self.host.group().remove(self);
         self.bury_zombies();
         let parent = self.parent.as_ref().and_then(Weak::upgrade);
@@ -118,6 +125,7 @@ impl Thread {
     pub fn kill(self: &Rc<Self>) {
         if self.ended.get() == Ended::No {
             self.leave_wait();
+            self.cancel_alarm();
             self.host.group().remove(self);
             self.bury_zombies();
         }
@@ -137,20 +145,13 @@ impl Thread {
         if !self.is_entry()
             && let Some(coroutine) = &coroutine
         {
-            let address = coroutine.identity().addr();
+            let address = coroutine.identity().addr() as u64;
             let mut handles = HANDLES.borrow_mut();
-            match handles.remove(&address) {
-                // Its memory is another's by now.
-                Some(other) if !Rc::ptr_eq(&other, self) => {
-                    handles.insert(address, other);
-                }
-                own => {
-                    if handles.is_empty() && handles.capacity() > ids::KEPT {
-                        *handles = ids::map();
-                    }
-                    drop(handles);
-                    drop(own);
-                }
+            // Its memory may be another's by now.
+            if handles.get(address).is_some_and(|found| Rc::ptr_eq(found, self)) {
+                let own = handles.remove(address);
+                drop(handles);
+                drop(own);
             }
         }
         coroutine
@@ -162,6 +163,7 @@ impl Thread {
             return;
         }
         self.leave_wait();
+        self.cancel_alarm();
         self.waiter.take();
         self.bury_zombies();
         drop(self.retire());

@@ -2,19 +2,19 @@
 
 use std::rc::Rc;
 
-use super::{DEADLINE, Source, Thread, Wait, Woken};
+use super::{DEADLINE, NEVER, Source, Thread, Wait, Woken};
 use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
 use crate::sched::queue;
-use crate::sched::turn::{self, Alarm};
+use crate::sched::turn::{self, Alarm, Key};
 
 impl Thread {
     /// Registers that it waits for something of its host's.
     #[inline(always)]
     pub fn wait_for_host(self: &Rc<Self>) {
         self.wait.set(Wait::Host);
-        if let Some(deadline) = self.deadline.get() {
-            self.set_alarm(deadline);
+        if self.deadline.get() != NEVER {
+            self.arm_by_deadline();
         }
     }
 
@@ -24,8 +24,8 @@ impl Thread {
     pub fn wait_for(self: &Rc<Self>, source: Rc<dyn Source>) {
         self.source.set(Some(source));
         self.wait.set(Wait::Source);
-        if let Some(deadline) = self.deadline.get() {
-            self.set_alarm(deadline);
+        if self.deadline.get() != NEVER {
+            self.arm_by_deadline();
         }
     }
 
@@ -33,7 +33,7 @@ impl Thread {
     #[inline(always)]
     pub fn sleep(self: &Rc<Self>, msec: Msec) {
         self.wait.set(Wait::Sleep);
-        self.arm(Some(msec));
+        self.arm(current_msec() + msec);
     }
 
     /// Registers that it waits for a grant by this queue.
@@ -42,7 +42,7 @@ impl Thread {
         queue::join(self, id, 0);
         self.queue.set(id);
         self.wait.set(Wait::Grant);
-        self.arm(timeout);
+        self.arm(end_of(timeout));
     }
 
     /// Registers that it waits for a grant by one of `queues`, or for the end of
@@ -63,7 +63,7 @@ impl Thread {
             extra.threads.borrow_mut().push(thread.clone());
         }
         self.wait.set(Wait::First);
-        self.arm(timeout);
+        self.arm(end_of(timeout));
     }
 
     /// Registers that it waits for the end of this light thread of its own, too:
@@ -72,7 +72,7 @@ impl Thread {
         thread.waiter.replace(Some((self.clone(), 0)));
         self.extra().threads.borrow_mut().push(thread);
         if self.wait.replace(Wait::Threads) != Wait::Threads {
-            self.arm(None);
+            self.arm(NEVER);
         }
     }
 
@@ -89,42 +89,97 @@ impl Thread {
         turn::later(Alarm::Thread(self.clone()));
     }
 
+    /// The wait that begins is over at `until`, or when the deadline is over.
     #[inline(always)]
-    fn arm(self: &Rc<Self>, timeout: Option<Msec>) {
-        match (timeout.map(|msec| current_msec() + msec), self.deadline.get()) {
-            (None, None) => {}
-            (Some(at), None) | (None, Some(at)) => self.set_alarm(at),
-            (Some(until), Some(deadline)) => self.set_alarm(until.min(deadline)),
+    fn arm(self: &Rc<Self>, until: Msec) {
+        let at = until.min(self.deadline.get());
+        if at == NEVER {
+            return;
+        }
+        match self.alarm.get() {
+            None => self.set_alarm(at),
+            Some(key) => self.take_alarm(key, at),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn arm_by_deadline(self: &Rc<Self>) {
+        self.arm(NEVER);
+    }
+
+    /// The alarm of a wait before is this one's, if it goes off in time.
+    #[inline(never)]
+    fn take_alarm(self: &Rc<Self>, key: Key, at: Msec) {
+        self.leave_alarm();
+        if turn::take(key, at) {
+            self.until.set(at);
+        } else {
+            turn::forget();
+            turn::cancel(key);
+            self.set_alarm(at);
         }
     }
 
     #[inline(always)]
     fn set_alarm(self: &Rc<Self>, at: Msec) {
+        self.until.set(at);
         self.alarm.set(Some(turn::at(at, Alarm::Thread(self.clone()))));
     }
 
+    /// The wait is over. Its alarm stays for the next one, if it has not gone off.
     #[inline(always)]
+    pub(super) fn leave_alarm(&self) {
+        if self.alarm.get().is_some() && self.until.replace(NEVER) != NEVER {
+            turn::leave();
+        }
+    }
+
+    /// No wait will come any more.
     pub(super) fn cancel_alarm(&self) {
         if let Some(key) = self.alarm.take() {
+            if self.until.replace(NEVER) == NEVER {
+                turn::forget();
+            }
             turn::cancel(key);
         }
     }
 
-    /// Its alarm went off: the timeout of the wait, or the deadline, is over.
-    #[inline]
+    /// Its alarm is not in the wheel any more, which is dropped.
+    pub(in crate::sched) fn lose_alarm(&self) {
+        self.alarm.set(None);
+    }
+
+    /// Its alarm went off early: it was set for another wait.
+    #[cold]
+    fn on_early_alarm(self: &Rc<Self>) {
+        match self.until.get() {
+            NEVER => turn::forget(),
+            until => self.set_alarm(until),
+        }
+    }
+
+    /// Its alarm went off: the timeout of the wait, or the deadline, may be over.
+    #[inline(always)]
     pub(in crate::sched) fn on_alarm(self: &Rc<Self>) {
         self.alarm.set(None);
-        if self.is_past_deadline() {
+        let now = current_msec();
+        if self.until.get() > now {
+            return self.on_early_alarm();
+        }
+        if self.deadline.get() <= now {
             return self.end_wait_by_deadline();
         }
-        let woken = match self.wait.get() {
-            Wait::Sleep => Woken::Nothing,
-            Wait::Grant | Wait::First => {
-                self.leave_wait();
-                Woken::Failed("timeout")
-            }
-            _ => return,
-        };
+        match self.wait.get() {
+            Wait::Sleep => self.host.clone().wake(self, Woken::Nothing),
+            Wait::Grant | Wait::First => self.end_wait(Woken::Failed("timeout")),
+            _ => {}
+        }
+    }
+
+    #[cold]
+    fn end_wait(self: &Rc<Self>, woken: Woken) {
+        self.leave_wait();
         self.host.clone().wake(self, woken);
     }
 
@@ -140,8 +195,7 @@ impl Thread {
             }
             _ => {}
         }
-        self.leave_wait();
-        self.host.clone().wake(self, Woken::Failed(DEADLINE));
+        self.end_wait(Woken::Failed(DEADLINE));
     }
 
     /// Makes it run soon; it has left what it waited for.
@@ -186,8 +240,25 @@ impl Thread {
         }
     }
 
+    /// The same, after the queue with this number has let it go.
+    #[inline]
+    pub(in crate::sched) fn leave_other_queues(&self, id: u64) {
+        let wait = self.wait.replace(Wait::Nothing);
+        if wait == Wait::Grant {
+            self.leave_alarm();
+            self.wait_number.set(self.wait_number.get() + 1);
+            return;
+        }
+        let mut queues = self.extra().queues.borrow_mut();
+        if let Some(place) = queues.iter().position(|&queue| queue == id) {
+            queues.swap_remove(place);
+        }
+        drop(queues);
+        self.leave(wait);
+    }
+
     fn leave(&self, wait: Wait) {
-        self.cancel_alarm();
+        self.leave_alarm();
         match wait {
             Wait::Nothing | Wait::Sleep | Wait::Exit => {}
             Wait::Host => self.host.release(self),
@@ -233,18 +304,20 @@ impl Thread {
 
     /// The time at which every wait ends.
     pub fn deadline(&self) -> Option<Msec> {
-        self.deadline.get()
+        Some(self.deadline.get()).filter(|&at| at != NEVER)
     }
 
     pub fn set_deadline(&self, deadline: Option<Msec>) {
-        self.deadline.set(deadline);
+        self.deadline.set(deadline.unwrap_or(NEVER));
     }
 
     /// Whether a call that would have to wait fails at once.
     #[inline(always)]
     pub fn is_past_deadline(&self) -> bool {
-        self.deadline
-            .get()
-            .is_some_and(|at| at.wrapping_sub(current_msec()) as isize <= 0)
+        self.deadline.get() <= current_msec()
     }
+}
+
+fn end_of(timeout: Option<Msec>) -> Msec {
+    timeout.map_or(NEVER, |msec| current_msec() + msec)
 }

@@ -13,6 +13,7 @@ use crate::nginx::conf::{Conf, ConfError, ConfResult, Flag, Msec, Size, Slot};
 use crate::tcp::directives::ssl::{self, SslConf};
 use crate::tcp::number;
 use crate::tcp::script::{MaybeScript, Script};
+use crate::tcp::shared_dict::SharedDict;
 
 // The original's texts, which tell init from process by their first letter.
 const NO_CODE: &str = "invalid location config: no runnable Lua code";
@@ -28,6 +29,7 @@ pub struct LuaMainConf {
     pub init: Option<Script>,
     pub init_worker: Option<Script>,
     pub exit_worker: Option<Script>,
+    pub shared_dicts: Vec<&'static SharedDict>,
     pub max_pending_timers: Option<usize>,
     pub max_running_timers: Option<usize>,
     pub init_worker_timeout: Option<Msec>,
@@ -122,6 +124,9 @@ impl Module for Lua {
         set_main(c"exit_worker_by_lua_block", TCP | BLOCK,
             |cf, main: &mut LuaMainConf| block(cf, &mut main.exit_worker)),
 
+        set_main(c"lua_shared_dict", TCP | TWO,
+            |cf, main: &mut LuaMainConf| shared_dict(cf, &mut main.shared_dicts)),
+
         set_main(c"lua_max_pending_timers", TCP | ONE,
             |cf, main: &mut LuaMainConf| number(cf, &mut main.max_pending_timers)),
         set_main(c"lua_max_running_timers", TCP | ONE,
@@ -180,6 +185,11 @@ fn code_cache(cf: &mut Conf, on: bool) -> ConfResult {
     if !on {
         cf.warn("lua_code_cache is off; this will hurt performance");
     }
+    Ok(())
+}
+
+fn shared_dict(cf: &mut Conf, dicts: &mut Vec<&'static SharedDict>) -> ConfResult {
+    dicts.push(SharedDict::declare(cf)?);
     Ok(())
 }
 

@@ -179,6 +179,7 @@ impl Session {
                 self.arm_send_timer();
                 self.connection().watch_write();
             }
+            Ok(_) if self.eof.get() != Eof::Wanted => {}
             Ok(_) if self.flushers.borrow().is_empty() => {
                 // Whom could one tell?
                 let _ = self.send_fin();

@@ -327,6 +327,8 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
     expect BYTES             exactly these come next
     expect_like /RE/         what comes next matches; seen up to its end
     expect_bytes N           any N bytes
+    take_bytes N             the same, and what follows is not read yet: before
+                             tls on a connection that was plain
     expect_nothing SECONDS   nothing and no end for so long
     expect_eof  expect_reset  expect_close
                              the end (FIN, RST, either), nothing before it

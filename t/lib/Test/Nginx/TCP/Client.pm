@@ -125,6 +125,15 @@ sub expect_like {
 }
 
 
+# Any bytes, so many, and no more of them are taken off the socket: what
+# follows may be a handshake.
+sub take_bytes {
+    my ($self, $count, $seconds) = @_;
+    local $self->{up_to} = length($self->{in}) - length($self->unseen) + $count;
+    $self->expect_bytes($count, $seconds);
+}
+
+
 sub expect_bytes {
     my ($self, $count, $seconds) = @_;
     $self->_receive_until($seconds, sub { length $self->unseen >= $count });
@@ -286,7 +295,9 @@ sub _wait {
 sub _receive {
     my ($self) = @_;
 
-    my $n = sysread $self->{socket}, $self->{in}, 262144, length $self->{in};
+    my $have = length $self->{in};
+    my $size = $self->{up_to} ? $self->{up_to} - $have : 262144;
+    my $n = sysread $self->{socket}, $self->{in}, $size, $have;
     if (defined $n) {
         $self->{ended} = 'eof' if $n == 0;
     } elsif ($! == ECONNRESET) {

@@ -88,11 +88,14 @@ sub kill_all {
 
 sub _children {
     my ($self) = @_;
-    return grep {
-        open my $fh, '<', "/proc/$_/stat";
-        my ($parent) = $fh ? readline($fh) =~ /^\d+ \(.*\) \S (\d+)/ : ();
-        defined $parent && $parent == $self->{pid};
-    } map { m{(\d+)} } glob '/proc/[0-9]*';
+
+    my @children;
+    for my $pid (map { m{(\d+)} } glob '/proc/[0-9]*') {
+        open my $fh, '<', "/proc/$pid/stat" or next;     # gone by now
+        my ($parent) = (readline($fh) // '') =~ /^\d+ \(.*\) \S (\d+)/;
+        push @children, $pid if defined $parent && $parent == $self->{pid};
+    }
+    return @children;
 }
 
 

@@ -32,6 +32,7 @@ my %VERB = (
     expect         => [1, 1, sub { $_[0]->client($_[1])->expect($_[2], $_[0]{timeout}) }],
     expect_like    => [1, 1, sub { $_[0]->client($_[1])->expect_like($_[2], $_[0]{timeout}) }],
     expect_bytes   => [1, 1, sub { $_[0]->client($_[1])->expect_bytes($_[2], $_[0]{timeout}) }],
+    take_bytes     => [1, 1, sub { $_[0]->client($_[1])->take_bytes($_[2], $_[0]{timeout}) }],
     expect_nothing => [1, 1, sub { $_[0]->client($_[1])->expect_nothing($_[2]) }],
     expect_eof     => [0, 0, sub { $_[0]->client($_[1])->expect_end($_[0]{timeout}, 'eof') }],
     expect_reset   => [0, 0, sub { $_[0]->client($_[1])->expect_end($_[0]{timeout}, 'reset') }],

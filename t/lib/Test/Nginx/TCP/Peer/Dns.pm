@@ -46,6 +46,7 @@ sub prepare {
     my $conf = $ZONE;
     $conf .= "host-record=many.test,127.0.1.$_\n" for 1 .. 20;
     # more than fits into a datagram
+    $conf .= "host-record=huge.test,127.0.2.$_\n" for 1 .. 100;
     $conf .= 'txt-record=long.test,' . 'x' x 200 . "\n" for 1 .. 20;
     $conf .= <<"CONF";
 port=$port
@@ -57,6 +58,7 @@ no-resolv
 no-hosts
 no-negcache
 cache-size=0
+dns-forward-max=10000
 local-ttl=3600
 server=/silent.test/127.0.0.1#$silent
 server=/servfail.test/127.0.0.1#$servfail

@@ -1,0 +1,171 @@
+//! Where everything is in a zone: offsets in bytes from its start. They follow
+//! from its size alone, so that processes need not tell each other.
+
+use crate::nginx::memory::Memory;
+
+/// A block by its offset in units of 16 bytes; 0 is none.
+pub(super) type Ref = u32;
+
+/// The size of a unit.
+pub(super) const UNIT: usize = 16;
+
+/// The smallest and the largest zone.
+pub const MIN_SIZE: usize = 16 * 1024;
+pub const MAX_SIZE: usize = 16 * 1024 * 1024 * 1024;
+
+/// Says that the zone is laid out, and how.
+pub(super) const MAGIC: u64 = 0x5443_5044_4943_5401;
+
+// The header: what is read always and written seldom.
+pub(super) const MAGIC_AT: usize = 0;
+/// Two words that hashes depend on.
+pub(super) const SECRETS: usize = 8;
+pub(super) const RECOVERY_LOCK: usize = 24;
+/// How often the dictionary was flushed: entries of another time are dead.
+pub(super) const FLUSHES: usize = 32;
+
+// What the global lock guards.
+pub(super) const GLOBAL: usize = 64;
+pub(super) const GARBAGE: usize = GLOBAL + 16;
+pub(super) const LRU_HEAD: usize = GLOBAL + 20;
+pub(super) const LRU_TAIL: usize = GLOBAL + 24;
+pub(super) const COUNT: usize = GLOBAL + 28;
+pub(super) const FREE_UNITS: usize = GLOBAL + 32;
+pub(super) const HAND: usize = GLOBAL + 36;
+pub(super) const WHEEL: usize = GLOBAL + 40;
+pub(super) const FL_MAP: usize = WHEEL + 4 * LEVELS * SLOTS;
+pub(super) const SL_MAPS: usize = FL_MAP + 4;
+pub(super) const FREE_LISTS: usize = SL_MAPS + 4 * FL_COUNT;
+const GLOBAL_END: usize = FREE_LISTS + 4 * FL_COUNT * SL_COUNT;
+
+/// The wheel of expiry times: levels of slots.
+pub(super) const LEVELS: usize = 4;
+pub(super) const SLOTS: usize = 32;
+
+/// The classes of free blocks: powers of two, and steps between them.
+pub(super) const FL_COUNT: usize = 28;
+pub(super) const SL_COUNT: usize = 8;
+
+/// Its journal: the number of records, and they, of eight bytes.
+pub(super) const JOURNAL: usize = (GLOBAL_END + 63) & !63;
+pub(super) const RECORDS: u32 = 128;
+const STRIPES: usize = JOURNAL + 8 + 8 * RECORDS as usize + 56;
+
+// A stripe: three words of eight bytes, and bytes. Its lock, a version that is
+// odd while it changes, and what part of an entry is being overwritten: where
+// it is, in units of eight, 2^32 times; and its length, or 0.
+pub(super) const LOCK: usize = 0;
+pub(super) const VERSION: usize = 1;
+pub(super) const SAVING: usize = 2;
+/// What that part was.
+pub(super) const SAVED: usize = 24;
+
+// A block.
+pub(super) const SIZE: usize = 0;
+/// The block that what is in this one goes on in.
+pub(super) const NEXT: usize = 4;
+
+// An entry, in a block.
+pub(super) const LRU_PREV: usize = 8;
+pub(super) const LRU_NEXT: usize = 12;
+/// The length of the key, and 65536 times the type of the value.
+pub(super) const KEY_LEN: usize = 16;
+/// The entry before it in its slot of the wheel, or IN_SLOT + that slot, or 0.
+pub(super) const EXP_PREV: usize = 20;
+pub(super) const EXP_NEXT: usize = 24;
+/// The next entry of its bucket; of garbage: the next garbage.
+pub(super) const CHAIN: usize = 28;
+pub(super) const EXPIRES: usize = 32;
+pub(super) const BORN: usize = 40;
+pub(super) const FLAGS: usize = 44;
+pub(super) const VALUE_LEN: usize = 48;
+pub(super) const HASH: usize = 52;
+pub(super) const DATA: usize = 56;
+
+pub(super) const IN_SLOT: u32 = 1 << 31;
+/// The fewest units of the first block of an entry.
+pub(super) const MIN_ENTRY: u32 = 5;
+
+// An element of a list, in a block.
+pub(super) const NODE_PREV: usize = 8;
+pub(super) const NODE_NEXT: usize = 12;
+/// 65536 times the type of the value, where an entry has it.
+pub(super) const NODE_TYPE: usize = KEY_LEN;
+pub(super) const NODE_LEN: usize = 20;
+pub(super) const NODE_DATA: usize = 32;
+pub(super) const MIN_NODE: u32 = 3;
+
+/// The parts of a zone whose place depends on its size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub stripes: usize,
+    stripe_size: usize,
+    /// How much of an entry can be overwritten in place.
+    pub saved_max: usize,
+    pub buckets_at: usize,
+    pub buckets: usize,
+    pub touched_at: usize,
+    pub heap: Ref,
+    pub heap_end: Ref,
+}
+
+impl Layout {
+    pub fn new(len: usize) -> Layout {
+        let stripes = (len / (64 * 1024)).clamp(1, 64);
+        let stripes = 1 << stripes.ilog2();
+        let saved_max = if len >= 1024 * 1024 { 1280 } else { 256 };
+        let stripe_size = (SAVED + saved_max + 63) & !63;
+        let buckets_at = STRIPES + stripes * stripe_size;
+        let buckets = 1usize << (len / 128).max(stripes).ilog2();
+        let touched_at = buckets_at + 4 * buckets;
+        let heap_at = (touched_at + len / 64 + 1).next_multiple_of(64);
+        let heap = (heap_at / UNIT) as Ref;
+        // The last unit is the end's mark.
+        let heap_end = (len / UNIT - 1) as Ref;
+        Layout {
+            stripes,
+            stripe_size,
+            saved_max,
+            buckets_at,
+            buckets,
+            touched_at,
+            heap,
+            heap_end,
+        }
+    }
+
+    #[inline(always)]
+    pub fn stripe_at(&self, stripe: usize) -> usize {
+        STRIPES + stripe * self.stripe_size
+    }
+
+    #[inline(always)]
+    pub fn stripe_of(&self, hash: u32) -> usize {
+        hash as usize & (self.stripes - 1)
+    }
+
+    /// Where the first reference of a bucket is.
+    #[inline(always)]
+    pub fn bucket_at(&self, hash: u32) -> usize {
+        // The low bits say the stripe: a bucket is in one stripe.
+        self.buckets_at + 4 * (hash as usize & (self.buckets - 1))
+    }
+
+    /// The byte that says whether the entry was used.
+    #[inline(always)]
+    pub fn touched_at(&self, entry: Ref) -> usize {
+        self.touched_at + (entry as usize * UNIT / 64)
+    }
+}
+
+/// The offset of a field of a block.
+#[inline(always)]
+pub(super) fn at(block: Ref, field: usize) -> usize {
+    block as usize * UNIT + field
+}
+
+/// The size of a used or free block in units.
+#[inline(always)]
+pub(super) fn units(memory: &Memory, block: Ref) -> u32 {
+    memory.load32(at(block, SIZE)) >> 2
+}

@@ -1,0 +1,190 @@
+//! Shared dictionaries: what `ngx.shared.NAME` is, in the memory of a zone.
+//!
+//! Knows neither Lua nor nginx: `api/shared.rs` calls it, with the time, and it
+//! calls `nginx/memory.rs`. docs/design.md says why it is so; here is what is
+//! where (`layout.rs`).
+//!
+//! ```text
+//! zone   | nginx's header, its mutex | memory of the dictionary              |
+//!
+//! memory | header | global | journal | stripes | buckets | marks | heap      |
+//!          secrets  lock     old      1 to 64   4 bytes   a byte  blocks
+//!          flushes  LRU list words    of these: each, a   for 64
+//!                   wheel                       power of  bytes of
+//!                   free lists                  two       the heap
+//!                   garbage
+//!
+//! stripe | lock | version | saved: place, length, bytes being overwritten    |
+//!
+//! bucket ---> entry ---> entry ---> 0          the same stripe's
+//!
+//! entry  | block: size, next | LRU prev, next | key length, type | wheel prev,
+//!          next | bucket's next | expires | flushes | flags | value length |
+//!          hash | key, to a multiple of 8 | value                            |
+//!
+//! list   a value that is |first|last| ---> element <---> element <--- last
+//! ```
+//!
+//! References are offsets in units of 16 bytes, so that every process may map
+//! the zone where it likes. Who may change what:
+//!
+//! | guarded by | |
+//! |---|---|
+//! | the stripe's lock | buckets and their links, keys, values, expiry times, flags |
+//! | the global lock | LRU and wheel with their links in entries, blocks, garbage |
+//! | nothing | marks |
+//!
+//! An entry is added or removed under both.
+#![forbid(unsafe_code)]
+
+mod check;
+mod entry;
+mod evict;
+mod get;
+mod heap;
+mod hold;
+mod journal;
+mod layout;
+mod list;
+mod lists;
+mod lock;
+mod owner;
+mod scan;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::fmt;
+
+pub use entry::kind;
+pub use get::Reply;
+pub use layout::{MAX_SIZE, MIN_SIZE};
+pub use list::End;
+pub use scan::Keys;
+pub use store::{Store, Value, When};
+
+use crate::nginx::memory::Memory;
+use layout::{HAND, Layout, MAGIC, MAGIC_AT, SECRETS};
+use owner::Identity;
+
+/// The longest key.
+pub const MAX_KEY: usize = 65535;
+
+/// Why an operation has done nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The key is there, and was to be added.
+    Exists,
+    /// The key is not there, or has expired.
+    NotFound,
+    NotANumber,
+    /// The value is a list, and was to be read as one value.
+    IsList,
+    NotAList,
+    /// It does not fit, whatever is removed, or nothing may be.
+    NoMemory,
+}
+
+impl Error {
+    /// The word that scripts are told.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Error::Exists => "exists",
+            Error::NotFound => "not found",
+            Error::NotANumber => "not a number",
+            Error::IsList => "value is a list",
+            Error::NotAList => "value not a list",
+            Error::NoMemory => "no memory",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// A dictionary as a process sees it.
+pub struct Dict {
+    memory: Memory,
+    layout: Layout,
+    secrets: [u64; 2],
+    me: Identity,
+    capacity: usize,
+    /// The time of the operation that is going on.
+    now: Cell<u64>,
+}
+
+impl Dict {
+    /// Opens the dictionary in `memory`, part of a zone of `capacity` bytes, or
+    /// makes an empty one there. Nobody else uses the memory while that is
+    /// done.
+    pub fn open(memory: Memory, capacity: usize, now: u64, secrets: [u64; 2]) -> Dict {
+        let layout = Layout::new(memory.len());
+        if memory.load64(MAGIC_AT) != MAGIC {
+            memory.clear(0, layout.heap as usize * layout::UNIT);
+            memory.store64(SECRETS, secrets[0] | 1);
+            memory.store64(SECRETS + 8, secrets[1] | 1);
+            memory.store32(HAND, (now / 1000) as u32);
+            heap::format(&memory, &layout);
+            memory.store64(MAGIC_AT, MAGIC);
+        }
+        let secrets = [memory.load64(SECRETS), memory.load64(SECRETS + 8)];
+        let (me, now) = (Identity::new(), Cell::new(now));
+        Dict { memory, layout, secrets, me, capacity, now }
+    }
+
+    /// Makes of the memory a new dictionary when it is opened next.
+    pub fn forget(memory: Memory) {
+        memory.store64(MAGIC_AT, 0);
+    }
+
+    /// The process has forked: from now on its locks are its own.
+    pub fn adopt(&self) {
+        self.me.refresh();
+    }
+
+    #[inline(always)]
+    fn set_now(&self, now: u64) {
+        self.now.set(now);
+    }
+
+    fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// A hash of a key: by multiplication, whose halves are folded. What a word of
+    /// the key meets is the zone's secret, so that nobody can choose keys that
+    /// make a product of 0, or that meet in one bucket.
+    #[inline(always)]
+    fn hash(&self, key: &[u8]) -> u32 {
+        let [a, b] = self.secrets;
+        let fold = |a: u64, b: u64| {
+            let wide = u128::from(a) * u128::from(b);
+            wide as u64 ^ (wide >> 64) as u64
+        };
+        let word = |bytes: &[u8], i: usize| {
+            bytes.get(i..i + 8).map_or(0, |b| {
+                u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
+            })
+        };
+        let n = key.len();
+        let mut state = b ^ n as u64;
+        let (first, last) = if n > 16 {
+            let mut i = 0;
+            while i + 16 < n {
+                state = fold(word(key, i) ^ a, word(key, i + 8) ^ state) ^ b;
+                i += 16;
+            }
+            (word(key, n - 16), word(key, n - 8))
+        } else if n >= 8 {
+            (word(key, 0), word(key, n - 8))
+        } else {
+            (key.iter().fold(0, |sum, &b| sum << 8 | u64::from(b)), 0)
+        };
+        let hash = fold(fold(first ^ a, last ^ state) ^ b, a);
+        hash as u32 ^ (hash >> 32) as u32
+    }
+}

@@ -1,0 +1,503 @@
+//! Against a plain map, and with a worker dying at every single store.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::owner::{Identity, Owner};
+use super::*;
+use crate::nginx::memory::{Owned, watch};
+
+/// A process that is not there.
+const DEAD: Owner = 0x7fff_fff0;
+
+/// A small generator of numbers that look random.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % n
+    }
+}
+
+fn open(memory: Memory, me: Owner) -> Dict {
+    let mut dict = Dict::open(
+        memory,
+        memory.len(),
+        5000,
+        [0x1234_5678_9abc_def1, 0x0fed_cba9_8765_4321],
+    );
+    if me != 0 {
+        dict.me = Identity::of(me);
+    }
+    dict
+}
+
+fn always(ttl: u64) -> Store {
+    Store { when: When::Always, evict: true, ttl, flags: 0 }
+}
+
+fn bytes_of(dict: &Dict, key: &[u8], now: u64) -> Option<Vec<u8>> {
+    let mut short = [0; 512];
+    let mut reply = Reply::new(&mut short);
+    dict.get(key, false, now, &mut reply).expect("no list");
+    match reply.kind {
+        kind::NIL => None,
+        kind::STRING => Some(reply.bytes().to_vec()),
+        kind::NUMBER => Some(reply.number.to_ne_bytes().to_vec()),
+        _ => Some(vec![reply.number as u8]),
+    }
+}
+
+fn ignore<T>(_: T) {}
+
+fn check(dict: &Dict) {
+    if let Err(text) = dict.check() {
+        panic!("{text}");
+    }
+}
+
+#[test]
+fn every_size_of_a_zone_works() {
+    for len in [MIN_SIZE - 256, MIN_SIZE, 40_000, 100_032, 1 << 20, 3_000_000, 9 << 20] {
+        let mut owned = Owned::new(len);
+        let dict = open(owned.memory(), 0);
+        check(&dict);
+        let empty = dict.free_space();
+        assert!(empty > len / 2, "{empty} of {len}");
+        for i in 0..len / 100 {
+            let key = format!("key{i}");
+            let (stored, _) =
+                dict.store(key.as_bytes(), Value::Number(1.0), always(0), 5000);
+            assert_eq!(stored, Ok(()));
+        }
+        check(&dict);
+        dict.flush_all();
+        dict.flush_expired(usize::MAX, 5000);
+        check(&dict);
+        assert_eq!(dict.free_space(), empty);
+    }
+}
+
+#[test]
+fn a_zone_that_is_opened_again_has_everything() {
+    let mut owned = Owned::new(1 << 20);
+    let memory = owned.memory();
+    let dict = open(memory, 0);
+    let _ = dict.store(b"a", Value::Str(b"b"), always(0), 5000);
+    assert_eq!(bytes_of(&open(memory, 0), b"a", 5000).as_deref(), Some(&b"b"[..]));
+    Dict::forget(memory);
+    assert_eq!(bytes_of(&open(memory, 0), b"a", 5000), None);
+}
+
+#[test]
+fn keys_that_are_alike_do_not_meet() {
+    let mut owned = Owned::new(1 << 20);
+    let dict = open(owned.memory(), 0);
+    for prefix in ["", "k", "key", "a longer key, which is hashed in pieces "] {
+        for zeros in [1, 5, 8, 13] {
+            let keys = (0..2000).map(|i| format!("{prefix}{i:0zeros$}"));
+            let hashes = keys.map(|key| dict.hash(key.as_bytes()) as usize % 4096);
+            let mut met = [0; 4096];
+            hashes.for_each(|hash| met[hash] += 1);
+            assert!(met.iter().all(|&n| n < 9), "{prefix}{zeros}");
+        }
+    }
+}
+
+/// What a plain map says, without limit of memory.
+#[derive(Default)]
+struct Model {
+    values: HashMap<Vec<u8>, (Vec<u8>, u64)>,
+    lists: HashMap<Vec<u8>, std::collections::VecDeque<Vec<u8>>>,
+}
+
+impl Model {
+    fn get(&self, key: &[u8], now: u64) -> Option<Vec<u8>> {
+        let (value, expires) = self.values.get(key)?;
+        (*expires == 0 || *expires > now).then(|| value.clone())
+    }
+}
+
+#[test]
+fn it_does_what_a_plain_map_does() {
+    for (seed, size) in [(1, 4 << 20), (2, 600_000), (3, 2 << 20)] {
+        let mut owned = Owned::new(size);
+        let dict = open(owned.memory(), 0);
+        let (mut model, mut random, mut now) = (Model::default(), Random(seed), 5000);
+        for step in 0..40_000 {
+            compare_step(&dict, &mut model, &mut random, now);
+            now += random.below(20) as u64;
+            if step % 500 == 0 {
+                check(&dict);
+            }
+        }
+    }
+}
+
+fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
+    let key = format!("{:0w$}", random.below(200), w = 1 + random.below(3));
+    let key = key.as_bytes();
+    let value = vec![random.below(256) as u8; random.below(1500)];
+    let ttl = [0, 0, 1, 50, 3000, 40_000, 3_000_000][random.below(7)];
+    let expires = if ttl == 0 { 0 } else { now + ttl };
+    let here = model.get(key, now);
+    let is_list = model.lists.contains_key(key);
+    match random.below(12) {
+        0..=2 => {
+            let result = dict.store(key, Value::Str(&value), always(ttl), now);
+            assert_eq!(result, (Ok(()), false));
+            model.lists.remove(key);
+            model.values.insert(key.to_vec(), (value, expires));
+        }
+        3 => {
+            let how = Store { when: When::Absent, ..always(ttl) };
+            let (result, _) = dict.store(key, Value::Str(&value), how, now);
+            let exists = here.is_some() || is_list;
+            assert_eq!(result, if exists { Err(Error::Exists) } else { Ok(()) });
+            if !exists {
+                model.values.insert(key.to_vec(), (value, expires));
+            }
+        }
+        4 => {
+            let how = Store { when: When::Present, ..always(ttl) };
+            let (result, _) = dict.store(key, Value::Str(&value), how, now);
+            let exists = here.is_some() || is_list;
+            assert_eq!(result, if exists { Ok(()) } else { Err(Error::NotFound) });
+            if exists {
+                model.lists.remove(key);
+                model.values.insert(key.to_vec(), (value, expires));
+            }
+        }
+        5 => {
+            dict.delete(key, now);
+            model.values.remove(key);
+            model.lists.remove(key);
+        }
+        6 => {
+            let (result, _) = dict.incr(b"number", 2.0, Some((1.0, 0)), now);
+            let entry = model.values.entry(b"number".to_vec());
+            let entry = entry.or_insert((1f64.to_ne_bytes().to_vec(), 0));
+            let number = f64::from_ne_bytes(entry.0[..].try_into().expect("8"));
+            entry.0 = (number + 2.0).to_ne_bytes().to_vec();
+            assert_eq!(result, Ok(number + 2.0));
+        }
+        7 if !is_list => {
+            let result = dict.expire(key, ttl, now);
+            assert_eq!(result.is_ok(), here.is_some());
+            if let Some(value) = here {
+                model.values.insert(key.to_vec(), (value, expires));
+            }
+        }
+        8 | 9 => {
+            let end = if random.below(2) == 0 { End::Left } else { End::Right };
+            let result = dict.push(key, Value::Str(&value), end, now);
+            if here.is_some() {
+                assert_eq!(result, Err(Error::NotAList));
+                return;
+            }
+            model.values.remove(key);
+            let list = model.lists.entry(key.to_vec()).or_default();
+            match end {
+                End::Left => list.push_front(value),
+                End::Right => list.push_back(value),
+            }
+            assert_eq!(result, Ok(list.len() as u32));
+        }
+        10 => {
+            let mut short = [0; 512];
+            let mut reply = Reply::new(&mut short);
+            let end = if random.below(2) == 0 { End::Left } else { End::Right };
+            let result = dict.pop(key, end, now, &mut reply);
+            if here.is_some() {
+                assert_eq!(result, Err(Error::NotAList));
+                return;
+            }
+            let Some(list) = model.lists.get_mut(key) else {
+                assert_eq!((result, reply.kind), (Ok(()), kind::NIL));
+                return;
+            };
+            let popped = match end {
+                End::Left => list.pop_front(),
+                End::Right => list.pop_back(),
+            };
+            assert_eq!(Some(reply.bytes()), popped.as_deref());
+            if list.is_empty() {
+                model.lists.remove(key);
+            }
+        }
+        _ if is_list => {
+            let len = model.lists[key].len() as u32;
+            assert_eq!(dict.list_len(key, now), Ok(len));
+            assert_eq!(
+                dict.get(key, false, now, &mut Reply::new(&mut [])),
+                Err(Error::IsList)
+            );
+        }
+        _ => {
+            assert_eq!(bytes_of(dict, key, now), here);
+            let ttl = dict.ttl(key, now);
+            assert_eq!(ttl.is_ok(), here.is_some());
+        }
+    }
+}
+
+#[test]
+fn what_was_used_least_recently_goes_first() {
+    let mut owned = Owned::new(128 * 1024);
+    let dict = open(owned.memory(), 0);
+    let value = [7; 1000];
+    let mut keys: Vec<String> = Vec::new();
+    let mut next = 0;
+    // Fills it, and reads every third again.
+    let full = loop {
+        let key = format!("k{next}");
+        let (result, forced) =
+            dict.store(key.as_bytes(), Value::Str(&value), always(0), 5000);
+        assert_eq!(result, Ok(()));
+        next += 1;
+        if forced {
+            break next - 1;
+        }
+        keys.push(key);
+    };
+    keys.remove(0);
+    keys.push(format!("k{full}"));
+    let used: Vec<_> = keys.iter().step_by(3).cloned().collect();
+    for key in &used {
+        assert!(bytes_of(&dict, key.as_bytes(), 5000).is_some());
+    }
+    let unused = keys.len() - used.len();
+    for i in 0..unused - 1 {
+        let key = format!("n{i}");
+        assert!(dict.store(key.as_bytes(), Value::Str(&value), always(0), 5000).1);
+    }
+    for key in &used {
+        assert!(bytes_of(&dict, key.as_bytes(), 5000).is_some(), "{key} went");
+    }
+    check(&dict);
+}
+
+#[test]
+fn what_has_expired_goes_before_what_lives() {
+    let mut owned = Owned::new(256 * 1024);
+    let dict = open(owned.memory(), 0);
+    let value = [7; 500];
+    for i in 0..100 {
+        let _ =
+            dict.store(format!("l{i}").as_bytes(), Value::Str(&value), always(0), 5000);
+        let ttl = 1000 + 77_777 * (i % 10);
+        let _ =
+            dict.store(format!("e{i}").as_bytes(), Value::Str(&value), always(ttl), 5000);
+    }
+    let now = 5000 + 1_000_000;
+    let mut stored = 0;
+    loop {
+        let key = format!("n{stored}");
+        if dict.store(key.as_bytes(), Value::Str(&value), always(0), now).1 {
+            break;
+        }
+        stored += 1;
+        check(&dict);
+    }
+    assert!(stored > 200, "{stored}");
+    assert_eq!(bytes_of(&dict, b"l99", now).map(|v| v.len()), Some(500));
+    let mut short = [0; 512];
+    let mut reply = Reply::new(&mut short);
+    for i in 0..100 {
+        let _ = dict.get(format!("e{i}").as_bytes(), true, now, &mut reply);
+        assert_eq!(reply.kind, kind::NIL, "e{i} is still there");
+    }
+}
+
+#[test]
+fn memory_in_pieces_is_used() {
+    let mut owned = Owned::new(512 * 1024);
+    let dict = open(owned.memory(), 0);
+    let safe = Store { evict: false, ..always(0) };
+    let mut n = 0;
+    while dict
+        .store(format!("{n}").as_bytes(), Value::Str(&[1; 200]), safe, 5000)
+        .0
+        .is_ok()
+    {
+        n += 1;
+    }
+    for i in (0..n).step_by(2) {
+        dict.delete(format!("{i}").as_bytes(), 5000);
+    }
+    // Half is free, in holes of a few hundred bytes.
+    let large: Vec<u8> = (0..dict.free_space() * 9 / 10).map(|i| i as u8).collect();
+    let key = vec![b'k'; 60_000];
+    let value = &large[key.len()..];
+    assert_eq!(dict.store(&key, Value::Str(value), safe, 5000), (Ok(()), false));
+    assert_eq!(bytes_of(&dict, &key, 5000).as_deref(), Some(value));
+    check(&dict);
+    assert_eq!(dict.push(b"list", Value::Str(&[2; 9000]), End::Left, 5000), Ok(1));
+    check(&dict);
+    assert_eq!(
+        dict.push(b"list", Value::Str(&large), End::Left, 5000),
+        Err(Error::NoMemory)
+    );
+    check(&dict);
+    let mut short = [0; 512];
+    let mut reply = Reply::new(&mut short);
+    assert_eq!(dict.pop(b"list", End::Right, 5000, &mut reply), Ok(()));
+    assert_eq!(reply.bytes(), [2; 9000]);
+    dict.delete(&key, 5000);
+    check(&dict);
+    assert!(n > 1000);
+}
+
+/// Runs `f`, and then for each of its stores has another process find the
+/// zone as it was just before, with its owner dead.
+fn die_everywhere(
+    memory: Memory,
+    f: impl FnOnce(&Dict),
+    found: impl Fn(&Dict, usize),
+) -> usize {
+    let dict = open(memory, DEAD);
+    let states = Rc::new(RefCell::new(Vec::new()));
+    let seen = states.clone();
+    watch(Some(Box::new(move || seen.borrow_mut().push(Owned::bytes(&memory)))));
+    f(&dict);
+    watch(None);
+    let states = states.take();
+    let mut owned = Owned::new(memory.len());
+    let copy = owned.memory();
+    for (i, state) in states.iter().enumerate() {
+        copy.write(0, state);
+        let other = open(copy, 0);
+        // Whoever needs a lock that is held takes it.
+        check(&other);
+        found(&other, i);
+        check(&other);
+    }
+    states.len()
+}
+
+#[test]
+fn a_worker_may_die_at_any_store() {
+    let mut random = Random(42);
+    let mut owned = Owned::new(40_000);
+    let memory = owned.memory();
+    let dict = open(memory, 0);
+    let (mut now, mut died) = (5000, 0);
+    for round in 0..150 {
+        let key = format!("key{}", random.below(12));
+        let value =
+            vec![b'a' + (round % 26) as u8; [3, 10, 30, 200, 700, 6000][random.below(6)]];
+        let ttl = [0, 0, 500, 90_000][random.below(4)];
+        let before = dict.keys(usize::MAX, now);
+        let before: Vec<_> = before
+            .iter()
+            .map(|key| (key.to_vec(), value_or_list(&dict, key, now)))
+            .collect();
+        let what = random.below(9);
+        let run = |dict: &Dict| {
+            let mut short = [0; 512];
+            let mut reply = Reply::new(&mut short);
+            match what {
+                0..=2 => ignore(dict.store(
+                    key.as_bytes(),
+                    Value::Str(&value),
+                    always(ttl),
+                    now,
+                )),
+                3 => dict.delete(key.as_bytes(), now),
+                4 => ignore(dict.incr(b"number", 1.0, Some((0.0, ttl)), now)),
+                5 => ignore(dict.expire(key.as_bytes(), ttl, now)),
+                6 => ignore(dict.push(
+                    b"list",
+                    Value::Str(&value[..value.len() % 999]),
+                    End::Left,
+                    now,
+                )),
+                7 => ignore(dict.pop(b"list", End::Right, now, &mut reply)),
+                _ if round % 3 == 0 => dict.flush_all(),
+                _ => ignore(dict.flush_expired(usize::MAX, now)),
+            }
+        };
+        let start = Owned::bytes(&memory);
+        // Once for what it comes to, once for all its ends.
+        run(&dict);
+        check(&dict);
+        let after = Owned::bytes(&memory);
+        let key_after = value_or_list(&dict, key.as_bytes(), now);
+        memory.write(0, &start);
+        died += die_everywhere(memory, run, |other, i| {
+            // Of other keys nothing is lost but what makes room; and the key
+            // itself has its old or its new value.
+            for (old_key, old) in &before {
+                let seen = value_or_list(other, old_key, now);
+                let touched = old_key == key.as_bytes()
+                    || matches!(&old_key[..], b"number" | b"list")
+                    || what == 8;
+                assert!(
+                    touched || seen.is_none() || &seen == old,
+                    "round {round}, store {i}: {old_key:?} is neither old nor gone"
+                );
+            }
+            if what <= 3 {
+                let seen = value_or_list(other, key.as_bytes(), now);
+                let old = before.iter().find(|(k, _)| k == key.as_bytes());
+                let old = old.and_then(|(_, value)| value.clone());
+                assert!(
+                    seen.is_none() || seen == old || seen == key_after,
+                    "round {round}, store {i}: {seen:?}"
+                );
+            }
+            // It is of use.
+            let result = other.store(b"another", Value::Str(b"value"), always(0), now);
+            assert_eq!(result.0, Ok(()));
+            assert!(bytes_of(other, b"another", now).is_some());
+        });
+        memory.write(0, &after);
+        now += random.below(400) as u64;
+    }
+    assert!(died > 5000, "{died}");
+}
+
+/// What is there under a key, comparable.
+fn value_or_list(dict: &Dict, key: &[u8], now: u64) -> Option<Vec<u8>> {
+    match dict.list_len(key, now) {
+        Ok(n) if n > 0 => Some(format!("list of {n}").into_bytes()),
+        _ => bytes_of(dict, key, now),
+    }
+}
+
+#[test]
+fn a_worker_may_die_while_it_recovers() {
+    let mut owned = Owned::new(40_000);
+    let memory = owned.memory();
+    let dict = open(memory, DEAD);
+    let _ = dict.store(b"key", Value::Str(&[1; 300]), always(0), 5000);
+    let states = Rc::new(RefCell::new(Vec::new()));
+    let seen = states.clone();
+    watch(Some(Box::new(move || seen.borrow_mut().push(Owned::bytes(&memory)))));
+    let _ = dict.store(b"key", Value::Str(&[2; 900]), always(0), 5000);
+    watch(None);
+    let states = states.take();
+    for state in states.iter().step_by(3) {
+        memory.write(0, state);
+        // The second one dies, too.
+        die_everywhere(
+            memory,
+            |second| {
+                let second = Dict { me: Identity::of(DEAD + 1), ..reopen(second) };
+                let _ = second.store(b"other", Value::Str(b"x"), always(0), 5000);
+            },
+            |third, _| {
+                let value = bytes_of(third, b"key", 5000).expect("old or new");
+                assert!(value == [1; 300] || value == [2; 900]);
+            },
+        );
+    }
+}
+
+fn reopen(dict: &Dict) -> Dict {
+    open(dict.memory, 0)
+}
