@@ -28,6 +28,7 @@ use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::local::Local;
+use crate::nginx::ssl;
 use crate::sched::{DEADLINE, Host, Resource, Source, Thread};
 use crate::socket::{SocketError, TcpSocket};
 use crate::text::pattern::Scanner;
@@ -349,6 +350,7 @@ impl Source for Upstream {
 /// Closes all, when the process has done with the VM.
 pub fn free_all() {
     connection::each::<Upstream>(|upstream| upstream.close());
+    ssl::free();
     REGISTRY.free();
     pool::free();
     udp::free_all();
