@@ -737,7 +737,7 @@ lua ssl handshake timed out
 
 
 === handshake: the other side speaks something else
---- skip_mode: slow
+--- skip_mode: slow: what is taken for a record there is another byte
 --- peer
 accept
 send "HTTP/1.1 400 Bad Request\r\n\r\n"
