@@ -223,6 +223,62 @@ lua tcp socket write timed out while running Lua, client: 127.0.0.1
 --- skip_mode: slow: 20 MB byte by byte
 
 
+=== send: its timeout ends a receive that waits, too
+--- peer
+accept
+stop_reading
+wait_log "both are over"
+close
+--- tcp_server_config
+process_by_lua_block {
+    local function show(...) ngx.say(select("#", ...), ": ", ...) end
+    local sock = ngx.socket.tcp()
+    sock:settimeouts(5000, 200, 60000)
+    sock:connect("127.0.0.1", $TEST_PEER_PORT)
+    local t = ngx.thread.spawn(sock.receive, sock, 1)
+    local ok, err = sock:send(("x"):rep(20000000))
+    show(ok, " ", err)
+    show(ngx.thread.wait(t))
+    ngx.log(ngx.WARN, "both are over")
+}
+--- request
+--- response
+3: nil timeout
+3: truenilclosed
+--- skip_mode: slow: 20 MB byte by byte
+--- no_error_log
+[alert]
+
+
+=== send: a reset ends both a send and a receive that wait
+--- peer
+accept
+stop_reading
+wait_log "suspended suspended"
+reset
+--- tcp_server_config
+process_by_lua_block {
+    local sock = ngx.socket.tcp()
+    sock:settimeout(60000)
+    sock:connect("127.0.0.1", $TEST_PEER_PORT)
+    local a = ngx.thread.spawn(sock.receive, sock, 1)
+    local b = ngx.thread.spawn(sock.send, sock, ("x"):rep(20000000))
+    ngx.log(ngx.WARN, coroutine.status(a), " ", coroutine.status(b))
+    local _, data, err = ngx.thread.wait(a)
+    ngx.say(data, " ", err)
+    _, data, err = ngx.thread.wait(b)
+    ngx.say(data, " ", err)
+}
+--- request
+--- response_like
+^nil (connection reset by peer|closed)
+nil (connection reset by peer|broken pipe|closed)
+$
+--- skip_mode: slow: 20 MB byte by byte
+--- no_error_log
+[alert]
+
+
 === send: the timeout is one of the whole call
 --- tcp_server_config
 process_by_lua_block {

@@ -639,6 +639,24 @@ ok
 goodbye: +PONG 1 nilclosed
 
 
+=== hooks: a worker that is terminated has no time for it
+--- tcp_config
+exit_worker_by_lua_block {
+    local sock, udp = ngx.socket.tcp(), ngx.socket.udp()
+    local _, err = sock:connect("127.0.0.1", $TEST_CLOSED_PORT)
+    local _, udp_err = udp:setpeername("127.0.0.1", $TEST_CLOSED_PORT)
+    ngx.log(ngx.WARN, "tcp: ", err, ", udp: ", udp_err)
+}
+--- tcp_server_config
+process_by_lua_block { ngx.say("ok") }
+--- request
+--- response
+ok
+--- stop: TERM
+--- stop_log
+tcp: process exiting, udp: process exiting
+
+
 === coroutines: calls that wait, in coroutines of the script's own
 --- peer
 accept
@@ -815,6 +833,36 @@ process_by_lua_block {
 2: nilsocket busy reading
 2: nilsocket busy reading
 1: 1
+--- no_error_log
+[alert]
+
+
+=== select: a send that times out ends it
+--- peer
+accept
+stop_reading
+wait_log "it is over"
+close
+--- tcp_server_config
+process_by_lua_block {
+    local function show(...) ngx.say(select("#", ...), ": ", ...) end
+    local sock = ngx.socket.tcp()
+    sock:settimeouts(5000, 200, 5000)
+    sock:connect("127.0.0.1", $TEST_PEER_PORT)
+    local t = ngx.thread.spawn(ngx.select, { sock, timeout = 60 })
+    local ok, err = sock:send(("x"):rep(20000000))
+    show(ok, " ", err)
+    show(sock:setkeepalive())
+    ngx.sleep(0.01)
+    show(ngx.thread.wait(t))
+    ngx.log(ngx.WARN, "it is over")
+}
+--- request
+--- response
+3: nil timeout
+2: nilclosed
+3: true1true
+--- skip_mode: slow: 20 MB byte by byte
 --- no_error_log
 [alert]
 
@@ -1043,7 +1091,6 @@ process_by_lua_block {
 played
 --- timeout: 60
 --- no_error_log
-[error]
 [alert]
 
 

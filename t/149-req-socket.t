@@ -101,7 +101,7 @@ process_by_lua_block {
     try(function() sock:send({ "a", true }) end)
     try(function() sock:send({ "a", { b = 1 } }) end)
     try(function() sock:shutdown() end)
-    try(function() sock:receive(0) end)
+    try(function() sock:receive(-1) end)
     try(function() sock:receiveany() end)
     try(function() sock:peek("x") end)
     try(function() sock:receiveuntil() end)

@@ -15,7 +15,7 @@ mod stream;
 pub use self::context::{Context, Protocols, Settings};
 pub use self::identity::Identity;
 pub use self::session::{Session, SessionSlot};
-pub use self::stream::{Handshake, HandshakeError, Peer, Stream};
+pub use self::stream::{Handshake, HandshakeError, Peer, Stream, free};
 
 /// Whether this nginx has OpenSSL.
 pub fn available() -> bool {

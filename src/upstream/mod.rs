@@ -28,6 +28,7 @@ use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::local::Local;
+use crate::nginx::ssl;
 use crate::sched::{DEADLINE, Host, Resource, Source, Thread};
 use crate::socket::{SocketError, TcpSocket};
 use crate::text::pattern::Scanner;
@@ -196,14 +197,22 @@ impl Upstream {
 
     /// Threads that wait for it go on soon, with `nil, "closed"`.
     fn wake_all_closed(&self) {
+        self.end_reader();
+        self.end_writer();
+    }
+
+    fn end_reader(&self) {
         let reader = self.reader.replace(Reader::None);
         match reader {
             Reader::None => {}
             Reader::Receive(thread, _) | Reader::Handshake(thread, _) => {
                 thread.fail_soon("closed");
             }
-            Reader::Select(thread, item) => thread.grant_first(item),
+            Reader::Select(thread, item) => thread.grant_first_soon(item),
         }
+    }
+
+    fn end_writer(&self) {
         let writer = self.writer.take();
         if let Some((thread, _)) = writer {
             thread.fail_soon("closed");
@@ -341,6 +350,7 @@ impl Source for Upstream {
 /// Closes all, when the process has done with the VM.
 pub fn free_all() {
     connection::each::<Upstream>(|upstream| upstream.close());
+    ssl::free();
     REGISTRY.free();
     pool::free();
     udp::free_all();

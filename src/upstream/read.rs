@@ -23,7 +23,11 @@ impl Upstream {
             return Some(Values::error(Value::Str("closed")));
         }
         if self.socket.may_receive() && budget::spend() {
-            self.poll_receive(scanner)
+            let values = self.poll_receive(scanner);
+            if self.read_over.get() && !self.connection().is_open() {
+                self.end_writer();
+            }
+            values
         } else {
             None
         }
@@ -146,6 +150,9 @@ impl Upstream {
                 if let Some(values) = self.poll_receive(scanner) {
                     let thread = std::mem::replace(&mut *reader, Reader::None).thread();
                     drop(reader);
+                    if !c.is_open() {
+                        self.end_writer();
+                    }
                     return self.resume(thread, values);
                 }
                 match self.read_deadline.get().and_then(left_until) {

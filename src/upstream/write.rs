@@ -59,6 +59,9 @@ impl Upstream {
             Ok(_) => Sending::Turn,
             Err(error) => {
                 self.broken(error);
+                if !self.connection().is_open() {
+                    self.end_reader();
+                }
                 Sending::Done(values_of(error, b""))
             }
         }
@@ -132,6 +135,9 @@ impl Upstream {
         };
         self.broken(error);
         let writer = self.writer.take();
+        if !c.is_open() {
+            self.end_reader();
+        }
         if let Some((thread, _)) = writer {
             let values = values_of(error, b"");
             thread.host().clone().wake_with(&thread, values);
@@ -147,6 +153,7 @@ impl Upstream {
         self.socket.abandon_output(SocketError::Closed);
         self.read_over.set(true);
         self.connection().close();
+        self.end_reader();
         if let Some((thread, len)) = writer {
             let sent = Value::Number(len.saturating_sub(left) as f64);
             let values = Values::three(Value::Nil, Value::Str("timeout"), sent);

@@ -121,6 +121,7 @@ functions! {
     SSL_SESSION_is_resumable(*const SslSession) -> c_int;
 
     BIO_meth_new(c_int, *const c_char) -> *mut BioMethod;
+    BIO_meth_free(*mut BioMethod);
     BIO_meth_set_read(*mut BioMethod, Option<BioRead>) -> c_int;
     BIO_meth_set_write(*mut BioMethod, Option<BioWrite>) -> c_int;
     BIO_meth_set_ctrl(*mut BioMethod, Option<BioCtrl>) -> c_int;

@@ -21,6 +21,9 @@ use super::session::{Session, SessionSlot};
 use crate::nginx::io::{Io, TRUNCATED};
 use crate::nginx::local::Local;
 
+/// More reads than this are not spent on what nobody wants.
+const MAX_DISCARDS: usize = 1024;
+
 /// What a handshake is to come to.
 #[derive(Default)]
 pub struct Peer<'a> {
@@ -93,6 +96,8 @@ struct Transport {
     c: *mut ngx_connection_t,
     /// The last read took all that the kernel had: a new event will come.
     drained: Cell<bool>,
+    /// A short read is not enough to tell so.
+    thorough: Cell<bool>,
     /// What ended the socket.
     end: Cell<Option<Io>>,
     session: Rc<SessionSlot>,
@@ -122,7 +127,8 @@ impl Stream {
             context.prepare_to_verify();
         }
         let session = Rc::new(SessionSlot::default());
-        let (drained, end) = (Cell::new(false), Cell::new(None));
+        let (drained, thorough) = (Cell::new(false), Cell::new(false));
+        let end = Cell::new(None);
         // SAFETY: the context is live and `SSL` takes a reference to it.
         let ssl = unsafe {
             (api.ERR_clear_error)();
@@ -134,7 +140,7 @@ impl Stream {
         let stream = Box::new(Stream {
             api,
             ssl: Cell::new(ssl),
-            transport: Box::new(Transport { c, drained, end, session }),
+            transport: Box::new(Transport { c, drained, thorough, end, session }),
             name,
             verify: peer.verify,
             established: Cell::new(false),
@@ -403,8 +409,12 @@ impl Stream {
     pub fn peek(&self) -> Io {
         let mut byte = 0u8;
         let at: *mut c_void = (&raw mut byte).cast();
+        // What has just come has had no event yet.
+        self.transport.thorough.set(true);
         // SAFETY: as in recv().
-        self.read(|api, ssl| unsafe { (api.SSL_peek)(ssl, at, 1) })
+        let io = self.read(|api, ssl| unsafe { (api.SSL_peek)(ssl, at, 1) });
+        self.transport.thorough.set(false);
+        io
     }
 
     /// How many bytes OpenSSL has ready.
@@ -517,6 +527,9 @@ impl Stream {
         if ssl.is_null() {
             return;
         }
+        if self.notify.get() == Notify::Sent {
+            self.transport.discard();
+        }
         // SAFETY: ssl was live and is freed once. Unless it was told that both
         // sides have shut down it would make the session useless.
         unsafe {
@@ -573,11 +586,21 @@ fn is_address(name: &CStr) -> bool {
     name.to_str().is_ok_and(|name| name.parse::<IpAddr>().is_ok())
 }
 
-/// The BIO's functions, made once a process.
+/// The BIO's functions, made when first needed.
+static METHOD: Local<Cell<*mut BioMethod>> = Local::new(Cell::new(ptr::null_mut()));
+
+/// Frees what all streams share, when the last is closed.
+pub fn free() {
+    let method = METHOD.replace(ptr::null_mut());
+    if let (false, Some(api)) = (method.is_null(), functions()) {
+        // SAFETY: no stream is left whose BIO has it.
+        unsafe { (api.BIO_meth_free)(method) };
+    }
+}
+
 fn bio_method(api: &Functions) -> Option<*const BioMethod> {
-    static METHOD: Local<Cell<*const BioMethod>> = Local::new(Cell::new(ptr::null()));
     if METHOD.get().is_null() {
-        // SAFETY: the name is static; the method lives as long as the process.
+        // SAFETY: the name is static; the method lives until free().
         unsafe {
             let method = (api.BIO_meth_new)(BIO_TYPE, c"ngx_tcp connection".as_ptr());
             if method.is_null() {
@@ -589,7 +612,7 @@ fn bio_method(api: &Functions) -> Option<*const BioMethod> {
             METHOD.set(method);
         }
     }
-    Some(METHOD.get())
+    Some(METHOD.get().cast_const())
 }
 
 /// # Safety
@@ -679,7 +702,8 @@ impl Transport {
             if n > 0 {
                 // As in Connection::recv_raw().
                 // SAFETY: c and its events are live.
-                if n < len as isize && unsafe { (*(*self.c).read).pending_eof() } == 0 {
+                let eof = unsafe { (*(*self.c).read).pending_eof() } != 0;
+                if n < len as isize && !eof && !self.thorough.get() {
                     self.drained.set(true);
                 }
                 return Io::Done(n as usize);
@@ -691,6 +715,21 @@ impl Transport {
                 libc::EINTR => {}
                 libc::EAGAIN => return Io::Again,
                 error => return Io::Error(error),
+            }
+        }
+    }
+
+    /// Takes what has come and nobody wants, as a session that a server sends
+    /// unasked: with that unread the kernel would answer by RST, and the other
+    /// side might lose what it was sent last.
+    fn discard(&self) {
+        let mut buffer = [0u8; 4096];
+        for _ in 0..MAX_DISCARDS {
+            let (data, len) = (buffer.as_mut_ptr().cast(), buffer.len());
+            // SAFETY: the fd is open until the connection is closed, which comes
+            // after close(); the buffer is written.
+            if unsafe { libc::recv((*self.c).fd, data, len, 0) } <= 0 {
+                break;
             }
         }
     }

@@ -226,9 +226,14 @@ impl Thread {
 
     /// One of the several things that it waits for has come.
     pub fn grant_first(self: &Rc<Self>, item: usize) {
+        self.grant_first_soon(item);
+        turn::run();
+    }
+
+    /// As grant_first(), below whatever runs now.
+    pub fn grant_first_soon(self: &Rc<Self>, item: usize) {
         self.leave_wait();
         self.make_ready(Woken::First(item, None, true));
-        turn::run();
     }
 
     /// Takes back whatever it waits for.
