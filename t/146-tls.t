@@ -594,6 +594,7 @@ process_by_lua_block {
 
 
 === pool: what is not read, and what comes then, ends it
+--- skip_mode: slow: what comes behind a byte there is known by its own event only
 --- peer
 A: accept
 A: tls good

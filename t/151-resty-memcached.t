@@ -132,7 +132,8 @@ process_by_lua_block {
     ngx.say(mc:quit())
     -- the second byte that it is sent meets a reset
     local _, _, err = mc:get("n")
-    ngx.say(err == "broken pipe" and "closed" or err)
+    local reset = err == "broken pipe" or err == "connection reset by peer"
+    ngx.say(reset and "closed" or err)
     ngx.say(mc:close())
 }
 --- request
