@@ -1,14 +1,14 @@
 -- ngx.socket.tcp: the objects of scripts and their methods.
 --
--- An object is a table: [1] is the number of its connection, as long as it has
--- one, [2] the name of its pool, [3] to [5] are its timeouts in milliseconds
+-- An object is a table: [1] is the number of its connection, or false before it
+-- has one, [2] the name of its pool, [3] to [5] are its timeouts in milliseconds
 -- (connect, send, read), [6] is the address to connect from.
 
 local native, ngx = ...
 
 local reuse, no_thread = native.tcp_reuse, native.no_thread
 local connect, receive_until = native.tcp_connect, native.tcp_receive_until
-local setkeepalive = native.tcp_setkeepalive
+local keep, setkeepalive = native.tcp_keep, native.tcp_setkeepalive
 local get_option, set_option = native.tcp_get_option, native.tcp_set_option
 local address, bindable = native.tcp_address, native.tcp_bindable
 local error, floor, select = error, math.floor, select
@@ -228,6 +228,10 @@ local function unsigned(value, n, text)
 end
 
 function tcp.setkeepalive(self, timeout, size, options, extra)
+    -- What is usual needs no more.
+    if options == nil and extra == nil and keep(self, timeout, size) then
+        return 1
+    end
     check_object(self, "setkeepalive")
     timeout = unsigned(timeout, 1, "bad timeout value")
     size = unsigned(size, 2, "bad pool size")

@@ -128,6 +128,12 @@ impl Values {
         }
     }
 
+    /// One of them.
+    #[inline(always)]
+    pub(super) fn get(&self, i: usize) -> Value {
+        Values::slots().get(i).map_or(Value::Nil, Cell::get)
+    }
+
     /// `nil, err`.
     pub fn error(err: Value) -> Values {
         Values::two(Value::Nil, err)

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::lookup;
 use super::pool::{self, Pool};
 use super::{REGISTRY, Stage, Upstream};
 use crate::lua::value::kept;
@@ -126,11 +127,18 @@ pub fn dial(thread: &Rc<Thread>, target: Target<'_>) -> Dialing {
     }
 }
 
-/// Takes a connection out of the pool with this name, if it has one: its number.
+/// Takes a connection out of the pool of this address, if it has one: its number,
+/// and the pool.
 #[inline]
-pub fn reuse(thread: &Rc<Thread>, name: &[u8], conf: &ServerConf) -> Option<u64> {
-    let upstream = pool::find(name)?.take()?;
-    upstream.attach(thread.host(), conf.socket_log_errors())
+pub fn reuse(
+    thread: &Rc<Thread>,
+    host: &[u8],
+    port: f64,
+    conf: &ServerConf,
+) -> Option<(u64, Rc<Pool>)> {
+    let (pool, upstream) = lookup::take(host, port)?;
+    let id = upstream.attach(thread.host(), conf.socket_log_errors())?;
+    Some((id, pool))
 }
 
 /// Gives a connection to the thread's host: its number, and whether it is time

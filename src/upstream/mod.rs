@@ -10,6 +10,7 @@
 pub mod dial;
 pub mod handles;
 pub mod heartbeat;
+mod lookup;
 pub mod pool;
 mod read;
 pub mod registry;
@@ -352,6 +353,7 @@ pub fn free_all() {
     connection::each::<Upstream>(|upstream| upstream.close());
     ssl::free();
     REGISTRY.free();
+    lookup::free();
     pool::free();
     udp::free_all();
 }

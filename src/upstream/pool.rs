@@ -38,6 +38,8 @@ pub struct Pool {
     /// How many connections of it are in use or being made, where it counts.
     active: Cell<usize>,
     waiting: RefCell<VecDeque<Rc<Dial>>>,
+    /// It was not in use, and is not found by its name any more.
+    dropped: Cell<bool>,
 }
 
 /// FNV-1a: names are short, and scripts' own.
@@ -88,6 +90,7 @@ pub(super) fn find_or_make(name: &[u8], size: usize, backlog: Option<usize>) -> 
         idle: RefCell::default(),
         active: Cell::new(0),
         waiting: RefCell::default(),
+        dropped: Cell::new(false),
     });
     let mut pools = POOLS.borrow_mut();
     pools.get_or_insert_with(Pools::default).insert(name.into(), pool.clone());
@@ -110,6 +113,16 @@ impl Pool {
             }
             upstream.close();
         }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Whether another one may have its name.
+    pub(super) fn is_dropped(&self) -> bool {
+        self.dropped.get()
     }
 
     /// Counts a connection in, if there may be one more.
@@ -188,6 +201,7 @@ impl Pool {
         if unused && let Some(pools) = &mut *POOLS.borrow_mut() {
             let own = pools.get(&self.name);
             if own.is_some_and(|own| std::ptr::eq(&raw const **own, self)) {
+                self.dropped.set(true);
                 pools.remove(&self.name);
             }
         }
@@ -208,7 +222,15 @@ impl Upstream {
             return Some("socket busy writing");
         }
         let dubious = self.dubious.get() || self.socket.writable().is_err();
-        (dubious || !answers && !self.is_fresh()).then_some("connection in dubious state")
+        (dubious || !answers && !self.seems_fresh())
+            .then_some("connection in dubious state")
+    }
+
+    /// As is_fresh(), as far as one knows without asking the kernel, which is asked
+    /// before somebody else gets the connection.
+    fn seems_fresh(&self) -> bool {
+        let asks = self.connection().tls().is_some() || self.socket.may_receive();
+        !asks || self.is_fresh()
     }
 
     /// Whether there are no bytes to read, nor FIN. Events that came with the one
