@@ -133,10 +133,23 @@ end
 function jobs.upstream(n)
     for _ = 1, n do
         local sock = tcp()
-        assert(sock:connect(upstream.host, upstream.echo))
-        assert(sock:send("0123456789"))
-        assert(sock:receive(10))
-        assert(sock:setkeepalive(60000, 100))
+        local ok, err = sock:connect(upstream.host, upstream.echo)
+        if not ok then
+            error(err)
+        end
+        ok, err = sock:send("0123456789")
+        if not ok then
+            error(err)
+        end
+        local data
+        data, err = sock:receive(10)
+        if not data then
+            error(err)
+        end
+        ok, err = sock:setkeepalive(60000, 100)
+        if not ok then
+            error(err)
+        end
     end
 end
 

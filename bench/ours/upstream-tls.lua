@@ -8,12 +8,24 @@ while true do
         return
     end
     local sock = tcp()
-    assert(sock:connect(upstream.host, upstream.tls))
-    if sock:getreusedtimes() == 0 then
-        assert(sock:sslhandshake())
+    local ok, err = sock:connect(upstream.host, upstream.tls)
+    if not ok then
+        error(err)
     end
-    assert(sock:send(data))
-    local answer = assert(sock:receive(10))
+    if sock:getreusedtimes() == 0 then
+        ok, err = sock:sslhandshake()
+        if not ok then
+            error(err)
+        end
+    end
+    ok, err = sock:send(data)
+    if not ok then
+        error(err)
+    end
+    data, err = sock:receive(10)
+    if not data then
+        error(err)
+    end
     sock:setkeepalive(60000, 100)
-    ngx.print(answer)
+    ngx.print(data)
 end

@@ -8,9 +8,18 @@ while true do
         return
     end
     local sock = tcp()
-    assert(sock:connect(upstream.host, upstream.echo))
-    assert(sock:send(data))
-    local answer = assert(sock:receive(10))
+    local ok, err = sock:connect(upstream.host, upstream.echo)
+    if not ok then
+        error(err)
+    end
+    ok, err = sock:send(data)
+    if not ok then
+        error(err)
+    end
+    data, err = sock:receive(10)
+    if not data then
+        error(err)
+    end
     sock:setkeepalive(60000, 100)
-    ngx.print(answer)
+    ngx.print(data)
 end
