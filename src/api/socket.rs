@@ -20,10 +20,11 @@ use crate::tcp::current;
 use crate::text::pattern::{Pattern, Scanner};
 use crate::upstream::dial::{self, Dialing, Target};
 use crate::upstream::registry::place_of;
-use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat};
+use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat, lookup};
 
 pub const PRIVATE: &[Function] = &[
     function("tcp_reuse", reuse),
+    function("tcp_learn", learn),
     function("tcp_connect", |call| connect(call).raised_above()),
     table_method("tcp_send", send),
     function("tcp_receive", receive),
@@ -140,7 +141,8 @@ pub(super) fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) ->
 }
 
 /// `reuse(self, host, port, objects)`: takes a connection out of the pool of that
-/// address, if there is one, and the arguments are the usual ones.
+/// address, if it is a remembered one that has one, and the arguments are the usual
+/// ones. Before the objects the table has the names of the remembered pools.
 fn reuse(call: &Call) -> Outcome {
     const NO: Outcome = Outcome::Return(Values::NONE);
     if call.kind(1) != Kind::Table || call.kind(4) != Kind::Table {
@@ -153,14 +155,29 @@ fn reuse(call: &Call) -> Outcome {
     with_thread(|thread| {
         let (Some(thread), Some(conf)) = (thread, current::conf()) else { return NO };
         match dial::reuse(thread, host, port, conf) {
-            Some((id, pool)) => Outcome::Adopted(Values::three(
+            Some((pool, id)) => Outcome::Adopted(Values::three(
                 Value::Number(id as f64),
-                Value::bytes(pool.name()),
-                Value::Number(place_of(id) as f64),
+                Value::Number((pool + 1) as f64),
+                Value::Number((place_of(id) + lookup::PLACES) as f64),
             )),
             None => NO,
         }
     })
+}
+
+/// `learn(host, port)`: remembers the pool of that address, if there is one: its
+/// number, and its name.
+fn learn(call: &Call) -> Outcome {
+    let (Some(host), Some(port)) = (call.bytes(1), call.number(2)) else {
+        return Outcome::NONE;
+    };
+    match lookup::learn(host, port) {
+        Some((place, pool)) => Outcome::Return(Values::two(
+            Value::Number((place + 1) as f64),
+            build(|out| out.extend_from_slice(pool.name())),
+        )),
+        None => Outcome::NONE,
+    }
 }
 
 /// `connect(self, name, host, port, pool_size, backlog, from)`: the connection's
@@ -437,14 +454,25 @@ fn keep(call: &Call) -> Outcome {
 #[inline]
 fn kept_for(call: &Call) -> Option<(Msec, usize)> {
     let conf = current::conf();
-    let argument = |i, default| match call.number(i) {
-        Some(n) if n >= 0.0 => Some(n as usize),
-        None if matches!(call.kind(i), Kind::None | Kind::Nil) => Some(default),
-        _ => None,
+    let timeout = match unsigned(call, 2)? {
+        Some(msec) => msec.min(super::MAX_MSEC),
+        None => conf.map_or(60_000, ServerConf::socket_keepalive_timeout),
     };
-    let timeout = conf.map_or(60_000, ServerConf::socket_keepalive_timeout);
-    let size = conf.map_or(30, ServerConf::socket_pool_size);
-    Some((argument(2, timeout)?.min(super::MAX_MSEC), argument(3, size)?))
+    let size = match unsigned(call, 3)? {
+        Some(size) => size,
+        None => conf.map_or(30, ServerConf::socket_pool_size),
+    };
+    Some((timeout, size))
+}
+
+/// A number that is not negative, if there is one. None: it is something else.
+#[inline]
+fn unsigned(call: &Call, i: usize) -> Option<Option<usize>> {
+    match call.number(i) {
+        Some(n) if n >= 0.0 => Some(Some(n as i64 as usize)),
+        None if matches!(call.kind(i), Kind::None | Kind::Nil) => Some(None),
+        _ => None,
+    }
 }
 
 /// `setkeepalive(self, msec, size, heartbeat)`

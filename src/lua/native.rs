@@ -68,8 +68,9 @@ pub enum Outcome {
     /// The call returns this number, and nil: what prints answer.
     Sent(u32),
     /// The call returns the number 1. Before that the table that is argument 1 gets
-    /// the first two of these at its places 1 and 2, and becomes the item of the table
-    /// that is argument 4 whose number is the third.
+    /// the first of these three numbers as its item 1; the item of the table that is
+    /// argument 4 whose number is the second as its item 2; and becomes the item of
+    /// that table whose number is the third.
     Adopted(Values),
     /// The call returns what a light thread has left.
     Results(Results),
@@ -593,12 +594,12 @@ where
 /// - called as the last thing of a native whose arguments 1 and 4 are tables.
 #[inline(always)]
 unsafe fn adopt(state: *mut lua_State, values: Values) -> c_int {
-    let Value::Number(place) = values.get(2) else { return 0 };
+    let [id, name, place] = values.numbers();
     // SAFETY: by the caller's duty; a native has room for a value more.
     unsafe {
-        values.get(0).push(state);
+        lua::lua_pushnumber(state, id);
         lua::lua_rawseti_(state, 1, 1);
-        values.get(1).push(state);
+        lua::lua_rawgeti_(state, 4, name as c_int);
         lua::lua_rawseti_(state, 1, 2);
         lua::lua_pushvalue(state, 1);
         lua::lua_rawseti_(state, 4, place as c_int);

@@ -128,10 +128,13 @@ impl Values {
         }
     }
 
-    /// One of them.
+    /// Three values that are numbers.
     #[inline(always)]
-    pub(super) fn get(&self, i: usize) -> Value {
-        Values::slots().get(i).map_or(Value::Nil, Cell::get)
+    pub(super) fn numbers(&self) -> [f64; 3] {
+        [0, 1, 2].map(|i: usize| match Values::slots()[i].get() {
+            Value::Number(n) => n,
+            _ => 0.0,
+        })
     }
 
     /// `nil, err`.

@@ -127,18 +127,18 @@ pub fn dial(thread: &Rc<Thread>, target: Target<'_>) -> Dialing {
     }
 }
 
-/// Takes a connection out of the pool of this address, if it has one: its number,
-/// and the pool.
+/// Takes a connection out of the pool of this address, if that is remembered and
+/// has one: the pool's number, and the connection's.
 #[inline]
 pub fn reuse(
     thread: &Rc<Thread>,
     host: &[u8],
     port: f64,
     conf: &ServerConf,
-) -> Option<(u64, Rc<Pool>)> {
-    let (pool, upstream) = lookup::take(host, port)?;
+) -> Option<(usize, u64)> {
+    let (place, upstream) = lookup::take(host, port)?;
     let id = upstream.attach(thread.host(), conf.socket_log_errors())?;
-    Some((id, pool))
+    Some((place, id))
 }
 
 /// Gives a connection to the thread's host: its number, and whether it is time

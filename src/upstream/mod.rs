@@ -10,7 +10,7 @@
 pub mod dial;
 pub mod handles;
 pub mod heartbeat;
-mod lookup;
+pub mod lookup;
 pub mod pool;
 mod read;
 pub mod registry;

@@ -10,7 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use super::dial::Dial;
-use super::{Stage, Upstream};
+use super::{Stage, Upstream, lookup};
 use crate::nginx::io::Io;
 use crate::nginx::local::Local;
 use crate::nginx::time::{current_msec, left_until};
@@ -38,8 +38,6 @@ pub struct Pool {
     /// How many connections of it are in use or being made, where it counts.
     active: Cell<usize>,
     waiting: RefCell<VecDeque<Rc<Dial>>>,
-    /// It was not in use, and is not found by its name any more.
-    dropped: Cell<bool>,
 }
 
 /// FNV-1a: names are short, and scripts' own.
@@ -90,7 +88,6 @@ pub(super) fn find_or_make(name: &[u8], size: usize, backlog: Option<usize>) -> 
         idle: RefCell::default(),
         active: Cell::new(0),
         waiting: RefCell::default(),
-        dropped: Cell::new(false),
     });
     let mut pools = POOLS.borrow_mut();
     pools.get_or_insert_with(Pools::default).insert(name.into(), pool.clone());
@@ -118,11 +115,6 @@ impl Pool {
     /// Its name.
     pub fn name(&self) -> &[u8] {
         &self.name
-    }
-
-    /// Whether another one may have its name.
-    pub(super) fn is_dropped(&self) -> bool {
-        self.dropped.get()
     }
 
     /// Counts a connection in, if there may be one more.
@@ -201,8 +193,8 @@ impl Pool {
         if unused && let Some(pools) = &mut *POOLS.borrow_mut() {
             let own = pools.get(&self.name);
             if own.is_some_and(|own| std::ptr::eq(&raw const **own, self)) {
-                self.dropped.set(true);
                 pools.remove(&self.name);
+                lookup::forget(self);
             }
         }
     }
