@@ -412,11 +412,12 @@ def load(server, row, seconds, count=None, pid=None, batch=None):
 
 def redis_benchmark(server, row, seconds, count, pid):
     command = ["redis-benchmark", "-h", "127.0.0.1", "-p",
-               str(server.ports[row.service]), "-c", "50", "--csv"]
+               str(server.ports[row.service]), "--csv"]
     # So that there is something to get.
-    output_of(server, row, seconds, [*command, "-n", "1", "-t", "set"])
+    output_of(server, row, seconds, [*command, "-c", "1", "-n", "1", "-t", "set"])
     before = cpu_seconds(pid) if pid else 0
-    text = output_of(server, row, seconds, [*command, "-n", str(count), *row.load[1:]])
+    text = output_of(server, row, seconds,
+                     [*command, "-c", "50", "-n", str(count), *row.load[1:]])
     cpu = cpu_seconds(pid) - before if pid else 0
     found = next(iter(csv.DictReader(text.splitlines())), None)
     if not found:

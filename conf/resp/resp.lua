@@ -11,11 +11,15 @@ local store = ngx.shared.store
 local CHUNK = 16384
 local MAX_WORDS, MAX_SIZE = 1024, 1024 * 1024
 
+-- The words of the command that is read or answered. It is always this table:
+-- `count` says how many they are, and what is behind them is old.
+local words = {}
+
 
 local commands = {}
 
-function commands.PING(_, text)
-    if text then
+function commands.PING(count, text)
+    if count > 1 then
         print("$", #text, "\r\n", text, "\r\n")
     else
         print("+PONG\r\n")
@@ -39,11 +43,11 @@ end
 
 
 -- SET name value [EX seconds]
-function commands.SET(_, name, value, option, seconds)
+function commands.SET(count, name, value)
     local time = 0
-    if option then
-        time = tonumber(seconds) or 0
-        if option:upper() ~= "EX" or time <= 0 then
+    if count > 3 then
+        time = count == 5 and tonumber(words[5]) or 0
+        if words[4]:upper() ~= "EX" or time <= 0 then
             print("-ERR syntax error\r\n")
             return
         end
@@ -57,26 +61,26 @@ function commands.SET(_, name, value, option, seconds)
 end
 
 
-function commands.DEL(words)
-    local count = 0
-    for i = 2, #words do
+function commands.DEL(count)
+    local deleted = 0
+    for i = 2, count do
         if store:get(words[i]) then
             store:delete(words[i])
-            count = count + 1
+            deleted = deleted + 1
         end
     end
-    print(":", count, "\r\n")
+    print(":", deleted, "\r\n")
 end
 
 
-function commands.EXISTS(words)
-    local count = 0
-    for i = 2, #words do
+function commands.EXISTS(count)
+    local found = 0
+    for i = 2, count do
         if store:get(words[i]) then
-            count = count + 1
+            found = found + 1
         end
     end
-    print(":", count, "\r\n")
+    print(":", found, "\r\n")
 end
 
 
@@ -96,96 +100,119 @@ local counts = {
     DEL = { 2, MAX_WORDS }, EXISTS = { 2, MAX_WORDS }, TTL = { 2, 2 },
 }
 
-local function answer(words)
+local function answer(count)
     local name = words[1]
-    local command = commands[name]
-    if not command then
+    if not commands[name] then
         name = name:upper()
-        command = commands[name]
     end
+    local command, limits = commands[name], counts[name]
     if not command then
         print("-ERR unknown command '", words[1], "'\r\n")
-        return
+    elseif count < limits[1] or count > limits[2] then
+        print("-ERR wrong number of arguments for '", words[1], "'\r\n")
+    else
+        command(count, words[2], words[3])
     end
-    local count = counts[name]
-    if #words < count[1] or #words > count[2] then
-        print("-ERR wrong number of arguments for '", words[1], "' command\r\n")
-        return
-    end
-    command(words, words[2], words[3], words[4], words[5])
 end
 
 
+local STAR, DOLLAR, CR, LF, ZERO, NINE = byte("*$\r\n09", 1, 6)
+
 -- The number between a mark at `pos` and the end of its line, and where the next
--- line begins. nil: the line is not complete, or is none: then an error comes, too.
+-- line begins. nil: the line is not complete; or nil, and why it is none.
 local function number(data, pos, mark, max)
+    local first, ten, one, cr, lf = byte(data, pos, pos + 4)
+    if first ~= mark then
+        return nil, first and "no such number"
+    end
+    -- Most have one digit, or two.
+    if one == CR and cr == LF and ten >= ZERO and ten <= NINE then
+        return ten - ZERO, pos + 4
+    elseif cr == CR and lf == LF and ten >= ZERO and ten <= NINE
+        and one >= ZERO and one <= NINE
+    then
+        return (ten - ZERO) * 10 + one - ZERO, pos + 5
+    end
+
     local last = find(data, "\r\n", pos, true)
     if not last then
         return nil, #data - pos > 20 and "too long a number" or nil
     end
     local n = tonumber(sub(data, pos + 1, last - 1))
-    if byte(data, pos) ~= mark or not n or n < 0 or n > max or n % 1 ~= 0 then
+    if not n or n < 0 or n > max or n % 1 ~= 0 then
         return nil, "no such number"
     end
     return n, last + 2
 end
 
 
-local STAR, DOLLAR = byte("*$", 1, 2)
-
--- The words of the command at `pos`, and where the next one begins. nil: so many
--- bytes are missing, at least; or an error.
-local function parse(data, pos)
-    if byte(data, pos) ~= STAR then
-        local last = find(data, "\n", pos, true)
-        if not last then
-            return nil, #data - pos > CHUNK and "too long a line" or 1
-        end
-        local words = {}
-        for word in sub(data, pos, last):gmatch("%S+") do
-            words[#words + 1] = word
-        end
-        return words, last + 1
+-- A line of words at `pos`: how many they are, and where the next line begins.
+-- nil: so many bytes are missing, at least; or nil, and an error.
+local function inline(data, pos)
+    local last = find(data, "\n", pos, true)
+    if not last then
+        return nil, #data - pos > CHUNK and "too long a line" or 1
     end
-
-    local count, next = number(data, pos, STAR, MAX_WORDS)
-    if not count then
-        return nil, next or 1
+    local count = 0
+    for word in sub(data, pos, last):gmatch("%S+") do
+        count = count + 1
+        words[count] = word
     end
-    local words = {}
-    for i = 1, count do
-        local size, begin = number(data, next, DOLLAR, MAX_SIZE)
-        if not size then
-            return nil, begin or 1
-        end
-        next = begin + size + 2
-        if #data < next - 1 then
-            return nil, next - 1 - #data
-        end
-        words[i] = sub(data, begin, next - 3)
-    end
-    return words, next
+    return count, last + 1
 end
 
 
+-- The string at `pos`, and what is behind it. Else as inline().
+local function bulk(data, pos)
+    local size, begin = number(data, pos, DOLLAR, MAX_SIZE)
+    if not size then
+        return nil, begin or 1
+    end
+    local next = begin + size + 2
+    if #data < next - 1 then
+        return nil, next - 1 - #data
+    end
+    return sub(data, begin, next - 3), next
+end
+
+
+-- Has `count` words of a command, and `left` are to come. There is one loop, for
+-- words and commands alike: LuaJIT compiles such a one best.
 local data, pos = "", 1
+local count, left = 0, 0
 
 while true do
-    local words, next = parse(data, pos)
-    if words then
-        pos = next
-        if words[1] then
-            answer(words)
+    local found, next
+    if left > 0 then
+        found, next = bulk(data, pos)
+        if found then
+            count, left = count + 1, left - 1
+            words[count] = found
         end
-    elseif type(next) == "number" then
-        local more = ngx.receive(math.max(next, CHUNK), next)
+    elseif byte(data, pos) == STAR then
+        found, next = number(data, pos, STAR, MAX_WORDS)
+        count, left = 0, found or 0
+    else
+        found, next = inline(data, pos)
+        count = found or 0
+    end
+
+    if found then
+        pos = next
+        if left == 0 and count > 0 then
+            answer(count)
+            count = 0
+        end
+    elseif type(next) == "string" then
+        print("-ERR Protocol error: ", next, "\r\n")
+        return
+    else
+        local missing = next or 1
+        local more = ngx.receive(math.max(missing, CHUNK), missing)
         if not more then
             return
         end
         data = pos > #data and more or sub(data, pos) .. more
         pos = 1
-    else
-        print("-ERR Protocol error: ", next, "\r\n")
-        return
     end
 end

@@ -220,8 +220,8 @@ pub struct Position {
 pub struct Call {
     pub(super) state: *mut lua_State,
     top: c_int,
-    /// The types of the first two arguments, once somebody has asked for them.
-    kinds: [Cell<c_int>; 2],
+    /// The types of the first arguments, once somebody has asked for them.
+    kinds: [Cell<c_int>; KINDS],
     not_send: PhantomData<*const ()>,
 }
 
@@ -531,6 +531,8 @@ const NO_TABLES: c_int = 0;
 
 /// No type of Lua's.
 const UNKNOWN: c_int = -2;
+/// Of how many arguments the types are kept.
+const KINDS: usize = 4;
 
 /// `TABLES` is the first argument that may be a table to append.
 unsafe extern "C-unwind" fn trampoline<F, const TABLES: c_int>(
@@ -545,13 +547,17 @@ where
         let top = lua::lua_gettop(state);
         // Walking a table needs room; growing the stack can raise, so it is
         // done here.
-        let mut kinds = [UNKNOWN; 2];
-        if TABLES != NO_TABLES && top >= TABLES {
-            let kind = lua::lua_type(state, TABLES);
-            kinds[TABLES as usize - 1] = kind;
-            if kind == lua::LUA_TTABLE
-                || (TABLES + 1..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE)
-            {
+        let mut kinds = [UNKNOWN; KINDS];
+        if TABLES != NO_TABLES {
+            let mut found = false;
+            for i in TABLES..=top {
+                let kind = lua::lua_type(state, i);
+                found |= kind == lua::LUA_TTABLE;
+                if let Some(kept) = kinds.get_mut(i as usize - 1) {
+                    *kept = kind;
+                }
+            }
+            if found {
                 lua::luaL_checkstack(state, TABLE_SLOTS, ptr::null());
             }
         }
