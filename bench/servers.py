@@ -55,9 +55,12 @@ class Server:
     """One server process, perhaps below another command (`wrapper`)."""
 
     name = ""
+    connects = False
+    """Whether it connects to others."""
 
     def __init__(self, wrapper=()):
         self.wrapper = list(wrapper)
+        self.upstreams = {}
         self.ports = {}
         self.process = None
         self.worker = None
@@ -73,6 +76,9 @@ class Server:
             self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="tcp-bench-"))
             self.scratch.chmod(0o755)
             self.stack.callback(shutil.rmtree, self.scratch, ignore_errors=True)
+            # Before it chooses ports: theirs are taken then.
+            if self.connects:
+                self.upstreams = self.start_upstreams()
             command = self.prepare()
             self.start(command)
         except BaseException:
@@ -93,7 +99,7 @@ class Server:
         return []
 
     def start_upstreams(self):
-        """Starts the servers that this one connects to; gives their words."""
+        """The servers that this one connects to; gives their words."""
         echo = self.stack.enter_context(EpollEcho())
         tls = TlsEcho(echo)
         words = {"UPSTREAM_ECHO": echo.ports["echo-10"],
@@ -181,6 +187,7 @@ class EpollEcho(Server):
 
 class HAProxy(Server):
     name = "haproxy"
+    connects = True
 
     def unavailable(self):
         return None if shutil.which(HAPROXY) else f"no {HAPROXY}"
@@ -190,7 +197,7 @@ class HAProxy(Server):
         folder = HERE / "peers" / "haproxy"
         conf = self.scratch / "haproxy.cfg"
         fill(folder / "haproxy.cfg.in", conf, self.ports, SCRIPTS=folder,
-             **self.start_upstreams())
+             **self.upstreams)
         return [HAPROXY, "-db", "-f", str(conf)]
 
 
@@ -226,6 +233,7 @@ class Nginx(Server):
 
 class Ours(Nginx):
     name = "ours"
+    connects = True
     template = "ours/nginx.conf.in"
 
     def unavailable(self):
@@ -242,13 +250,14 @@ class Ours(Nginx):
 
     def words(self):
         return {"MODULE": MODULE, "SCRIPTS": HERE / "ours", "BENCH": HERE,
-                "CONF": HERE.parent / "conf", **self.start_upstreams()}
+                "CONF": HERE.parent / "conf", **self.upstreams}
 
 
 class HttpLua(Nginx):
     """OpenResty's http-lua module, by HTTP: only jobs."""
 
     name = "http-lua"
+    connects = True
     template = "peers/http-lua.conf.in"
 
     def unavailable(self):
@@ -260,7 +269,7 @@ class HttpLua(Nginx):
 
     def words(self):
         return {"LOAD_LUA": http_lua_modules()[0], "BENCH": HERE,
-                **self.start_upstreams()}
+                **self.upstreams}
 
     def load_options(self, row):
         del row
@@ -287,6 +296,7 @@ class StreamReturn(Nginx):
 
 class StreamProxy(Nginx):
     name = "stream-proxy"
+    connects = True
     template = "peers/stream-proxy.conf.in"
 
     def unavailable(self):
@@ -301,13 +311,14 @@ class StreamProxy(Nginx):
         return command
 
     def words(self):
-        return {"LOAD_STREAM": stream_module()[0], **self.start_upstreams()}
+        return {"LOAD_STREAM": stream_module()[0], **self.upstreams}
 
 
 class Njs(Nginx):
     """nginx's stream proxy whose data go through JavaScript."""
 
     name = "njs"
+    connects = True
     template = "peers/njs.conf.in"
 
     def unavailable(self):
@@ -319,7 +330,7 @@ class Njs(Nginx):
 
     def words(self):
         return {"LOAD_STREAM": stream_js_modules()[0], "PEERS": HERE / "peers",
-                **self.start_upstreams()}
+                **self.upstreams}
 
 
 class TlsEcho(Nginx):

@@ -1,14 +1,15 @@
 -- upstream.lua, by TLS: the handshake is done when the connection is new.
 local upstream = require "upstream"
-local tcp = ngx.socket.tcp
+local receive, print, tcp = ngx.receive, ngx.print, ngx.socket.tcp
+local host, port = upstream.host, upstream.tls
 
 while true do
-    local data = ngx.receive(10)
+    local data = receive(10)
     if not data then
         return
     end
     local sock = tcp()
-    local ok, err = sock:connect(upstream.host, upstream.tls)
+    local ok, err = sock:connect(host, port)
     if not ok then
         error(err)
     end
@@ -27,5 +28,5 @@ while true do
         error(err)
     end
     sock:setkeepalive(60000, 100)
-    ngx.print(data)
+    print(data)
 end
