@@ -484,9 +484,10 @@ end
 
 local socket = {}
 
-function socket.tcp(extra, ...)
-    if extra ~= nil then
-        raise("expecting zero arguments, but got " .. 1 + select("#", ...))
+function socket.tcp(...)
+    local n = select("#", ...)
+    if n > 0 then
+        raise("expecting zero arguments, but got " .. n)
     end
     return setmetatable({ NO_NUMBER, NONE, NONE, NONE, NONE, NONE },
         tcp_metatable)
