@@ -37,8 +37,8 @@ SERVICES = ["echo-10", "echo-1k", "echo-64k", "line", "connect", "sleep",
 # Services that a server without messages of its own gives on its echo port.
 ECHOES = ["echo-10", "echo-1k", "echo-64k", "line", "parked"]
 
-# Below the ports that the kernel gives to clients.
-FIRST_PORT, LAST_PORT = 20000, 32000
+# Below the ports that the kernel gives to clients, and those of the tests.
+FIRST_PORT, LAST_PORT = 10000, 19500
 
 START_SECONDS = 60
 STOP_SECONDS = 20

@@ -219,7 +219,8 @@ impl Upstream {
     }
 
     /// As is_fresh(), as far as one knows without asking the kernel, which is asked
-    /// before somebody else gets the connection.
+    /// before somebody else gets the connection. What OpenSSL has of a record or an
+    /// alert only it knows.
     fn seems_fresh(&self) -> bool {
         let asks = self.connection().tls().is_some() || self.socket.may_receive();
         !asks || self.is_fresh()
