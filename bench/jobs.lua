@@ -1,9 +1,9 @@
 -- For init_by_lua of `ours` and of the peer http-lua: the work of the rows that
 -- count operations of the scheduler, of sockets, and of shared dictionaries
--- (dict_jobs.lua), the same code in both. A request is one word, NAME:CLIENTS:BEFORE:COUNT. The
--- answer is what COUNT operations took, after BEFORE others in the same
--- handler: nanoseconds of the worker on a CPU, and of time. With several
--- clients each of them does COUNT.
+-- (dict_jobs.lua), the same code in both. A request is one word,
+-- NAME:CLIENTS:BEFORE:COUNT. The answer is what COUNT operations took, after
+-- BEFORE others in the same handler: nanoseconds of the worker on a CPU, and of
+-- time. With several clients each of them does COUNT.
 local dict_jobs = require "dict_jobs"
 local ffi = require "ffi"
 local semaphore = require "ngx.semaphore"

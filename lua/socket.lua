@@ -1,8 +1,8 @@
 -- ngx.socket.tcp: the objects of scripts and their methods.
 --
 -- An object is a table: [1] is the number of its connection, or false before it
--- has one, [2] the name of its pool, [3] to [5] are its timeouts in milliseconds
--- (connect, send, read), [6] is the address to connect from.
+-- has one, [2] the name of its pool, [3] to [5] are its timeouts in
+-- milliseconds (connect, send, read), [6] is the address to connect from.
 
 local native, ngx = ...
 
@@ -20,8 +20,8 @@ local tonumber, tostring, type = tonumber, tostring, type
 
 local PLACES = 2 ^ 24
 
--- The object of each connection, by its place, behind the names of the pools that
--- are remembered.
+-- The object of each connection, by its place. Before them are the names of the
+-- pools that reuse() knows.
 local FIRST = 17
 local objects = setmetatable({}, { __mode = "v" })
 

@@ -118,8 +118,8 @@ end
 
 local STAR, DOLLAR, CR, LF, ZERO, NINE = byte("*$\r\n09", 1, 6)
 
--- The number between a mark at `pos` and the end of its line, and where the next
--- line begins. nil: the line is not complete; or nil, and why it is none.
+-- The number between a mark at `pos` and the end of its line, and where the
+-- next line begins. nil: the line is not complete; or nil, and why it is none.
 local function number(data, pos, mark, max)
     local first, ten, one, cr, lf = byte(data, pos, pos + 4)
     if first ~= mark then
@@ -176,8 +176,8 @@ local function bulk(data, pos)
 end
 
 
--- Has `count` words of a command, and `left` are to come. There is one loop, for
--- words and commands alike: LuaJIT compiles such a one best.
+-- There are `count` words of a command, and `left` are to come. It is one loop
+-- for words and commands alike: LuaJIT compiles such a one best.
 local data, pos = "", 1
 local count, left = 0, 0
 

@@ -62,7 +62,8 @@ pub fn learn(host: &[u8], port: f64) -> Option<(usize, Rc<Pool>)> {
 /// Forgets a pool that has come out of use: the next of its name is another one.
 pub(super) fn forget(pool: &Pool) {
     for known in KNOWN.borrow_mut().iter_mut() {
-        if known.as_ref().is_some_and(|known| std::ptr::eq(&raw const *known.pool, pool)) {
+        if known.as_ref().is_some_and(|known| std::ptr::eq(&raw const *known.pool, pool))
+        {
             *known = None;
         }
     }
