@@ -109,7 +109,7 @@ local function answer(count)
     if not command then
         print("-ERR unknown command '", words[1], "'\r\n")
     elseif count < limits[1] or count > limits[2] then
-        print("-ERR wrong number of arguments for '", words[1], "'\r\n")
+        print("-ERR wrong number of arguments for '", name, "' command\r\n")
     else
         command(count, words[2], words[3])
     end
