@@ -282,6 +282,21 @@ expect "four"
 send "five"
 
 
+=== peers: the one of the age that runs is the one that is stopped
+--- config
+events {}
+--- peers: nats
+--- connect: $TEST_NATS_PORT
+--- request_parts
+A: connect
+A: expect_like /^INFO .*\r\n/
+stop_peer nats
+A: expect_close
+start_peer nats
+B: connect
+B: expect_like /^INFO .*\r\n/
+
+
 === stop_peer, start_peer: a peer that goes and comes back
 --- config
 load_module $TEST_MODULES_DIR/ngx_stream_module.so;
