@@ -277,6 +277,7 @@ B: expect_like /^INFO .*"version":"2\.(?!9\.)[^\n]*\n/
 events {}
 --- peers: nats_ping
 --- timeout: 15
+--- repeat: 1
 --- request_parts
 A: connect $TEST_NATS_PING_PORT
 A: expect_like /^INFO .*\r\n/

@@ -331,7 +331,8 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
     send_fin BYTES           the same, and the FIN with the last of them
     drip BYTES [SECONDS]     byte by byte, each in a packet
     expect BYTES             exactly these come next
-    expect_like /RE/         what comes next matches; seen up to its end
+    expect_like /RE/         what comes next matches; seen up to its end; in
+                             later steps ${name} is what (?<name>...) matched
     expect_bytes N           any N bytes
     take_bytes N             the same, and what follows is not read yet: before
                              tls on a connection that was plain
