@@ -21,6 +21,8 @@ local nats_close = require("resty.nats.wire").nats_close
 -- How long a wait() sleeps that fails at once again and again, in seconds.
 local FIRST_DELAY, MAX_DELAY = 0.001, 0.1
 
+local HEARTBEAT = { heartbeat = "nats" }
+
 local nats = { _VERSION = "1.0" }
 local metatable = { __index = nats }
 
@@ -79,27 +81,26 @@ function nats.connect(self, host, port, opts)
     if not sock then
         return nil, "not initialized"
     end
-    local all, address, wrong, for_socket = options.resolve(self.opts, host,
+    local all, mistake, for_socket
+    all, host, port, for_socket, mistake = options.resolve(self.opts, host,
         port, opts)
-    if not all then
-        if wrong then
-            error(wrong, 2)
-        end
-        return false, address
+    if mistake then
+        error(mistake, 2)
+    elseif not all then
+        return false, host
     end
-    port = wrong
     set_timeouts(sock, all)
     if self.core then
         reader.fail(self.core, "closed")
     end
     self.core, self.gone, self.delay = false, "not connected", 0
     self.connected, self.subscribed, self.last_error = false, false, nil
-    local ok, err = sock:connect(address, port, for_socket)
+    local ok, err = sock:connect(host, port, for_socket)
     if not ok then
         return false, err
     end
     local core
-    core, err = new_connection(sock, self, address, all)
+    core, err = new_connection(sock, self, host, all)
     if not core then
         return false, err
     end
@@ -270,6 +271,17 @@ function nats.flush(self, timeout)
 end
 
 
+function nats.drain(self, timeout)
+    local core = self.core
+    if not core then
+        return false, self.gone
+    end
+    local ok, err = core:drain(timeout)
+    self:close()
+    return result(ok, err)
+end
+
+
 function nats.set_keepalive(self, idle, size)
     local sock, core = self.sock, self.core
     if not sock then
@@ -281,10 +293,16 @@ function nats.set_keepalive(self, idle, size)
     elseif core.live > 0 then
         return nil, "subscribed state"
     end
-    local ok, err = core:leave()
-    if ok then
-        ok, err = sock:setkeepalive(idle, size, { heartbeat = "nats" })
+    if core.info.ldm then
+        -- The server is about to leave.
+        return self:close()
     end
+    local ok, err = core:leave()
+    if not ok then
+        reader.fail(core, err)
+        return nil, err
+    end
+    ok, err = sock:setkeepalive(idle, size, HEARTBEAT)
     if ok or not sock[1] then
         self.core, self.gone = false, "closed"
         self.connected = false

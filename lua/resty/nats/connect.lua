@@ -51,12 +51,25 @@ local function old_info(text)
 end
 
 
--- The server's INFO, as a table.
-local function read_info(sock, expires)
-    local kind, text = nats_read(sock, expires - msec())
-    if not kind then
+-- Reads a frame; nil, err also for an error of the server's.
+local function read(self, expires)
+    local left = expires - msec()
+    if left <= 0 then
+        return nil, "timeout"
+    end
+    local kind, text = nats_read(self.sock, left)
+    if kind == ERR then
+        self.face.last_error = text
         return nil, text
-    elseif kind == ERR then
+    end
+    return kind, text
+end
+
+
+-- The server's INFO, as a table.
+local function read_info(self, expires)
+    local kind, text = read(self, expires)
+    if not kind then
         return nil, text
     end
     local info = kind == INFO and json_decode(text)
@@ -87,11 +100,11 @@ local function handshake(sock, host, tls)
         return sock:sslhandshake(tls.ctx, verify)
     end
     local name = tls.server_name or name_of(host)
-    local session, err = sock:sslhandshake(tls.reuse and tls.session or
-        (not tls.reuse and false or nil), name, verify)
-    if session and tls.reuse then
-        tls.session = session
+    if not tls.reuse then
+        return sock:sslhandshake(false, name, verify)
     end
+    local session, err = sock:sslhandshake(tls.session, name, verify)
+    tls.session = session or tls.session
     return session, err
 end
 
@@ -117,7 +130,7 @@ end
 -- Waits until the server has answered the first PING.
 local function read_pong(self, expires)
     while true do
-        local kind, text = nats_read(self.sock, expires - msec())
+        local kind, text = read(self, expires)
         if kind == PONG then
             return true
         elseif kind == INFO then
@@ -125,7 +138,7 @@ local function read_pong(self, expires)
             if type(info) == "table" then
                 reader.set_info(self, info)
             end
-        elseif kind == ERR or not kind then
+        elseif not kind then
             return nil, text
         end
     end
@@ -144,7 +157,7 @@ local function introduce(self, host, opts)
         end
     end
     local info
-    info, err = read_info(sock, expires)
+    info, err = read_info(self, expires)
     if not info then
         return nil, err
     end

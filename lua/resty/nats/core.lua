@@ -16,10 +16,11 @@ local nats_timeout, msec = wire.nats_timeout, wire.msec
 local random_token = wire.random_token
 local step, park, pass = reader.step, reader.park, reader.pass
 local huge = math.huge
-local setmetatable, tonumber, tostring, type = setmetatable, tonumber, tostring, type
+local next, setmetatable, tonumber = next, setmetatable, tonumber
+local tostring, type = tostring, type
 
--- Where the socket has its read timeout.
-local READ_TIMEOUT = 5
+-- Where the socket has its timeouts.
+local CONNECT_TIMEOUT, READ_TIMEOUT = 3, 5
 
 -- What may come in one message when the server has said nothing of it.
 local MAX_PAYLOAD = 1024 * 1024
@@ -57,6 +58,8 @@ function core.new(sock, face, options)
         inbox_prefix = options.inbox_prefix,
         inbox = false,
         inbox_sid = false,
+        -- Messages may still come that nobody waits for.
+        unsettled = false,
         -- What wait() has to hand out, and whether it is wait() that reads.
         queue = queue.new(options.max_pending),
         waiting = { sem = false },
@@ -206,6 +209,7 @@ function core.unsubscribe(self, sid, max)
     if max and sub.count < max then
         sub.max = max
     else
+        self.unsettled = true
         subscriptions.remove(self, sid, not max)
     end
     return true
@@ -277,6 +281,7 @@ function core.request_sync(self, subject, payload, timeout, headers)
         return request.msg, request.err
     end
     requests.remove(self, token)
+    self.unsettled = true
     return nil, err
 end
 
@@ -382,14 +387,43 @@ function core.wait(self, count, timeout)
 end
 
 
--- Before the connection goes to a pool: nothing more is to come.
-function core.leave(self)
-    if self.inbox then
-        local sid = self.inbox_sid
-        self.inbox, self.inbox_sid = false, false
-        return push(self, "UNSUB " .. sid .. "\r\n")
+-- Ends all subscriptions, calls back for what has come of them until then, and
+-- sees that what was published is with the server.
+function core.drain(self, timeout)
+    local ok, err = true, nil
+    for sid in next, self.subs do
+        ok, err = ok and push(self, "UNSUB " .. sid .. "\r\n"), err
     end
-    return true
+    if ok then
+        ok, err = self:flush(timeout)
+    end
+    for sid in next, self.subs do
+        subscriptions.remove(self, sid)
+    end
+    while true do
+        local target, msg = queue.pop(self.queue)
+        if target then
+            target.callback(msg)
+        elseif target == nil then
+            return ok, err
+        end
+    end
+end
+
+
+-- Before the connection goes to a pool: sees that nothing more will come of
+-- what was asked for.
+function core.leave(self)
+    local ok, err = true, nil
+    if self.inbox then
+        ok, err = push(self, "UNSUB " .. self.inbox_sid .. "\r\n")
+        self.inbox, self.inbox_sid = false, false
+    end
+    local pongs = self.pongs
+    if ok and (self.unsettled or pongs.first <= pongs.last) then
+        ok, err = self:flush(nats_timeout(self.sock, CONNECT_TIMEOUT))
+    end
+    return ok, err
 end
 
 

@@ -6,6 +6,9 @@ local concat = table.concat
 local find, gmatch, match = string.find, string.gmatch, string.match
 local ipairs, next, tonumber, type = ipairs, next, tonumber, type
 
+-- The first line, where it has a status.
+local STATUS = "^NATS/1%.0[ \t]+(%d+)[ \t]*([^\r\n]*)"
+
 local headers = {}
 
 
@@ -59,7 +62,7 @@ end
 -- The table of a block, and the status and its description where the first line
 -- has them. What is no header is passed over.
 function headers.decode(block)
-    local status, description = match(block, "^NATS/1%.0[ \t]+(%d+)[ \t]*([^\r\n]*)")
+    local status, description = match(block, STATUS)
     local fields = {}
     for key, value in gmatch(block, "\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
         value = match(value, "^(.-)[ \t]*$")

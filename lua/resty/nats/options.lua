@@ -193,25 +193,27 @@ local plain = setmetatable({}, defaults_metatable)
 
 
 -- The options in force for connect(host, port, opts) after new(first): a table
--- with all of them, the host, the port, and `for_socket`. nil, err if that
--- makes no sense; what is a mistake of the program is the third result.
+-- of all, and the arguments of sock:connect(). nil, err for what is no URL; the
+-- fifth result is the text of a mistake of the program.
 function options.resolve(first, host, port, opts)
     if type(port) == "table" and opts == nil then
         port, opts = nil, port
     end
     if type(host) ~= "string" then
-        return nil, nil, "bad argument #1 to 'connect' (string expected, got "
-            .. type(host) .. ")"
+        return nil, nil, nil, nil,
+            "bad argument #1 to 'connect' (string expected, got " .. type(host) .. ")"
     end
     if type(opts) == "string" or type(opts) == "number" then
         opts = { pool = opts }
     elseif opts ~= nil and type(opts) ~= "table" then
-        return nil, nil, "bad argument #3 to 'connect' (table expected, got "
-            .. type(opts) .. ")"
+        return nil, nil, nil, nil,
+            "bad argument #3 to 'connect' (table expected, got " .. type(opts)
+            .. ")"
     end
     local wrong = opts and options.check(opts)
     if wrong then
-        return nil, nil, "bad argument #3 to 'connect' (" .. wrong .. ")"
+        return nil, nil, nil, nil,
+            "bad argument #3 to 'connect' (" .. wrong .. ")"
     end
     local url
     if find(host, "://", 1, true) then

@@ -5,8 +5,9 @@
 -- reads, and gives to all. The others are parked in their own semaphore and in
 -- that of the reader's role, and whoever is given the role tries to read: when
 -- the reader has what it wants, or its time is over, it passes the role on, and
--- native does that for one that is killed. Nobody but a call of nats_read()
--- that waits holds the role: what runs between two reads may itself wait.
+-- nats_read() does that for one that is killed in it. Nobody but a call of
+-- nats_read() that waits holds the role: what runs between two reads may itself
+-- wait.
 --
 -- A waiter is a table: `done`, `sem` (once it was parked), and what it came for.
 
@@ -17,9 +18,9 @@ local subscriptions = require "resty.nats.subscriptions"
 local semaphore = require "ngx.semaphore"
 local wire = require "resty.nats.wire"
 
-local nats_read, nats_push = wire.nats_read, wire.nats_push
-local nats_queue, msec = wire.nats_queue, wire.msec
-local json_decode = wire.json_decode
+local nats_close, nats_push = wire.nats_close, wire.nats_push
+local nats_queue, nats_read = wire.nats_queue, wire.nats_read
+local json_decode, msec = wire.json_decode, wire.msec
 local find, lower = string.find, string.lower
 local next, pcall, tostring, type = next, pcall, tostring, type
 
@@ -76,7 +77,7 @@ function reader.fail(core, text)
         return
     end
     core.closed = text
-    core.sock:close()
+    nats_close(core.sock)
     for _, request in next, core.requests do
         if not request.callback then
             finish(request, nil, text)
@@ -244,6 +245,7 @@ end
 
 -- Gives up the requests of wait()'s whose time is over.
 function reader.expire(core)
+    core.unsettled = true
     for _ = 1, requests.expire(core) do
         queue_error(core, "timeout")
     end
