@@ -3,12 +3,15 @@
 
 use std::rc::Rc;
 
-use super::socket::{READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, upstream_of};
+use super::socket::{
+    CONNECT_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, upstream_of,
+};
 use super::{check_can_wait, flatten, in_thread};
 use crate::lua::value::{build, kept};
 use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
 use crate::nginx::Msec;
 use crate::nginx::random;
+use crate::nginx::time::current_msec;
 use crate::sched::{Thread, Woken, budget};
 use crate::socket::output::Sent;
 use crate::tcp::conf::ServerConf;
@@ -26,14 +29,43 @@ pub const FUNCTIONS: &[Function] = &[
         None => Outcome::error(Value::Str("string expected")),
     }),
     function("nats_flush", flush),
-    // The INFO that came last while the connection was in a pool, once.
+    // The last INFO of the connection.
     function("nats_info", |call| {
-        let info = upstream_of(call).and_then(|upstream| upstream.take_info());
-        Outcome::one(match info {
-            Some(info) => build(|out| out.extend_from_slice(&info)),
-            None => Value::Nil,
-        })
+        Outcome::one(upstream_of(call).map_or(Value::Nil, |upstream| {
+            upstream.with_info(|info| match info {
+                b"" => Value::Nil,
+                info => build(|out| out.extend_from_slice(info)),
+            })
+        }))
     }),
+    // `nats_queue(sock, number)`: one who waits in that queue is woken when the
+    // thread that waits in nats_read() is gone.
+    function("nats_queue", |call| {
+        if let (Some(upstream), Some(queue)) = (upstream_of(call), call.number(2)) {
+            upstream.set_reading_queue(queue as u64);
+        }
+        Outcome::NONE
+    }),
+    // Closes the connection, whoever waits for it; what was pushed still goes out.
+    function("nats_close", |call| {
+        let Some(upstream) = upstream_of(call) else { return closed() };
+        let was_over = upstream.is_over();
+        upstream.finish();
+        if was_over { closed() } else { Outcome::one(Value::Number(1.0)) }
+    }),
+    // The milliseconds that a call of the socket may take: those at place 3
+    // (connect), 4 (send) or 5 (read) of the object, or the configuration's.
+    function("nats_timeout", |call| {
+        Outcome::one(Value::Number(match call.number(2) {
+            Some(3.0) => {
+                timeout(call, CONNECT_TIMEOUT, ServerConf::socket_connect_timeout)
+            }
+            Some(4.0) => send_timeout(call),
+            _ => read_timeout(call),
+        } as f64))
+    }),
+    // The clock of timers.
+    function("msec", |_| Outcome::one(Value::Number(current_msec() as f64))),
     // `random_token(n)`: so many letters and digits that nobody can guess.
     function("random_token", |call| {
         let n = call.number(1).unwrap_or_default().clamp(0.0, MAX_TOKEN) as usize;
@@ -56,7 +88,8 @@ fn send_timeout(call: &Call) -> Msec {
     timeout(call, SEND_TIMEOUT, ServerConf::socket_send_timeout)
 }
 
-/// `nats_read(sock)`: the kind of a frame and what it consists of; or `nil, err`.
+/// `nats_read(sock, msec)`: the kind of a frame and what it consists of; or `nil,
+/// err`. Without `msec` it takes no longer than any read.
 #[inline]
 fn read(call: &Call) -> Outcome {
     let Some(upstream) = upstream_of(call) else { return closed() };
@@ -65,7 +98,11 @@ fn read(call: &Call) -> Outcome {
     }
     flatten((|| {
         check_can_wait(call)?;
-        Ok(wait(|thread| upstream.frame_later(thread, read_timeout(call))))
+        let limit = match call.number(2) {
+            Some(msec) => (msec as usize).min(super::MAX_MSEC),
+            None => read_timeout(call),
+        };
+        Ok(wait(|thread| upstream.frame_later(thread, limit)))
     })())
 }
 

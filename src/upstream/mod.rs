@@ -226,9 +226,14 @@ impl Upstream {
         let reader = self.reader.replace(Reader::None);
         match reader {
             Reader::None => {}
-            Reader::Receive(thread, _)
-            | Reader::Frame(thread)
-            | Reader::Handshake(thread, _) => thread.fail_soon("closed"),
+            Reader::Receive(thread, _) | Reader::Handshake(thread, _) => {
+                thread.fail_soon("closed");
+            }
+            Reader::Frame(thread) => {
+                thread.fail_soon("closed");
+                // It may be gone before it runs.
+                self.pass_reading_on();
+            }
             Reader::Select(thread, item) => thread.grant_first_soon(item),
         }
     }
@@ -324,8 +329,10 @@ impl Source for Upstream {
                 self.dubious.set(true);
                 *reader = Reader::None;
             }
-            Reader::Frame(own) | Reader::Select(own, _) if is(own) => {
+            Reader::Select(own, _) if is(own) => *reader = Reader::None,
+            Reader::Frame(own) if is(own) => {
                 *reader = Reader::None;
+                self.pass_reading_on();
             }
             Reader::Handshake(own, _) if is(own) => {
                 // Half of a handshake is of no use to anybody.

@@ -1,6 +1,6 @@
 //! Receiving frames of NATS. A PING is answered on the way; no script sees it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::push::Pushed;
@@ -8,7 +8,7 @@ use super::{Reader, Stage, Upstream};
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::time::{current_msec, left_until};
-use crate::sched::{DEADLINE, Thread, budget};
+use crate::sched::{self, DEADLINE, Grant, Thread, budget};
 use crate::socket::{Look, SocketError};
 use crate::text::nats::{Frame, Parsed, Parser};
 
@@ -17,14 +17,19 @@ use crate::text::nats::{Frame, Parsed, Parser};
 pub struct Nats {
     /// How far the next frame was looked at.
     parser: Cell<Parser>,
-    /// The INFO that came last while nobody had the connection.
-    info: Cell<Option<Vec<u8>>>,
+    /// The INFO that came last.
+    info: RefCell<Vec<u8>>,
+    /// Where those wait who read next if the thread that reads is gone.
+    queue: Cell<Option<u64>>,
 }
 
 /// What a frame takes from the budget, in sixteenths of a call: one that a script
 /// gets, and one that it does not get.
 const COST: u32 = 4;
 const PASSED: u32 = 1;
+
+/// So much is read while nobody asks for it.
+const UNASKED: usize = 64 * 1024;
 
 /// What a script knows a frame by.
 const MESSAGE: f64 = 1.0;
@@ -146,7 +151,10 @@ impl Upstream {
                 let n = if message.headers.is_some() { 6 } else { 5 };
                 Values::list(&values[..n])
             }
-            Frame::Info(text) => Values::two(Value::Number(INFO), Value::bytes(text)),
+            Frame::Info(text) => {
+                self.keep_info(text);
+                Values::two(Value::Number(INFO), Value::bytes(text))
+            }
             Frame::Pong => Values::one(Value::Number(PONG)),
             Frame::Error(text) => Values::two(Value::Number(ERROR), Value::bytes(text)),
             Frame::Ok => return None,
@@ -187,21 +195,65 @@ impl Upstream {
         self.begin_to_wait();
     }
 
-    /// What was read of a frame that is not complete is looked at anew, by whoever
-    /// gets it.
-    pub(super) fn forget_frame(&self) {
-        if let Some(nats) = self.nats.get() {
-            nats.parser.set(Parser::default());
+    /// Something has come that nobody reads. A server that asks must get its answer
+    /// all the same: so as long as nothing else comes before it, it does.
+    pub(super) fn on_read_unasked(self: &Rc<Self>) {
+        let Some(nats) = self.nats.get() else { return };
+        budget::begin();
+        let mut parser = nats.parser.get();
+        // What it comes to is for whoever reads next.
+        let _: Option<Result<(), SocketError>> =
+            self.socket.find(|bytes| match parser.parse(bytes) {
+                Parsed::Frame(frame @ (Frame::Ping | Frame::Ok), n)
+                    if budget::spend_part(PASSED) =>
+                {
+                    if frame == Frame::Ping {
+                        self.answer_ping();
+                    }
+                    Look::Passed(n)
+                }
+                Parsed::Missing(n) if bytes.len() < UNASKED => Look::Missing(n),
+                _ => Look::Enough,
+            });
+        nats.parser.set(parser);
+        if !budget::is_left() {
+            self.connection().post_read();
         }
     }
 
-    /// The last INFO that came while nobody had the connection.
-    pub(super) fn keep_info(&self, info: Vec<u8>) {
-        self.nats().info.set(Some(info));
+    /// The thread that has waited for a frame does so no longer: another one may.
+    pub(super) fn pass_reading_on(&self) {
+        let queue = self.nats.get().and_then(|nats| nats.queue.get());
+        if let Some(queue) = queue {
+            sched::unpark(queue, 1, Grant::Given);
+        }
     }
 
-    /// Takes it.
-    pub fn take_info(&self) -> Option<Vec<u8>> {
-        self.nats.get()?.info.take()
+    /// Names the queue of those who read next if the thread that reads is gone.
+    pub fn set_reading_queue(&self, queue: u64) {
+        self.nats().queue.set(Some(queue));
+    }
+
+    /// It is between two users, who know nothing of each other. What was read of a
+    /// frame that is not complete is looked at anew.
+    pub(super) fn forget_reading(&self) {
+        if let Some(nats) = self.nats.get() {
+            nats.parser.set(Parser::default());
+            nats.queue.set(None);
+        }
+    }
+
+    pub(super) fn keep_info(&self, info: &[u8]) {
+        let mut kept = self.nats().info.borrow_mut();
+        kept.clear();
+        kept.extend_from_slice(info);
+    }
+
+    /// Calls `f` with the last INFO, which is empty if none has come.
+    pub fn with_info<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self.nats.get() {
+            Some(nats) => f(&nats.info.borrow()),
+            None => f(b""),
+        }
     }
 }

@@ -253,7 +253,7 @@ impl Upstream {
         self.detach();
         self.read_deadline.set(None);
         self.heartbeat.replace(heartbeat);
-        self.forget_frame();
+        self.forget_reading();
         // What one that answers has not read yet, and what is in the buffer.
         if self.heartbeat.borrow().is_some() && !self.answer() {
             return self.close();
@@ -317,7 +317,7 @@ impl Upstream {
         if let Some(mut heartbeat) = heartbeat {
             self.socket.put_back(&heartbeat.rest());
             if let Some(info) = heartbeat.info() {
-                self.keep_info(info);
+                self.keep_info(&info);
             }
         }
     }

@@ -63,12 +63,14 @@ impl Upstream {
         }
     }
 
-    /// Why nothing can be pushed, if so.
+    /// Why nothing can be pushed, if so. Whoever has ended its side of a connection
+    /// reads none of it either, in the protocols that this is for.
     #[inline]
     fn unpushable(&self) -> Option<&'static str> {
         if self.stage.get() != Stage::Open
             || !self.connection().is_open()
             || self.socket.writable().is_err()
+            || self.socket.read_end().is_some()
         {
             return Some("closed");
         }

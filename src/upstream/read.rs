@@ -187,6 +187,7 @@ impl Upstream {
             }
             Reader::None => {
                 drop(reader);
+                self.on_read_unasked();
                 c.watch_read();
             }
         }
