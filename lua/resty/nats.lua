@@ -303,11 +303,14 @@ function nats.set_keepalive(self, idle, size)
         return nil, err
     end
     ok, err = sock:setkeepalive(idle, size, HEARTBEAT)
-    if ok or not sock[1] then
-        self.core, self.gone = false, "closed"
-        self.connected = false
+    if not ok and sock[1] then
+        return nil, err
     end
-    return ok, err
+    self.core, self.gone, self.connected = false, "closed", false
+    if ok then
+        return 1
+    end
+    return nil, err
 end
 
 

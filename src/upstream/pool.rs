@@ -294,10 +294,8 @@ impl Upstream {
     /// Makes it somebody's again; false if it is of no use any more.
     #[inline]
     fn leave_pool(&self) -> bool {
-        let good = match self.heartbeat.borrow().is_some() {
-            true => self.answer(),
-            false => self.is_fresh(),
-        };
+        let has_heartbeat = self.heartbeat.borrow().is_some();
+        let good = if has_heartbeat { self.answer() } else { self.is_fresh() };
         if !good {
             return false;
         }

@@ -15,6 +15,7 @@ local nats_publish, nats_push = wire.nats_publish, wire.nats_push
 local nats_timeout, msec = wire.nats_timeout, wire.msec
 local random_token = wire.random_token
 local step, park, pass = reader.step, reader.park, reader.pass
+local is_name = subscriptions.is_name
 local huge = math.huge
 local next, setmetatable, tonumber = next, setmetatable, tonumber
 local tostring, type = tostring, type
@@ -104,49 +105,43 @@ local function failure(self, err)
 end
 
 
-local function text_of(payload)
+-- What is published as `payload`, and the block of its headers; nil, err.
+local function prepare(self, payload, headers)
     if payload == nil then
-        return ""
+        payload = ""
     elseif type(payload) == "number" then
-        return tostring(payload)
+        payload = tostring(payload)
+    elseif type(payload) ~= "string" then
+        return nil, "payload is not a string"
     end
-    return nil
-end
-
-
--- With headers; `block` may be too long, and the server may not know them.
-local function publish_block(self, subject, payload, reply, headers)
-    local block, err = encode(headers)
-    if not block then
-        return nil, err
-    elseif not self.has_headers then
-        return nil, "headers not supported by the server"
-    elseif #payload + #block > self.max_payload then
+    local size, block = #payload, nil
+    if headers then
+        if not self.has_headers then
+            return nil, "headers not supported by the server"
+        end
+        local err
+        block, err = encode(headers)
+        if not block then
+            return nil, err
+        end
+        size = size + #block
+    end
+    if size > self.max_payload then
         return nil, "maximum payload exceeded"
     end
-    local ok
-    ok, err = nats_publish(self.sock, subject, reply, payload, block)
-    if ok then
-        return true
-    end
-    return failure(self, err)
+    return payload, block
 end
 
 
 function core.publish(self, subject, payload, reply, headers)
-    if type(payload) ~= "string" then
-        local text = text_of(payload)
-        if not text then
-            return nil, "payload is not a string"
+    local block
+    if type(payload) ~= "string" or headers or #payload > self.max_payload then
+        payload, block = prepare(self, payload, headers)
+        if not payload then
+            return nil, block
         end
-        payload = text
     end
-    if headers then
-        return publish_block(self, subject, payload, reply, headers)
-    elseif #payload > self.max_payload then
-        return nil, "maximum payload exceeded"
-    end
-    local ok, err = nats_publish(self.sock, subject, reply, payload)
+    local ok, err = nats_publish(self.sock, subject, reply, payload, block)
     if ok then
         return true
     end
@@ -229,10 +224,16 @@ local function open_inbox(self)
 end
 
 
--- Sends a request; its token.
+-- Sends a request; its token. What cannot be sent opens no inbox.
 local function send_request(self, request, payload, headers)
     if not self.inbox then
-        local ok, err = open_inbox(self)
+        if not is_name(request.subject) then
+            return nil, "invalid subject"
+        end
+        local ok, err = prepare(self, payload, headers)
+        if ok then
+            ok, err = open_inbox(self)
+        end
         if not ok then
             return nil, err
         end

@@ -201,7 +201,8 @@ function options.resolve(first, host, port, opts)
     end
     if type(host) ~= "string" then
         return nil, nil, nil, nil,
-            "bad argument #1 to 'connect' (string expected, got " .. type(host) .. ")"
+            "bad argument #1 to 'connect' (string expected, got " .. type(host)
+            .. ")"
     end
     if type(opts) == "string" or type(opts) == "number" then
         opts = { pool = opts }

@@ -5,11 +5,11 @@
 -- reads, and gives to all. The others are parked in their own semaphore and in
 -- that of the reader's role, and whoever is given the role tries to read: when
 -- the reader has what it wants, or its time is over, it passes the role on, and
--- nats_read() does that for one that is killed in it. Nobody but a call of
+-- nats_read() does so for one that is killed in it. Nobody but a call of
 -- nats_read() that waits holds the role: what runs between two reads may itself
 -- wait.
 --
--- A waiter is a table: `done`, `sem` (once it was parked), and what it came for.
+-- A waiter is a table: `done`, `sem` (once it was parked), and what it is for.
 
 local queue = require "resty.nats.queue"
 local new_message = require "resty.nats.message"
@@ -362,7 +362,7 @@ function reader.park(core, waiter, left)
 end
 
 
--- Waits until the waiter is done; nil, err if that is not so when it expires, in
+-- Waits until the waiter is done; nil, err if it is not when it expires, in
 -- `left` milliseconds.
 function reader.await(core, waiter, left)
     while true do

@@ -4,6 +4,8 @@
 local byte, find, match = string.byte, string.find, string.match
 local next, tostring, type = next, tostring, type
 
+local DOT = byte "."
+
 local subscriptions = {}
 
 -- Numbers are the worker's: what is still on its way when a connection is used
@@ -17,13 +19,19 @@ function subscriptions.next_sid()
 end
 
 
--- Whether one can subscribe to it. The server answers "Invalid Subject" without
--- saying which.
-function subscriptions.is_subject(text)
+-- Whether it is a subject, with or without wildcards.
+function subscriptions.is_name(text)
     return type(text) == "string" and not (text == ""
         or find(text, "[%z \t\r\n]") or find(text, "..", 1, true)
-        or byte(text) == 46 or byte(text, -1) == 46
-        or find(text, "^>%.") or find(text, ".>.", 1, true))
+        or byte(text) == DOT or byte(text, -1) == DOT)
+end
+
+
+-- Whether one can subscribe to it. The server would answer "Invalid Subject"
+-- without saying which.
+function subscriptions.is_subject(text)
+    return subscriptions.is_name(text) and not find(text, "^>%.")
+        and not find(text, ".>.", 1, true)
 end
 
 
