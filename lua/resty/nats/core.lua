@@ -196,16 +196,19 @@ function core.unsubscribe(self, sid, max)
     if not sub then
         return self.closed and nil or true, self.closed or nil
     end
+    if max and max <= sub.count then
+        max = nil
+    end
     local ok, err = push(self, "UNSUB " .. sid .. (max and " " .. max or "")
         .. "\r\n")
     if not ok then
         return nil, err
     end
-    if max and sub.count < max then
+    if max then
         sub.max = max
     else
         self.unsettled = true
-        subscriptions.remove(self, sid, not max)
+        subscriptions.remove(self, sid, true)
     end
     return true
 end
