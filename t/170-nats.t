@@ -202,6 +202,9 @@ process_by_lua_block {
     test.show(n:request(nil, "x", nothing))
     test.show(n:request("s", "x"))
     test.show(n:request("s", "x", "nothing"))
+    test.show(n:publish(nil, "x"))
+    test.show(n:publish({}, "x"))
+    test.show(n:publish("s", "x", 1))
     test.show(n:unsubscribe("nonesuch"))
     n:subscribe("s", function(msg) ngx.say(msg.payload) end)
     n:publish("s", "fine")
@@ -218,6 +221,9 @@ false sid is not a string
 false subject is not a string
 false callback is not a function
 false callback is not a function
+false invalid subject
+false invalid subject
+false invalid reply subject
 true ''
 fine
 true ''

@@ -320,7 +320,7 @@ for my $i (0 .. @words) {
     push @steps, map { "C$i: $_\n" } $i == 0 ? "send_fin \"$word\""
         : length $word ? "send \"$word\"" : 'half_close', 'expect_close';
 }
-nats(join '', @steps);
+main::nats(join '', @steps);
 --- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
 --- tcp_server_config
 process_by_lua_block {
