@@ -196,19 +196,17 @@ function core.unsubscribe(self, sid, max)
     if not sub then
         return self.closed and nil or true, self.closed or nil
     end
-    if max and max <= sub.count then
-        max = nil
-    end
-    local ok, err = push(self, "UNSUB " .. sid .. (max and " " .. max or "")
+    local later = max and max > sub.count
+    local ok, err = push(self, "UNSUB " .. sid .. (later and " " .. max or "")
         .. "\r\n")
     if not ok then
         return nil, err
     end
-    if max then
+    if later then
         sub.max = max
     else
         self.unsettled = true
-        subscriptions.remove(self, sid, true)
+        subscriptions.remove(self, sid, not max)
     end
     return true
 end
