@@ -1,5 +1,6 @@
--- What of the client is native: the framing and the writing, JSON, a clock.
--- The module gives these functions to nobody but its own libraries.
+-- What of the client is native: the framing and the writing, queues of light
+-- threads (src/api/sync.rs), a clock, JSON. The module gives these functions to
+-- nobody but its own libraries.
 
 local native = ...
 
@@ -13,6 +14,10 @@ return {
     nats_info = native.nats_info,
     nats_timeout = native.nats_timeout,
     msec = native.msec,
+    first = native.first,
+    park = native.park,
+    queued = native.queued,
+    unpark = native.unpark,
     json_decode = native.json_decode,
     json_encode = native.json_encode,
     random_token = native.random_token,
