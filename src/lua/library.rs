@@ -17,6 +17,7 @@ const LIBRARIES: &[(&str, &str)] = libraries!(
     "mysql"
     "netutil"
     "nlog"
+    "resty/nats/frames"
     "tcp_lua/crypto"
     "tcp_lua/ed25519"
     "tcp_lua/http_object"
