@@ -5,14 +5,15 @@
 -- All functions return nil, err where they fail.
 
 local encode = require("resty.nats.headers").encode
+local publish = require("resty.nats.frames").publish
 local queue = require "resty.nats.queue"
 local reader = require "resty.nats.reader"
 local requests = require "resty.nats.requests"
 local subscriptions = require "resty.nats.subscriptions"
 local wire = require "resty.nats.wire"
 
-local nats_publish, nats_push = wire.nats_publish, wire.nats_push
-local nats_timeout, msec = wire.nats_timeout, wire.msec
+local nats_push, nats_timeout = wire.nats_push, wire.nats_timeout
+local msec = wire.msec
 local queued, random_token = wire.queued, wire.random_token
 local step, park, pass = reader.step, reader.park, reader.pass
 local is_name = subscriptions.is_name
@@ -41,6 +42,9 @@ function core.new(sock, face, options)
     return setmetatable({
         sock = sock,
         face = face,
+        -- Those of the last message, for frames.lua.
+        subject = "",
+        sid = "",
         -- Why it is of no use any more.
         closed = false,
         -- What the server has said of itself, and what follows from it.
@@ -150,7 +154,7 @@ function core.publish(self, subject, payload, reply, headers)
             return nil, block
         end
     end
-    local ok, err = nats_publish(self.sock, subject, reply, payload, block)
+    local ok, err = publish(self.sock, subject, reply, payload, block)
     if ok then
         return true
     end

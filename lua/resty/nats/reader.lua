@@ -5,13 +5,14 @@
 -- reads, and gives to all. The others are parked in two queues, their own and
 -- that of the reader's role. Who is given the role tries to read: when the
 -- reader has what it wants, or its time is over, it passes the role on, and
--- nats_read() does so for one that is killed in it. Nobody but a call of
--- nats_read() that waits has the role: what runs between two reads may itself
+-- read() of frames.lua does so for one that is killed in it. Nobody but a
+-- call of read() that waits has the role: what runs between two reads may itself
 -- wait.
 --
 -- A waiter is a table: `done`, `own` (the number of its queue, once it was
 -- parked), and what it is for.
 
+local read = require("resty.nats.frames").read
 local queue = require "resty.nats.queue"
 local new_message = require "resty.nats.message"
 local requests = require "resty.nats.requests"
@@ -20,7 +21,7 @@ local semaphore = require "ngx.semaphore"
 local wire = require "resty.nats.wire"
 
 local nats_close, nats_push = wire.nats_close, wire.nats_push
-local nats_queue, nats_read = wire.nats_queue, wire.nats_read
+local nats_queue = wire.nats_queue
 local park, unpark = wire.park, wire.unpark
 local wait_for_first = wire.first
 local json_decode, msec = wire.json_decode, wire.msec
@@ -305,7 +306,7 @@ function reader.step(core, left, for_wait)
     end
     local was = core.wait_reads
     core.wait_reads = for_wait
-    return on_frame(core, limit, left, was, nats_read(core.sock, limit))
+    return on_frame(core, limit, left, was, read(core, core.sock, limit))
 end
 
 

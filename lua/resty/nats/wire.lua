@@ -1,12 +1,10 @@
--- What of the client is native: the framing and the writing, queues of light
+-- What of the client is native besides frames.lua: the socket, queues of light
 -- threads (src/api/sync.rs), a clock, JSON. The module gives these functions to
 -- nobody but its own libraries.
 
 local native = ...
 
 return {
-    nats_read = native.nats_read,
-    nats_publish = native.nats_publish,
     nats_push = native.nats_push,
     nats_flush = native.nats_flush,
     nats_queue = native.nats_queue,
