@@ -125,9 +125,9 @@ process_by_lua_block {
     local test = require "nats_test"
     for _, opts in ipairs { { no_responders = false }, { headers = false } } do
         local n = test.client($TEST_NATS_PORT, opts)
-        test.show(n:request_sync("nobody", "x", { timeout = 200 }))
+        test.show(n:request_sync("nobody", "x", { timeout = 50 }))
         test.show(n:request("nobody", "x", function() ngx.say("no") end))
-        test.show(n:wait(1, 200))
+        test.show(n:wait(1, 50))
         n:close()
     end
 }
