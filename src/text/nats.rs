@@ -369,7 +369,7 @@ fn looks_good(subject: &[u8]) -> bool {
 /// Whether a byte can be in a subject before the other one.
 fn is_good((byte, next): (&u8, &u8)) -> bool {
     let blank = |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
-    !blank(*byte) && !blank(*next) && !(*byte == b'.' && *next == b'.')
+    !(blank(*byte) || blank(*next) || *byte == b'.' && *next == b'.')
 }
 
 /// Adds a message to publish.
