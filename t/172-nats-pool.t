@@ -70,7 +70,7 @@ process_by_lua_block {
     local idle = test.client($TEST_NATS_PING_PORT)
     -- nats_ping sends a PING each second, the others the first of theirs after
     -- some two.
-    ngx.sleep(6)
+    ngx.sleep(8)
     for i, port in ipairs(ports) do
         local n = test.client(port, { pool = "pool" .. i })
         ngx.say(n.info.client_id == ids[i], " ", n:get_reused_times())
@@ -84,7 +84,7 @@ process_by_lua_block {
     ngx.say(test.count("$TEST_NATS_PING_LOG", "Stale Connection"))
 }
 --- repeat: 1
---- timeout: 20
+--- timeout: 25
 --- response eval
 "1\n" x 4 . "true 1\nalive\ntrue ''\n" x 4 . "true ''\n0\n"
 --- no_error_log

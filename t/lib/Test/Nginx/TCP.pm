@@ -450,7 +450,7 @@ are one of them, on the same variables. nats_auth has users with the password
 "secret": tcp, limited (subjects open.> and _INBOX.>), deny (not closed.>); the
 token of nats_token is "sesame". nats_tls has the certificate "good", nats_mtls
 asks for one by ca.pem, too. nats_ping sends PING each second, and gives up
-when two were not answered; nats_limits takes 1024 bytes of payload, 3
+when four were not answered; nats_limits takes 1024 bytes of payload, 3
 subscriptions, 4 connections.
 
 =item nats_tls_first
