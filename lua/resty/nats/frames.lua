@@ -55,11 +55,12 @@ local function publish(sock, subject, reply, payload, headers)
 end
 
 
-local function remember(reader, kind, subject, sid, ...)
+local function remember(reader, ...)
+    local kind, subject, sid = ...
     if kind == MESSAGE then
         reader.subject, reader.sid = subject, sid
     end
-    return kind, subject, sid, ...
+    return ...
 end
 
 -- The next frame: its kind, and what src/api/nats.rs says. `reader` is a table with
