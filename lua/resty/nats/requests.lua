@@ -1,9 +1,9 @@
 -- The requests of a connection that wait for answers. All answers come to one
 -- inbox, `PREFIX.UNIQUE.TOKEN`, whose last part says which request it is.
 --
--- They are in an array, whose places are used again, so that it has no more of
--- them than there ever were requests at once. A token is the place and a number,
--- lest an answer that comes late be taken for that to the next in the place.
+-- They are in an array, whose places are used again: there are no more of them
+-- than there ever were requests at once. A token is the place and a number, lest
+-- an answer that comes late be taken for that to the next in the place.
 --
 -- A request is a table: `subject`; `expires`, a time in milliseconds, or false;
 -- and who waits for it: `callback`, to be called in wait(), or a waiter's
