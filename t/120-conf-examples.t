@@ -50,6 +50,16 @@ sub relay {
 }
 
 
+# The one with a NATS server: the test's; and one worker, so that a line in the
+# log is about the only one.
+sub with_nats {
+    my $text = example('nats/nginx.conf');
+    $text =~ s/4222/\$TEST_NATS_PORT/;
+    $text =~ s/worker_processes auto/worker_processes 1/;
+    return $text;
+}
+
+
 # The one with a database: the test's, and a server on a port of its own that
 # makes the table, since a run begins with an empty database.
 sub telephone_book {
@@ -553,3 +563,83 @@ expect_eof
 --- error_log
 GET failed: Table 'test.numbers' doesn't exist
 SET failed: Table 'test.numbers' doesn't exist
+
+
+=== nats: Roman numerals from a service
+--- peers: nats
+--- config eval: main::with_nats()
+--- user_files eval: main::scripts('nats')
+--- repeat: 1
+--- request_parts
+wait_log "roman: ready"
+A: send "1984\n"
+A: expect "+MCMLXXXIV\n"
+B: send "4000\nMMXXVI\n"
+B: expect "-from 1 to 3999, please\n-from 1 to 3999, please\n"
+A: send "14\n3999\n"
+A: expect "+XIV\n+MMMCMXCIX\n"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== nats: who publishes is heard by those who have subscribed
+--- peers: nats
+--- config eval: main::with_nats()
+--- user_files eval: main::scripts('nats')
+--- request_parts
+P: connect $TEST_PORT2
+A: connect $TEST_PORT3
+B: connect $TEST_PORT3
+A: send "news.*\n"
+A: expect "+OK\n"
+B: send "news.sport\nnews.sport\nweather\n"
+B: expect "+OK\n-subscribed already\n+OK\n"
+P: send "news.sport 2:1 after extra time\nnews.local a cat is back\n"
+P: expect "+OK\n+OK\n"
+A: expect "news.sport 2:1 after extra time\nnews.local a cat is back\n"
+B: expect "news.sport 2:1 after extra time\n"
+B: send "-news.sport\n-news.sport\n"
+B: expect "+OK\n-not subscribed\n"
+P: send "news.sport 3:1\nweather rain\nnobody listens\nword\n.. x\n"
+P: expect "+OK\n+OK\n+OK\n-SUBJECT TEXT\n-invalid subject\n"
+A: expect "news.sport 3:1\n"
+B: expect "weather rain\n"
+A: half_close
+A: expect_eof
+B: close
+P: half_close
+P: expect_eof
+--- no_error_log
+[error]
+
+
+=== nats: the server goes away and comes back
+--- peers: nats
+--- config eval: main::with_nats()
+--- user_files eval: main::scripts('nats')
+--- repeat: 1
+--- request_parts
+wait_log "roman: ready"
+A: send "4\n"
+A: expect "+IV\n"
+S: connect $TEST_PORT3
+S: send "news\n"
+S: expect "+OK\n"
+stop_peer nats
+S: expect "-gone\n"
+S: expect_eof
+A: send "5\n"
+A: expect "-try again later\n"
+start_peer nats
+wait_log "roman: ready" 2
+A: send "6\n"
+A: expect "+VI\n"
+A: half_close
+A: expect_eof
+--- error_log
+subscriber: closed
+roman: connection refused
