@@ -43,10 +43,6 @@ local function serve()
         return err
     end
     ok, err = n:subscribe("roman", answer, { queue = "romans" })
-    if ok then
-        ok, err = n:flush()
-        ngx.log(ngx.NOTICE, "roman: ", ok and "ready" or err)
-    end
     while ok or err == "timeout" do
         if ngx.worker.exiting() then
             break
