@@ -594,7 +594,12 @@ local loaders, library = package.loaders, native.library
 loaders[#loaders + 1] = function(name)
     local source = library(name)
     if source then
-        return setfenv(loadstring(source, "=" .. name .. ".lua"), main_globals)
+        local chunk = loadstring(source, "=" .. name .. ".lua")
+        setfenv(chunk, main_globals)
+        -- What no script sees is for them, too.
+        return function(...)
+            return chunk(native, ...)
+        end
     end
 end
 

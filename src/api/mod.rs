@@ -9,7 +9,9 @@ mod client;
 mod clock;
 mod constants;
 mod frame;
+mod json;
 mod log;
+mod nats;
 mod nlog;
 mod session;
 mod shared;
@@ -49,6 +51,7 @@ pub const GROUPS: &[Group] = &[
 pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
     frame::FUNCTIONS,
+    nats::FUNCTIONS,
     socket::PRIVATE,
     ssl::PRIVATE,
     sync::PRIVATE,
@@ -67,6 +70,7 @@ pub fn install(
 ) -> mlua::Result<()> {
     constants::install(ngx)?;
     args::install(lua, native)?;
+    json::install(lua, native)?;
     nlog::install(lua, native)?;
     shared::install(lua, native, dicts)
 }

@@ -23,7 +23,7 @@ my $USUAL = '"server_id":"SCRIPT","version":"2.9.10","proto":1,"headers":true,'
 
 sub nats {
     my ($text) = @_;
-    $text =~ s/^(\w+: )serve\b *(.*)$/_served($1, $2)/mge;
+    $text =~ s/^((?:\w+: )?)serve\b *(.*)$/_served($1, $2)/mge;
     return $text;
 }
 

@@ -1,0 +1,106 @@
+-- The requests of a connection that wait for answers. All answers come to one
+-- inbox, `PREFIX.UNIQUE.TOKEN`, whose last part says which request it is.
+--
+-- A request is a table: `subject`; `expires`, a time in milliseconds, or false;
+-- and who waits for it: `callback`, to be called in wait(), or a waiter's
+-- `done`, `msg`, `err`, `sem` (reader.lua).
+
+local match, sub = string.match, string.sub
+local next, tonumber = next, tonumber
+
+local requests = {}
+
+-- After so many requests those are looked for that nobody waits for any more.
+local SWEEP = 1024
+
+
+local function forget_expired(core)
+    local now = core.msec()
+    for token, request in next, core.requests do
+        local expires = request.expires
+        if expires and expires < now and not request.callback then
+            core.requests[token] = nil
+        end
+    end
+end
+
+
+-- Gives up those for wait() whose time is over, and finds the next such time.
+-- How many there were.
+function requests.expire(core)
+    local now, first, n = core.msec(), false, 0
+    for token, request in next, core.requests do
+        local expires = request.callback and request.expires
+        if expires and expires <= now then
+            requests.remove(core, token)
+            n = n + 1
+        elseif expires and (not first or expires < first) then
+            first = expires
+        end
+    end
+    core.next_expiry = first
+    return n
+end
+
+
+-- Keeps a request; its token.
+function requests.add(core, request)
+    local token = core.last_token + 1
+    core.last_token = token
+    if token % SWEEP == 0 then
+        forget_expired(core)
+    end
+    core.requests[token] = request
+    if request.callback then
+        core:count(1)
+        local expires, first = request.expires, core.next_expiry
+        if expires and not (first and first < expires) then
+            core.next_expiry = expires
+        end
+    end
+    return token
+end
+
+
+-- Forgets it and returns it, if it was there.
+function requests.remove(core, token)
+    local request = core.requests[token]
+    if request then
+        core.requests[token] = nil
+        if request.callback then
+            core:count(-1)
+        end
+    end
+    return request
+end
+
+
+-- The request that a message to this subject answers, which is over with it.
+function requests.answered(core, subject)
+    local token = tonumber(sub(subject, #core.inbox + 1))
+    return token and requests.remove(core, token)
+end
+
+
+-- The request that an error of the server's is about: it may not publish to
+-- that subject, or not with that reply.
+function requests.refused(core, text)
+    local reply = match(text, 'Reply of "([^"]*)"')
+    if reply then
+        if core.inbox and sub(reply, 1, #core.inbox) == core.inbox then
+            return requests.answered(core, reply)
+        end
+        return nil
+    end
+    local subject = match(text, 'Publish to "([^"]*)"')
+    local oldest
+    for token, request in next, core.requests do
+        if request.subject == subject and (not oldest or token < oldest) then
+            oldest = token
+        end
+    end
+    return oldest and requests.remove(core, oldest)
+end
+
+
+return requests

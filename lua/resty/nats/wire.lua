@@ -1,0 +1,19 @@
+-- What of the client is native: the framing and the writing, JSON, a clock.
+-- The module gives these functions to nobody but its own libraries.
+
+local native = ...
+
+return {
+    nats_read = native.nats_read,
+    nats_publish = native.nats_publish,
+    nats_push = native.nats_push,
+    nats_flush = native.nats_flush,
+    nats_queue = native.nats_queue,
+    nats_close = native.nats_close,
+    nats_info = native.nats_info,
+    nats_timeout = native.nats_timeout,
+    msec = native.msec,
+    json_decode = native.json_decode,
+    json_encode = native.json_encode,
+    random_token = native.random_token,
+}

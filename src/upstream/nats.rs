@@ -1,0 +1,259 @@
+//! Receiving frames of NATS. A PING is answered on the way; no script sees it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::push::Pushed;
+use super::{Reader, Stage, Upstream};
+use crate::lua::{Value, Values};
+use crate::nginx::Msec;
+use crate::nginx::time::{current_msec, left_until};
+use crate::sched::{self, DEADLINE, Grant, Thread, budget};
+use crate::socket::{Look, SocketError};
+use crate::text::nats::{Frame, Parsed, Parser};
+
+/// What is known of a connection as one to a NATS server.
+#[derive(Default)]
+pub struct Nats {
+    /// How far the next frame was looked at.
+    parser: Cell<Parser>,
+    /// The INFO that came last.
+    info: RefCell<Vec<u8>>,
+    /// Where those wait who read next if the thread that reads is gone.
+    queue: Cell<Option<u64>>,
+}
+
+/// What a frame takes from the budget, in sixteenths of a call: one that a script
+/// gets, and one that it does not get.
+const COST: u32 = 4;
+const PASSED: u32 = 1;
+
+/// So much is read while nobody asks for it.
+const UNASKED: usize = 64 * 1024;
+
+/// What a script knows a frame by.
+const MESSAGE: f64 = 1.0;
+const INFO: f64 = 2.0;
+const PONG: f64 = 3.0;
+const ERROR: f64 = 4.0;
+
+impl Upstream {
+    fn nats(&self) -> &Nats {
+        self.nats.get_or_init(Box::default)
+    }
+
+    /// Receives a frame, for the running coroutine; None if it has to wait.
+    #[inline]
+    pub fn frame_now(self: &Rc<Self>) -> Option<Values> {
+        if self.is_reading() {
+            return Some(Values::error(Value::Str("socket busy reading")));
+        }
+        if self.stage.get() != Stage::Open {
+            return Some(Values::error(Value::Str("closed")));
+        }
+        if !budget::spend_part(COST) {
+            return None;
+        }
+        self.poll_frame()
+    }
+
+    /// Makes the thread wait for what frame_now() had not. What the call returns
+    /// if its deadline is over already.
+    pub fn frame_later(
+        self: &Rc<Self>,
+        thread: &Rc<Thread>,
+        timeout: Msec,
+    ) -> Option<Values> {
+        if thread.is_past_deadline() {
+            return Some(Values::error(Value::Str(DEADLINE)));
+        }
+        self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
+        self.connection().arm_read_timer(timeout);
+        *self.reader.borrow_mut() = Reader::Frame(thread.clone());
+        thread.wait_for(self.clone());
+        self.begin_to_wait();
+        None
+    }
+
+    /// The next frame, or why there will be none; None if more has to come.
+    #[inline]
+    fn poll_frame(self: &Rc<Self>) -> Option<Values> {
+        let nats = self.nats();
+        let mut parser = nats.parser.get();
+        let mut good = true;
+        let mut passed = false;
+        let found = self.socket.find(|bytes| {
+            if passed && !budget::is_left() {
+                return Look::Enough;
+            }
+            match parser.parse(bytes) {
+                Parsed::Frame(frame, n) => match self.take_frame(frame) {
+                    Some(values) => Look::Found(values, n),
+                    None => {
+                        passed = true;
+                        budget::spend_part(PASSED);
+                        Look::Passed(n)
+                    }
+                },
+                Parsed::Missing(n) => Look::Missing(n),
+                Parsed::Bad(text) => {
+                    good = false;
+                    Look::Found(Values::error(Value::Str(text)), 0)
+                }
+            }
+        });
+        nats.parser.set(parser);
+        match found {
+            Some(Ok(values)) if good => Some(values),
+            None if self.connection().is_open() => None,
+            found => Some(self.no_frame(found)),
+        }
+    }
+
+    /// No frame will come any more.
+    #[cold]
+    fn no_frame(&self, found: Option<Result<Values, SocketError>>) -> Values {
+        self.read_over.set(true);
+        match found {
+            // It is not NATS: nothing that is in the buffer is of use.
+            Some(Ok(values)) => {
+                self.connection().close();
+                self.socket.discard_buffers();
+                self.end_writers();
+                return values;
+            }
+            Some(Err(error)) => {
+                self.broken(error);
+                if !self.connection().is_open() {
+                    self.end_writers();
+                }
+            }
+            None => {}
+        }
+        Values::error(Value::Str("closed"))
+    }
+
+    /// A frame as the script gets it; None: it does not.
+    #[inline]
+    fn take_frame(self: &Rc<Self>, frame: Frame<'_>) -> Option<Values> {
+        let bytes = |bytes: Option<&[u8]>| bytes.map_or(Value::Nil, Value::bytes);
+        Some(match frame {
+            Frame::Message(message) => {
+                budget::spend_bytes(message.payload.len());
+                let values = [
+                    Value::Number(MESSAGE),
+                    Value::bytes(message.subject),
+                    Value::bytes(message.sid),
+                    bytes(message.reply),
+                    Value::bytes(message.payload),
+                    bytes(message.headers),
+                ];
+                let n = if message.headers.is_some() { 6 } else { 5 };
+                Values::list(&values[..n])
+            }
+            Frame::Info(text) => {
+                self.keep_info(text);
+                Values::two(Value::Number(INFO), Value::bytes(text))
+            }
+            Frame::Pong => Values::one(Value::Number(PONG)),
+            Frame::Error(text) => Values::two(Value::Number(ERROR), Value::bytes(text)),
+            Frame::Ok => return None,
+            Frame::Ping => {
+                self.answer_ping();
+                return None;
+            }
+        })
+    }
+
+    /// One who asks without end and does not take the answers gets no more.
+    fn answer_ping(self: &Rc<Self>) {
+        if !self.is_full() {
+            let timeout = self.send_timeout.get();
+            // A connection that is closed is found so by its reader.
+            let _: Pushed =
+                self.push(|| timeout, |out| out.extend_from_slice(b"PONG\r\n"));
+        }
+    }
+
+    /// A read event for who waits for a frame, or the read timer.
+    pub(super) fn on_read_frame(self: &Rc<Self>, timedout: bool) {
+        budget::begin();
+        if let Some(values) = self.poll_frame() {
+            let thread = self.reader.replace(Reader::None).thread();
+            return self.resume(thread, values);
+        }
+        match self.read_deadline.get().and_then(left_until) {
+            Some(left) if timedout => self.connection().arm_read_timer(left),
+            None if timedout => {
+                self.log(b"lua tcp socket read timed out");
+                let thread = self.reader.replace(Reader::None).thread();
+                let values = Values::error(Value::Str(SocketError::TIMEOUT));
+                return self.resume(thread, values);
+            }
+            _ => {}
+        }
+        self.begin_to_wait();
+    }
+
+    /// Something has come that nobody reads. A server that asks must get its answer
+    /// all the same: so as long as nothing else comes before it, it does.
+    pub(super) fn on_read_unasked(self: &Rc<Self>) {
+        let Some(nats) = self.nats.get() else { return };
+        budget::begin();
+        let mut parser = nats.parser.get();
+        // What it comes to is for whoever reads next.
+        let _: Option<Result<(), SocketError>> =
+            self.socket.find(|bytes| match parser.parse(bytes) {
+                Parsed::Frame(frame @ (Frame::Ping | Frame::Ok), n)
+                    if budget::spend_part(PASSED) =>
+                {
+                    if frame == Frame::Ping {
+                        self.answer_ping();
+                    }
+                    Look::Passed(n)
+                }
+                Parsed::Missing(n) if bytes.len() < UNASKED => Look::Missing(n),
+                _ => Look::Enough,
+            });
+        nats.parser.set(parser);
+        if !budget::is_left() {
+            self.connection().post_read();
+        }
+    }
+
+    /// The thread that has waited for a frame does so no longer: another one may.
+    pub(super) fn pass_reading_on(&self) {
+        let queue = self.nats.get().and_then(|nats| nats.queue.get());
+        if let Some(queue) = queue {
+            sched::unpark(queue, 1, Grant::Given);
+        }
+    }
+
+    /// Names the queue of those who read next if the thread that reads is gone.
+    pub fn set_reading_queue(&self, queue: u64) {
+        self.nats().queue.set(Some(queue));
+    }
+
+    /// It is between two users, who know nothing of each other. What was read of a
+    /// frame that is not complete is looked at anew.
+    pub(super) fn forget_reading(&self) {
+        if let Some(nats) = self.nats.get() {
+            nats.parser.set(Parser::default());
+            nats.queue.set(None);
+        }
+    }
+
+    pub(super) fn keep_info(&self, info: &[u8]) {
+        let mut kept = self.nats().info.borrow_mut();
+        kept.clear();
+        kept.extend_from_slice(info);
+    }
+
+    /// Calls `f` with the last INFO, which is empty if none has come.
+    pub fn with_info<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self.nats.get() {
+            Some(nats) => f(&nats.info.borrow()),
+            None => f(b""),
+        }
+    }
+}
