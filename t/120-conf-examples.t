@@ -119,6 +119,23 @@ sub of_readme {
 }
 
 
+# Its script for NATS, and who answers to that on the second port.
+sub nats_of_readme {
+    my ($script) = slurp('README.md') =~ /^```lua\n(local nats.*?)^```/ms
+        or die "README.md has no script for NATS\n";
+    $script =~ s/4222/\$TEST_NATS_PORT/;
+    return ">>> conf/readme.lua\n$script" . <<'LUA';
+>>> conf/price.lua
+local n = require("resty.nats"):new()
+assert(n:connect("127.0.0.1", $TEST_NATS_PORT))
+n:subscribe("price", function(msg) msg:respond("3 " .. msg.payload .. "s") end)
+n:flush()
+ngx.print("ready")
+n:wait(1)
+LUA
+}
+
+
 run_tests();
 
 __DATA__
@@ -656,3 +673,30 @@ A: expect_eof
 --- error_log
 subscriber: closed
 roman: connection refused
+
+
+=== README: its script for NATS
+--- peers: nats
+--- config
+load_module $TEST_MODULE;
+events {}
+tcp {
+    server {
+        listen 127.0.0.1:$TEST_PORT;
+        process_by_lua_file conf/readme.lua;
+    }
+    server {
+        listen 127.0.0.1:$TEST_PORT2;
+        process_by_lua_file conf/price.lua;
+    }
+}
+--- user_files eval: main::nats_of_readme()
+--- request_parts
+P: connect $TEST_PORT2
+P: expect "ready"
+A: connect
+A: expect "orders.new: 2 apples\n3 apples\n"
+A: expect_eof
+P: expect_eof
+--- no_error_log
+[error]
