@@ -339,6 +339,7 @@ process_by_lua_block {
     test.show(n:wait(1))
     test.show(n:unsubscribe(sid, 1))
     ngx.say(n.subscribed)
+    n:flush()
     local left = test.monitor($TEST_NATS_MONITOR_PORT,
         "/connz?subs=1&cid=" .. n.info.client_id)
     ngx.say(left.connections[1].subscriptions)

@@ -46,87 +46,47 @@ true ''
 [error]
 
 
-=== reuse: after the first heartbeats, with the same client_id
---- peers: nats
---- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+=== reuse: after many heartbeats, with the same client_id
+--- peers: nats nats_ping nats_tls
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+lua_ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
 --- tcp_server_config
 process_by_lua_block {
     local test = require "nats_test"
-    local n = test.client($TEST_NATS_PORT)
-    local id = n.info.client_id
-    n:set_keepalive(0, 10)
-    -- The server's first PING comes after some two seconds.
-    ngx.sleep(4)
-    n = test.client($TEST_NATS_PORT)
-    ngx.say(n.info.client_id == id, " ", n:get_reused_times())
-    n:subscribe("s", function(msg) ngx.say(msg.payload) end)
-    n:publish("s", "alive")
-    test.show(n:wait(1))
-    n:close()
-}
---- repeat: 1
---- timeout: 20
---- response
-true 1
-alive
-true ''
---- no_error_log
-[error]
-
-
-=== reuse: after many heartbeats
---- peers: nats_ping
---- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
---- tcp_server_config
-process_by_lua_block {
-    local test = require "nats_test"
-    local n = test.client($TEST_NATS_PING_PORT)
-    local id = n.info.client_id
-    n:set_keepalive(0, 10)
-    ngx.sleep(8)
-    n = test.client($TEST_NATS_PING_PORT)
-    ngx.say(n.info.client_id == id, " ", n:get_reused_times())
-    n:subscribe("s", function(msg) ngx.say(msg.payload) end)
-    n:publish("s", "alive")
-    test.show(n:wait(1))
-    n:close()
+    local ports = { $TEST_NATS_PORT, $TEST_NATS_PING_PORT, $TEST_NATS_TLS_PORT,
+                    $TEST_NATS_PING_PORT }
+    local ids = {}
+    for i, port in ipairs(ports) do
+        local n = test.client(port, { pool = "pool" .. i })
+        ids[i] = n.info.client_id
+        if i < 4 then
+            test.show(n:set_keepalive(0, 10))
+        else
+            test.show(n.sock:setkeepalive_nats(0, 10))
+        end
+    end
+    -- And one that stays here, and never reads.
+    local idle = test.client($TEST_NATS_PING_PORT)
+    -- nats_ping sends a PING each second, the others the first of theirs after
+    -- some two.
+    ngx.sleep(6)
+    for i, port in ipairs(ports) do
+        local n = test.client(port, { pool = "pool" .. i })
+        ngx.say(n.info.client_id == ids[i], " ", n:get_reused_times())
+        n:subscribe("s", function(msg) ngx.say(msg.payload) end)
+        n:publish("s", "alive")
+        test.show(n:wait(1))
+        n:close()
+    end
+    test.show(idle:flush())
+    idle:close()
     ngx.say(test.count("$TEST_NATS_PING_LOG", "Stale Connection"))
 }
 --- repeat: 1
---- timeout: 30
---- response
-true 1
-alive
-true ''
-0
---- no_error_log
-[error]
-
-
-=== reuse: setkeepalive_nats of the socket
---- peers: nats_ping
---- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
---- tcp_server_config
-process_by_lua_block {
-    local test = require "nats_test"
-    local n = test.client($TEST_NATS_PING_PORT)
-    local id = n.info.client_id
-    test.show(n.sock:setkeepalive_nats(0, 10))
-    ngx.sleep(4.5)
-    n = test.client($TEST_NATS_PING_PORT)
-    ngx.say(n.info.client_id == id, " ", n:get_reused_times())
-    n:subscribe("s", function(msg) ngx.say(msg.payload) end)
-    n:publish("s", "alive")
-    test.show(n:wait(1))
-    n:close()
-}
---- repeat: 1
 --- timeout: 20
---- response
-1
-true 1
-alive
-true ''
+--- response eval
+"1\n" x 4 . "true 1\nalive\ntrue ''\n" x 4 . "true ''\n0\n"
 --- no_error_log
 [error]
 
@@ -268,6 +228,70 @@ true ''
 [error]
 
 
+=== reuse: a PONG that is not there yet is not the next one's
+--- peer nats
+A: serve
+A: expect "PING\r\n"
+A: wait_log "gives it back"
+A: pause 0.2
+A: send "PONG\r\n"
+A: expect "PING\r\n"
+A: send "PONG\r\n"
+A: expect "PUB s 1\r\nx\r\nPING\r\n"
+A: send "PONG\r\n"
+A: expect_eof
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local n = test.client($TEST_PEER_PORT)
+    test.show(n:flush(50))
+    ngx.log(ngx.WARN, "gives it back")
+    test.show(n:set_keepalive(0, 10))
+    n = test.client($TEST_PEER_PORT)
+    test.show(n:get_reused_times())
+    n:publish("s", "x")
+    test.show(n:flush())
+    n:close()
+}
+--- request
+--- response
+false timeout
+1
+1
+true ''
+--- no_error_log
+[error]
+
+
+=== reuse: a PONG that does not come keeps the connection from the next one
+--- peer nats
+A: serve
+A: expect_like /^PING\r\nPING\r\n/
+A: expect_close
+B: serve
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local n = test.client($TEST_PEER_PORT)
+    test.show(n:flush(50))
+    n:set_timeouts(200, 200, 200)
+    test.show(n:set_keepalive(0, 10))
+    n:close()
+    n = test.client($TEST_PEER_PORT)
+    test.show(n:get_reused_times())
+    n:close()
+}
+--- request
+--- response
+false timeout
+nil timeout
+0
+--- no_error_log
+[error]
+
+
 === parked: PING in two pieces, five at once, and others between
 --- peer nats
 A: serve "server_name":"before"
@@ -320,7 +344,7 @@ for my $i (0 .. @words) {
     push @steps, map { "C$i: $_\n" } $i == 0 ? "send_fin \"$word\""
         : length $word ? "send \"$word\"" : 'half_close', 'expect_close';
 }
-main::nats(join '', @steps);
+main::nats(CORE::join '', @steps);
 --- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
 --- tcp_server_config
 process_by_lua_block {
@@ -536,6 +560,7 @@ process_by_lua_block {
     ngx.say(n:get_reused_times() > 0)
     n:close()
 }
+--- repeat: 1
 --- response
 true 1
 true 1

@@ -233,35 +233,6 @@ true ''
 [error]
 
 
-=== tls: parked, the heartbeat goes through it
---- peers: nats_tls
---- tcp_config eval: main::conf()
---- tcp_server_config
-process_by_lua_block {
-    local test = require "nats_test"
-    local opts = { tls = { server_name = "test.example" } }
-    local n = test.client($TEST_NATS_TLS_PORT, opts)
-    local id = n.info.client_id
-    test.show(n:set_keepalive(0, 10))
-    ngx.sleep(4)
-    n = test.client($TEST_NATS_TLS_PORT, opts)
-    ngx.say(n.info.client_id == id, " ", n:get_reused_times())
-    n:subscribe("s", function(msg) ngx.say(msg.payload) end)
-    n:publish("s", "alive")
-    test.show(n:wait(1))
-    n:close()
-}
---- repeat: 1
---- timeout: 20
---- response
-1
-true 1
-alive
-true ''
---- no_error_log
-[error]
-
-
 === tls: parked, PINGs in pieces and others between, in records
 --- peer
 A: accept

@@ -6,6 +6,8 @@ use lib 't/lib';
 use Test::Nginx::TCP;
 use Test::Nginx::TCP::NatsScript;
 
+use constant LONG => 'more than a line may have';
+
 # What is no frame, where ${sid} is the subscription's.
 our @BROKEN = (
     "\r\n", "\n", " \r\n", "NOPE\r\n", "MSGS s 1 1\r\n", "nonsense\r\n",
@@ -17,12 +19,13 @@ our @BROKEN = (
     "HMSG s 1 12 x\r\n", "HMSG s 1 -12 12\r\n",
     "HMSG s \${sid} 12 12\r\nNATS/1.0\r\n\r\nxx",
     "CONNECT {}\r\n", "PUB s 1\r\nx\r\n", "SUB s 1\r\n",
-    'x' x 70_000,
+    LONG,
 );
 
-# Text in the quotes of a step.
+# Text as the string of a step.
 sub quoted {
     my ($text) = @_;
+    return '"x" x 70000' if $text eq LONG;
     return '"' . ($text =~ s/(["\\])/\\$1/gr =~ s/\r/\\r/gr =~ s/\n/\\n/gr) . '"';
 }
 
@@ -50,7 +53,7 @@ A: 1
 
 hello
 INFO {"server_name":"late","connect_urls":["a:1","b:2"]}
-hmsg s ${sid} reply.to 31 31
+hmsg s ${sid} reply.to 34 34
 NATS/1.0 404 No Messages
 A: 1
 
@@ -59,7 +62,6 @@ A: 1
 MSG s ${sid} 12
 MSG s 1 1
 x
-
 PONG
 MSG s ${sid} 1
 .

@@ -290,10 +290,9 @@ function nats.set_keepalive(self, idle, size)
         return nil, "closed"
     elseif core.closed then
         return nil, core.closed
-    elseif core.live > 0 then
+    elseif core:is_awaited() then
         return nil, "subscribed state"
-    end
-    if core.info.ldm then
+    elseif core.info.ldm then
         -- The server is about to leave.
         return self:close()
     end

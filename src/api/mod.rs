@@ -71,6 +71,7 @@ pub fn install(
     constants::install(ngx)?;
     args::install(lua, native)?;
     json::install(lua, native)?;
+    nats::install(lua, native)?;
     nlog::install(lua, native)?;
     shared::install(lua, native, dicts)
 }

@@ -3,10 +3,13 @@
 
 use std::rc::Rc;
 
+use mlua::{LightUserData, Lua, Table};
+
 use super::socket::{
     CONNECT_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, upstream_of,
 };
 use super::{check_can_wait, flatten, in_thread};
+use crate::lua::compiled_nats::{self, Connections, Found};
 use crate::lua::value::{build, kept};
 use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
 use crate::nginx::Msec;
@@ -17,8 +20,8 @@ use crate::socket::output::Sent;
 use crate::tcp::conf::ServerConf;
 use crate::text::nats::{is_subject, publish as append_message};
 use crate::text::number::append_number;
-use crate::upstream::Upstream;
 use crate::upstream::push::Pushed;
+use crate::upstream::{REGISTRY, Upstream};
 
 pub const FUNCTIONS: &[Function] = &[
     function("nats_read", read),
@@ -45,6 +48,13 @@ pub const FUNCTIONS: &[Function] = &[
             upstream.set_reading_queue(queue as u64);
         }
         Outcome::NONE
+    }),
+    // Wakes one who waits in that queue, unless a thread waits in nats_read();
+    // whether it has.
+    function("nats_pass", |call| {
+        let woken = upstream_of(call)
+            .is_some_and(|upstream| !upstream.is_reading() && upstream.pass_reading_on());
+        Outcome::one(Value::Boolean(woken))
     }),
     // Closes the connection, whoever waits for it; what was pushed still goes out.
     function("nats_close", |call| {
@@ -86,6 +96,44 @@ fn read_timeout(call: &Call) -> Msec {
 
 fn send_timeout(call: &Call) -> Msec {
     timeout(call, SEND_TIMEOUT, ServerConf::socket_send_timeout)
+}
+
+/// The functions that lua/resty/nats/frames.lua calls by FFI.
+pub fn install(lua: &Lua, native: &Table) -> mlua::Result<()> {
+    let functions = lua.create_table()?;
+    for (name, function) in compiled_nats::functions::<Sockets>() {
+        functions.set(name, LightUserData(function))?;
+    }
+    native.set("nats_functions", functions)
+}
+
+/// The connections of scripts.
+struct Sockets;
+
+impl Connections for Sockets {
+    #[inline]
+    fn publish(
+        id: f64,
+        subject: &[u8],
+        reply: Option<&[u8]>,
+        payload: &[u8],
+        headers: Option<&[u8]>,
+    ) -> bool {
+        if !is_subject(subject) || !reply.is_none_or(is_subject) {
+            return false;
+        }
+        let len = payload.len() + headers.map_or(0, <[u8]>::len);
+        REGISTRY.find(id).is_some_and(|upstream| {
+            upstream.push_more(len, |out| {
+                append_message(out, subject, reply, headers, payload);
+            })
+        })
+    }
+
+    #[inline]
+    fn message(id: f64, subject: &[u8], sid: &[u8], out: &mut [u8]) -> Option<Found> {
+        REGISTRY.find(id)?.message_now(subject, sid, out)
+    }
 }
 
 /// `nats_read(sock, msec)`: the kind of a frame and what it consists of; or `nil,

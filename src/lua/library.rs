@@ -20,6 +20,7 @@ const LIBRARIES: &[(&str, &str)] = libraries!(
     "resty/nats"
     "resty/nats/connect"
     "resty/nats/core"
+    "resty/nats/frames"
     "resty/nats/headers"
     "resty/nats/message"
     "resty/nats/options"

@@ -71,33 +71,80 @@ impl Parser {
         if bytes.len() < self.length {
             return Parsed::Missing(self.length - bytes.len());
         }
-        let Some(end) = memchr(b'\n', bytes.get(self.scanned..).unwrap_or_default())
-        else {
+        let line = if self.scanned == 0 { whole_line(bytes) } else { None };
+        let parsed = match line {
+            Some((words, end)) => {
+                self.scanned = end;
+                words.message::<false>(bytes, end + 1)
+            }
+            None => self.parse_any(bytes),
+        };
+        match parsed {
+            Parsed::Frame(..) => *self = Parser::default(),
+            Parsed::Missing(n) if self.is_at_line_end(bytes) => {
+                self.length = bytes.len() + n;
+            }
+            Parsed::Missing(_) | Parsed::Bad(_) => {}
+        }
+        parsed
+    }
+
+    /// As parse(), for a message without headers of this subject and subscription
+    /// that is there as a whole: most messages are of those of the one before. None:
+    /// see what parse() says.
+    #[inline]
+    pub fn parse_expected<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        subject: &'a [u8],
+        sid: &'a [u8],
+    ) -> Option<(Message<'a>, usize)> {
+        if bytes.len() < self.length || subject.is_empty() || sid.is_empty() {
+            return None;
+        }
+        let rest = bytes.strip_prefix(b"MSG ")?;
+        let rest = rest.strip_prefix(subject)?.strip_prefix(b" ")?;
+        let rest = rest.strip_prefix(sid)?.strip_prefix(b" ")?;
+        let (reply, (total, rest)) = match last_size(rest) {
+            Some(end) => (None, end),
+            None => {
+                let word = rest.iter().take(SHORT).position(|&b| b <= b' ')?;
+                let (reply, rest) = rest.split_at(word);
+                (Some(reply), last_size(rest.strip_prefix(b" ")?)?)
+            }
+        };
+        let payload = rest.get(..total)?;
+        let rest = rest[total..].strip_prefix(b"\r\n")?;
+        if reply == Some(b"") || total > MAX_PAYLOAD {
+            return None;
+        }
+        *self = Parser::default();
+        let message = Message { subject, sid, reply, headers: None, payload };
+        Some((message, bytes.len() - rest.len()))
+    }
+
+    /// Whether a line was found, which ends at `scanned`.
+    fn is_at_line_end(&self, bytes: &[u8]) -> bool {
+        self.scanned < bytes.len()
+    }
+
+    /// Whatever is not a whole line of MSG that begins here.
+    #[cold]
+    fn parse_any<'a>(&mut self, bytes: &'a [u8]) -> Parsed<'a> {
+        let rest = bytes.get(self.scanned..).unwrap_or_default();
+        let Some(end) = memchr(b'\n', rest) else {
             self.scanned = bytes.len();
             return match bytes.len() > max_line(bytes) {
                 true => Parsed::Bad(TOO_LONG),
                 false => Parsed::Missing(1),
             };
         };
-        let end = self.scanned + end;
-        let line = &bytes[..end];
-        let parsed = match line.strip_suffix(b"\r").unwrap_or(line) {
-            [b'M' | b'm', b'S' | b's', b'G' | b'g', b' ' | b'\t', arguments @ ..]
-                if end <= MAX_LINE =>
-            {
-                message::<false>(arguments, bytes, end + 1)
-            }
-            line => other(line, bytes, end + 1),
-        };
-        match parsed {
-            Parsed::Frame(..) => *self = Parser::default(),
-            Parsed::Missing(n) => {
-                self.scanned = end;
-                self.length = bytes.len() + n;
-            }
-            Parsed::Bad(_) => {}
+        self.scanned += end;
+        let line = &bytes[..self.scanned];
+        match line.len() > max_line(line) {
+            true => Parsed::Bad(TOO_LONG),
+            false => parse_line(line, bytes),
         }
-        parsed
     }
 }
 
@@ -119,18 +166,18 @@ fn max_line(line: &[u8]) -> usize {
     }
 }
 
-/// A line that is not MSG.
-#[cold]
-fn other<'a>(line: &'a [u8], bytes: &'a [u8], start: usize) -> Parsed<'a> {
-    if start - 1 > max_line(line) {
-        return Parsed::Bad(TOO_LONG);
-    }
+/// What the frame is that begins with this line, without its LF.
+fn parse_line<'a>(line: &'a [u8], bytes: &'a [u8]) -> Parsed<'a> {
+    let start = line.len() + 1;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let verb = line.iter().position(|&b| is_blank(b)).unwrap_or(line.len());
     let (verb, rest) = line.split_at(verb);
-    let text = trim(rest);
     let is = |word: &[u8]| verb.eq_ignore_ascii_case(word);
-    let frame = if is(b"HMSG") {
-        return message::<true>(text, bytes, start);
+    let text = trim(rest);
+    let frame = if is(b"MSG") {
+        return Words::of(text).message::<false>(bytes, start);
+    } else if is(b"HMSG") {
+        return Words::of(text).message::<true>(bytes, start);
     } else if is(b"PING") {
         Frame::Ping
     } else if is(b"PONG") {
@@ -154,57 +201,116 @@ fn trim(text: &[u8]) -> &[u8] {
     &text[start..end]
 }
 
-/// A message whose line has these arguments, and whose payload begins at `start`:
-/// `subject sid [reply] size`, with headers `subject sid [reply] size size`.
+/// The arguments of a message: `subject sid [reply] size`, with headers `subject sid
+/// [reply] size size`.
+struct Words<'a> {
+    words: [&'a [u8]; 5],
+    /// How many there are; 6 stands for more.
+    n: usize,
+}
+
+/// So long is the usual line of a message at most.
+const SHORT: usize = 256;
+
+/// The words of a whole line of MSG, and where its LF is: what most frames begin
+/// with, in one pass. None: it is something else, or not usual.
 #[inline]
-fn message<'a, const HEADERS: bool>(
-    arguments: &'a [u8],
-    bytes: &'a [u8],
-    start: usize,
-) -> Parsed<'a> {
-    let mut words: [&[u8]; 5] = [b""; 5];
-    let mut n = 0;
-    let mut at = 0;
-    while at < arguments.len() {
-        let begin = at;
-        while at < arguments.len() && !is_blank(arguments[at]) {
-            at += 1;
-        }
-        if begin < at {
-            let Some(word) = words.get_mut(n) else { return Parsed::Bad(BAD_MESSAGE) };
-            *word = &arguments[begin..at];
-            n += 1;
+fn whole_line(bytes: &[u8]) -> Option<(Words<'_>, usize)> {
+    let [b'M', b'S', b'G', b' ', ..] = bytes else { return None };
+    let bytes = &bytes[..bytes.len().min(SHORT)];
+    let mut words = Words { words: [b""; 5], n: 0 };
+    let (mut begin, mut at) = (4, 4);
+    while at < bytes.len() {
+        let byte = bytes[at];
+        if byte <= b' ' {
+            match byte {
+                b' ' => {
+                    words.push(&bytes[begin..at]);
+                    begin = at + 1;
+                }
+                b'\n' => {
+                    let last = &bytes[begin..at];
+                    words.push(last.strip_suffix(b"\r").unwrap_or(last));
+                    return Some((words, at));
+                }
+                b'\r' => {}
+                _ => return None,
+            }
         }
         at += 1;
     }
-    let sizes = if HEADERS { 2 } else { 1 };
-    if n != 2 + sizes && n != 3 + sizes {
-        return Parsed::Bad(BAD_MESSAGE);
+    None
+}
+
+impl<'a> Words<'a> {
+    fn of(text: &'a [u8]) -> Words<'a> {
+        let mut words = Words { words: [b""; 5], n: 0 };
+        text.split(|&b| is_blank(b)).for_each(|word| words.push(word));
+        words
     }
-    let Some(total) = size(words[n - 1]) else { return Parsed::Bad(BAD_MESSAGE) };
-    let block = match HEADERS {
-        true => size(words[n - 2]).filter(|&block| block <= total),
-        false => Some(0),
-    };
-    let Some(block) = block else { return Parsed::Bad(BAD_MESSAGE) };
-    if total > MAX_PAYLOAD {
-        return Parsed::Bad(TOO_LARGE);
+
+    #[inline(always)]
+    fn push(&mut self, word: &'a [u8]) {
+        if word.is_empty() {
+            return;
+        }
+        if let Some(place) = self.words.get_mut(self.n) {
+            *place = word;
+        }
+        self.n = (self.n + 1).min(6);
     }
-    let end = start + total;
-    let Some(line_end) = bytes.get(end..end + 2) else {
-        return Parsed::Missing(end + 2 - bytes.len());
-    };
-    if line_end != b"\r\n" {
-        return Parsed::Bad(NO_END);
+
+    /// The message with these arguments, whose payload begins at `start`.
+    #[inline]
+    fn message<const HEADERS: bool>(self, bytes: &'a [u8], start: usize) -> Parsed<'a> {
+        let Words { words, n } = self;
+        let sizes = if HEADERS { 2 } else { 1 };
+        if n != 2 + sizes && n != 3 + sizes {
+            return Parsed::Bad(BAD_MESSAGE);
+        }
+        let Some(total) = size(words[n - 1]) else { return Parsed::Bad(BAD_MESSAGE) };
+        let block = match HEADERS {
+            true => size(words[n - 2]).filter(|&block| block <= total),
+            false => Some(0),
+        };
+        let Some(block) = block else { return Parsed::Bad(BAD_MESSAGE) };
+        if total > MAX_PAYLOAD {
+            return Parsed::Bad(TOO_LARGE);
+        }
+        let end = start + total;
+        let Some(line_end) = bytes.get(end..end + 2) else {
+            return Parsed::Missing(end + 2 - bytes.len());
+        };
+        if line_end != b"\r\n" {
+            return Parsed::Bad(NO_END);
+        }
+        let message = Message {
+            subject: words[0],
+            sid: words[1],
+            reply: (n == 3 + sizes).then_some(words[2]),
+            headers: HEADERS.then(|| &bytes[start..start + block]),
+            payload: &bytes[start + block..end],
+        };
+        Parsed::Frame(Frame::Message(message), end + 2)
     }
-    let message = Message {
-        subject: words[0],
-        sid: words[1],
-        reply: (n == 3 + sizes).then_some(words[2]),
-        headers: HEADERS.then(|| &bytes[start..start + block]),
-        payload: &bytes[start + block..end],
-    };
-    Parsed::Frame(Frame::Message(message), end + 2)
+}
+
+/// A size that is the end of a line, and what is behind that.
+#[inline]
+fn last_size(text: &[u8]) -> Option<(usize, &[u8])> {
+    let mut size = 0;
+    // One with more digits is too large.
+    for (n, byte) in text.iter().enumerate().take(10) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit >= 10 {
+            return match n {
+                0 => None,
+                _ => text[n..].strip_prefix(b"\r\n").map(|rest| (size, rest)),
+            };
+        }
+        size = size * 10 + usize::from(digit);
+    }
+    None
 }
 
 /// A number of digits alone; one that is absurd is but large.
@@ -233,17 +339,36 @@ pub fn is_leaving(info: &[u8]) -> bool {
 /// Whether one can publish to it: words between dots, with no blank in them.
 #[inline]
 pub fn is_subject(subject: &[u8]) -> bool {
-    // As if there was a dot before it.
-    let mut last = b'.';
-    for &byte in subject {
-        if byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0)
-            || byte == b'.' && last == b'.'
-        {
-            return false;
-        }
-        last = byte;
+    match subject {
+        [] | [b'.', ..] | [.., b'.'] => false,
+        _ => looks_good(subject) || subject.iter().zip(&subject[1..]).all(is_good),
     }
-    last != b'.'
+}
+
+/// Whether there is nothing in it that could be wrong, looking at eight bytes at
+/// once; each two that follow each other are in one of those.
+#[inline]
+fn looks_good(subject: &[u8]) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = EACH << 7;
+    let good = |at: usize| {
+        let Some(eight) = subject.get(at..).and_then(|rest| rest.first_chunk()) else {
+            return false;
+        };
+        let eight = u64::from_le_bytes(*eight);
+        let control = eight.wrapping_sub(EACH * 33) & !eight & HIGH;
+        let dot = eight ^ (EACH * u64::from(b'.'));
+        let dots = dot.wrapping_sub(EACH) & !dot & HIGH;
+        control == 0 && dots & (dots << 8) == 0
+    };
+    let Some(last) = subject.len().checked_sub(8) else { return false };
+    (0..last).step_by(7).all(good) && good(last)
+}
+
+/// Whether a byte can be in a subject before the other one.
+fn is_good((byte, next): (&u8, &u8)) -> bool {
+    let blank = |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
+    !blank(*byte) && !blank(*next) && !(*byte == b'.' && *next == b'.')
 }
 
 /// Adds a message to publish.

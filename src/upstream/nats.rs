@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use super::push::Pushed;
 use super::{Reader, Stage, Upstream};
+use crate::lua::compiled_nats::{Found, MAX_REPLY};
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{self, DEADLINE, Grant, Thread, budget};
 use crate::socket::{Look, SocketError};
-use crate::text::nats::{Frame, Parsed, Parser};
+use crate::text::nats::{Frame, Message, Parsed, Parser};
 
 /// What is known of a connection as one to a NATS server.
 #[derive(Default)]
@@ -55,6 +56,44 @@ impl Upstream {
             return None;
         }
         self.poll_frame()
+    }
+
+    /// As frame_now(), but only the payload of a message of this subject and
+    /// subscription that needs nothing else, with the subject to reply to behind it.
+    #[inline]
+    pub fn message_now(
+        self: &Rc<Self>,
+        subject: &[u8],
+        sid: &[u8],
+        out: &mut [u8],
+    ) -> Option<Found> {
+        if self.is_reading() || self.stage.get() != Stage::Open || !budget::is_left() {
+            return None;
+        }
+        let nats = self.nats();
+        let mut parser = nats.parser.get();
+        let found = self.socket.find(|bytes| {
+            if let Some((message, n)) = parser.parse_expected(bytes, subject, sid) {
+                return match copy_message(&message, out) {
+                    Some(found) => Look::Found(found, n),
+                    None => Look::Enough,
+                };
+            }
+            match parser.parse(bytes) {
+                Parsed::Frame(Frame::Ping, n) if budget::is_left() => {
+                    budget::spend_part(PASSED);
+                    self.answer_ping();
+                    Look::Passed(n)
+                }
+                Parsed::Missing(n) => Look::Missing(n),
+                Parsed::Frame(..) | Parsed::Bad(_) => Look::Enough,
+            }
+        });
+        nats.parser.set(parser);
+        let found = found?.ok()?;
+        budget::spend_part(COST);
+        budget::spend_bytes(found.payload);
+        Some(found)
     }
 
     /// Makes the thread wait for what frame_now() had not. What the call returns
@@ -222,11 +261,10 @@ impl Upstream {
     }
 
     /// The thread that has waited for a frame does so no longer: another one may.
-    pub(super) fn pass_reading_on(&self) {
+    /// Whether one was there.
+    pub fn pass_reading_on(&self) -> bool {
         let queue = self.nats.get().and_then(|nats| nats.queue.get());
-        if let Some(queue) = queue {
-            sched::unpark(queue, 1, Grant::Given);
-        }
+        queue.is_some_and(|queue| sched::unpark(queue, 1, Grant::Given).0 > 0)
     }
 
     /// Names the queue of those who read next if the thread that reads is gone.
@@ -256,4 +294,18 @@ impl Upstream {
             None => f(b""),
         }
     }
+}
+
+/// A message's payload, and behind it the subject to reply to, if there is room.
+#[inline]
+fn copy_message(message: &Message<'_>, out: &mut [u8]) -> Option<Found> {
+    let Message { payload, reply, .. } = message;
+    let reply = reply.unwrap_or_default();
+    let end = payload.len() + reply.len();
+    if reply.len() > MAX_REPLY {
+        return None;
+    }
+    out.get_mut(..payload.len())?.copy_from_slice(payload);
+    out.get_mut(payload.len()..end)?.copy_from_slice(reply);
+    Some(Found { payload: payload.len(), reply: reply.len() })
 }

@@ -63,6 +63,23 @@ impl Upstream {
         }
     }
 
+    /// Adds to what is pushed in this turn already, some `len` bytes. False: that is
+    /// not all that has to be done, and nothing is.
+    #[inline]
+    pub fn push_more(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let queued = self.socket.queued();
+        if queued == 0
+            || queued + len >= LARGE
+            || !budget::is_left()
+            || self.unpushable().is_some()
+        {
+            return false;
+        }
+        budget::spend_part(COST);
+        self.socket.push(append);
+        true
+    }
+
     /// Why nothing can be pushed, if so. Whoever has ended its side of a connection
     /// reads none of it either, in the protocols that this is for.
     #[inline]

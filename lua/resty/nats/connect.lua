@@ -3,12 +3,13 @@
 -- all may take as long as the connect timeout.
 
 local core = require "resty.nats.core"
+local read_frame = require("resty.nats.frames").read
 local options = require "resty.nats.options"
 local reader = require "resty.nats.reader"
 local wire = require "resty.nats.wire"
 
-local nats_read, nats_push = wire.nats_read, wire.nats_push
-local nats_timeout, msec = wire.nats_timeout, wire.msec
+local nats_push, nats_timeout = wire.nats_push, wire.nats_timeout
+local msec = wire.msec
 local json_decode = wire.json_decode
 local match, next, type = string.match, next, type
 
@@ -57,7 +58,7 @@ local function read(self, expires)
     if left <= 0 then
         return nil, "timeout"
     end
-    local kind, text = nats_read(self.sock, left)
+    local kind, text = read_frame(self, self.sock, left)
     if kind == ERR then
         self.face.last_error = text
         return nil, text

@@ -5,15 +5,16 @@
 -- All functions return nil, err where they fail.
 
 local encode = require("resty.nats.headers").encode
+local publish = require("resty.nats.frames").publish
 local queue = require "resty.nats.queue"
 local reader = require "resty.nats.reader"
 local requests = require "resty.nats.requests"
 local subscriptions = require "resty.nats.subscriptions"
 local wire = require "resty.nats.wire"
 
-local nats_publish, nats_push = wire.nats_publish, wire.nats_push
-local nats_timeout, msec = wire.nats_timeout, wire.msec
-local random_token = wire.random_token
+local nats_push, nats_timeout = wire.nats_push, wire.nats_timeout
+local msec = wire.msec
+local queued, random_token = wire.queued, wire.random_token
 local step, park, pass = reader.step, reader.park, reader.pass
 local is_name = subscriptions.is_name
 local huge = math.huge
@@ -41,6 +42,9 @@ function core.new(sock, face, options)
     return setmetatable({
         sock = sock,
         face = face,
+        -- Those of the last message, for frames.lua.
+        subject = "",
+        sid = "",
         -- Why it is of no use any more.
         closed = false,
         -- What the server has said of itself, and what follows from it.
@@ -54,16 +58,20 @@ function core.new(sock, face, options)
         -- By token; where the answers come to.
         requests = {},
         last_token = 0,
-        -- When the next one of wait()'s is to be given up.
+        -- When the next one of wait()'s is to be given up, and whether that
+        -- has happened and it does not know.
         next_expiry = false,
+        expired = false,
         inbox_prefix = options.inbox_prefix,
         inbox = false,
         inbox_sid = false,
-        -- Messages may still come that nobody waits for.
+        -- Messages may still come of subscriptions that are no more; and how
+        -- many answers that nobody waits for.
         unsettled = false,
+        owed = 0,
         -- What wait() has to hand out, and whether it is wait() that reads.
         queue = queue.new(options.max_pending),
-        waiting = { sem = false },
+        waiting = { own = false },
         wait_reads = false,
         -- Those that wait for a PONG, or false for one of our own, in order.
         pongs = { first = 1, last = 0 },
@@ -72,9 +80,14 @@ function core.new(sock, face, options)
         ping_ms = interval > 0 and interval * 1000 or huge,
         -- For how many milliseconds nothing has come while somebody read.
         silent = 0,
-        -- The semaphore of the reader's role, and whether somebody may wait.
+        -- The semaphore of the reader's role, whether somebody may wait for it,
+        -- and whether it was given to one that has not run since.
         role = false,
+        role_number = false,
         parked = false,
+        granted = false,
+        -- Numbers of queues for waiters.
+        spare = {},
         on_error = options.on_error,
         of_messages = false,
     }, metatable)
@@ -141,7 +154,7 @@ function core.publish(self, subject, payload, reply, headers)
             return nil, block
         end
     end
-    local ok, err = nats_publish(self.sock, subject, reply, payload, block)
+    local ok, err = publish(self.sock, subject, reply, payload, block)
     if ok then
         return true
     end
@@ -271,7 +284,7 @@ function core.request_sync(self, subject, payload, timeout, headers)
         done = false,
         msg = nil,
         err = nil,
-        sem = false,
+        own = false,
     }
     local token, err = send_request(self, request, payload, headers)
     if not token then
@@ -282,8 +295,9 @@ function core.request_sync(self, subject, payload, timeout, headers)
     if ok then
         return request.msg, request.err
     end
-    requests.remove(self, token)
-    self.unsettled = true
+    if requests.remove(self, token) then
+        self.owed = self.owed + 1
+    end
     return nil, err
 end
 
@@ -295,8 +309,10 @@ function core.flush(self, timeout)
     if not ok then
         return nil, err
     end
+    local was = self.unsettled
+    self.unsettled = false
     local waiter = { expires = msec() + timeout, done = false, err = nil,
-        sem = false }
+        own = false }
     local pongs = self.pongs
     pongs.last = pongs.last + 1
     pongs[pongs.last] = waiter
@@ -304,6 +320,7 @@ function core.flush(self, timeout)
     if ok and not waiter.err then
         return true
     end
+    self.unsettled = self.unsettled or was
     return nil, waiter.err or err
 end
 
@@ -312,13 +329,14 @@ end
 -- messages.
 local function read_or_park(self, left)
     local waiting = self.waiting
-    local sem = waiting.sem
-    if sem and sem:count() < 0 then
+    if waiting.own and queued(waiting.own) > 0 then
         return nil, BUSY
     end
-    local target, msg = step(self, left, true)
-    if target or msg ~= BUSY or self.wait_reads then
-        return target, msg
+    if not self.granted then
+        local target, msg = step(self, left, true)
+        if target or msg ~= BUSY or self.wait_reads then
+            return target, msg
+        end
     end
     return park(self, waiting, left)
 end
@@ -333,7 +351,7 @@ local function next_message(self, left)
     end
     local rest = at - msec()
     if rest <= 0 then
-        reader.expire(self)
+        requests.expire(self)
         return true
     elseif rest >= left then
         return read_or_park(self, left)
@@ -358,6 +376,9 @@ function core.wait(self, count, timeout)
         if target == nil then
             if self.closed then
                 return nil, self.closed
+            elseif self.expired then
+                self.expired = false
+                return nil, "timeout"
             end
             target, msg = next_message(self, left)
         end
@@ -413,6 +434,15 @@ function core.drain(self, timeout)
 end
 
 
+-- Whether there are subscriptions, or requests that wait() has to answer.
+function core.is_awaited(self)
+    if self.next_expiry then
+        requests.expire(self)
+    end
+    return self.live > 0
+end
+
+
 -- Before the connection goes to a pool: sees that nothing more will come of
 -- what was asked for.
 function core.leave(self)
@@ -422,7 +452,8 @@ function core.leave(self)
         self.inbox, self.inbox_sid = false, false
     end
     local pongs = self.pongs
-    if ok and (self.unsettled or pongs.first <= pongs.last) then
+    if ok and (self.unsettled or self.owed > 0 or pongs.first <= pongs.last)
+    then
         ok, err = self:flush(nats_timeout(self.sock, CONNECT_TIMEOUT))
     end
     return ok, err

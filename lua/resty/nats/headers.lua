@@ -75,10 +75,8 @@ function headers.decode(block)
             fields[key] = { known, value }
         end
     end
-    if description == "" then
-        description = nil
-    end
-    return fields, tonumber(status), description
+    description = description and match(description, "^(.-)[ \t]*$")
+    return fields, tonumber(status), description ~= "" and description or nil
 end
 
 

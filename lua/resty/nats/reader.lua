@@ -2,15 +2,17 @@
 --
 -- Any number of light threads may wait for something of one connection: wait()
 -- for messages, request_sync() for its answer, flush() for a PONG. One of them
--- reads, and gives to all. The others are parked in their own semaphore and in
--- that of the reader's role, and whoever is given the role tries to read: when
--- the reader has what it wants, or its time is over, it passes the role on, and
--- nats_read() does so for one that is killed in it. Nobody but a call of
--- nats_read() that waits holds the role: what runs between two reads may itself
+-- reads, and gives to all. The others are parked in two queues, their own and
+-- that of the reader's role. Who is given the role tries to read: when the
+-- reader has what it wants, or its time is over, it passes the role on, and
+-- read() of frames.lua does so for one that is killed in it. Nobody but a
+-- call of read() that waits has the role: what runs between two reads may itself
 -- wait.
 --
--- A waiter is a table: `done`, `sem` (once it was parked), and what it is for.
+-- A waiter is a table: `done`, `own` (the number of its queue, once it was
+-- parked), and what it is for.
 
+local read = require("resty.nats.frames").read
 local queue = require "resty.nats.queue"
 local new_message = require "resty.nats.message"
 local requests = require "resty.nats.requests"
@@ -19,7 +21,9 @@ local semaphore = require "ngx.semaphore"
 local wire = require "resty.nats.wire"
 
 local nats_close, nats_push = wire.nats_close, wire.nats_push
-local nats_queue, nats_read = wire.nats_queue, wire.nats_read
+local nats_queue = wire.nats_queue
+local park, unpark = wire.park, wire.unpark
+local wait_for_first = wire.first
 local json_decode, msec = wire.json_decode, wire.msec
 local find, lower = string.find, string.lower
 local next, pcall, tostring, type = next, pcall, tostring, type
@@ -42,31 +46,28 @@ local HARMLESS = {
 local reader = {}
 
 
-local function post(waiter)
-    local sem = waiter.sem
-    if sem then
-        waiter.sem = false
-        sem:post()
+-- Wakes a waiter, if it is parked.
+local function wake(waiter)
+    local own = waiter.own
+    if own then
+        unpark(own, 1)
     end
 end
 
 
 local function finish(waiter, msg, err)
     waiter.done, waiter.msg, waiter.err = true, msg, err
-    post(waiter)
+    wake(waiter)
 end
 
 
 -- Lets another one read, if anybody waits for that. To be called before what
--- may wait, and by all that wait no longer.
+-- may wait, and by those that have read and wait no longer.
 function reader.pass(core)
-    local role = core.role
-    if role and core.parked then
-        if role:count() < 0 then
-            role:post()
-        else
-            core.parked = false
-        end
+    if core.parked then
+        local woken
+        woken, core.parked = unpark(core.role_number, 1)
+        core.granted = woken > 0
     end
 end
 
@@ -92,15 +93,14 @@ function reader.fail(core, text)
     core.subs, core.requests, core.pongs = {}, {}, { first = 1, last = 0 }
     core:count(-core.live)
     core.face.connected = false
-    post(core.waiting)
-    reader.pass(core)
+    wake(core.waiting)
 end
 
 
 -- Tells wait() an error, that of a subscription or a request of its.
 local function queue_error(core, text)
     queue.push_error(core.queue, text)
-    post(core.waiting)
+    wake(core.waiting)
 end
 
 
@@ -237,18 +237,11 @@ local function on_message(core, subject, sid, reply, payload, headers)
         if request then
             return on_answer(core, request,
                 new_message(core, subject, sid, reply, payload, headers))
+        elseif core.owed > 0 then
+            core.owed = core.owed - 1
         end
     end
     return true
-end
-
-
--- Gives up the requests of wait()'s whose time is over.
-function reader.expire(core)
-    core.unsettled = true
-    for _ = 1, requests.expire(core) do
-        queue_error(core, "timeout")
-    end
 end
 
 
@@ -313,7 +306,7 @@ function reader.step(core, left, for_wait)
     end
     local was = core.wait_reads
     core.wait_reads = for_wait
-    return on_frame(core, limit, left, was, nats_read(core.sock, limit))
+    return on_frame(core, limit, left, was, read(core, core.sock, limit))
 end
 
 
@@ -324,7 +317,7 @@ local function keep(core, target, msg)
         queue_error(core, "slow consumer")
         report(core, "slow consumer")
     elseif kept then
-        post(core.waiting)
+        wake(core.waiting)
     end
 end
 
@@ -340,23 +333,44 @@ function reader.take_in(core, left)
 end
 
 
+-- The queue of the reader's role. What is left in it by those that were killed
+-- is kept for the next as long as the semaphore lives.
+local function open_role(core)
+    local role = semaphore.new()
+    role:wait(0)
+    core.role, core.role_number = role, role.number
+    nats_queue(core.sock, role.number)
+end
+
+
 -- Waits, while somebody else reads, until the waiter is woken or may read.
+-- True, and whether it may read; nil, err.
 function reader.park(core, waiter, left)
-    local role = core.role
-    if not role then
-        role = semaphore.new()
-        core.role = role
-        nats_queue(core.sock, role.number)
+    if not core.role then
+        open_role(core)
     end
-    local sem = waiter.sem
-    if not sem then
-        sem = semaphore.new()
-        waiter.sem = sem
+    local role = core.role_number
+    if park(role, 0) then
+        core.granted = false
+        return true, true
+    end
+    local own, spare = waiter.own, core.spare
+    if not own then
+        own = spare[#spare]
+        if own then
+            spare[#spare] = nil
+        else
+            own = semaphore.new().number
+        end
+        waiter.own = own
     end
     core.parked = true
-    local i, err = ngx.select { sem, role, timeout = left / 1000 }
-    if i then
-        return true
+    local i, err = wait_for_first(left / 1000, own, role)
+    if i == 2 then
+        core.granted = false
+        return true, true
+    elseif i then
+        return true, false
     end
     return nil, err
 end
@@ -365,22 +379,37 @@ end
 -- Waits until the waiter is done; nil, err if it is not when it expires, in
 -- `left` milliseconds.
 function reader.await(core, waiter, left)
-    while true do
-        local ok, err = reader.take_in(core, left)
+    local ok, err, may_read
+    repeat
+        -- The role may be on its way to somebody.
+        ok, err, may_read = nil, BUSY, false
+        if not core.granted then
+            ok, err = reader.take_in(core, left)
+            may_read = true
+        end
         if not ok and err == BUSY then
-            ok, err = reader.park(core, waiter, left)
+            ok, may_read = reader.park(core, waiter, left)
+            err = not ok and may_read or nil
         end
-        if waiter.done then
-            reader.pass(core)
-            return true
-        elseif ok then
+        if ok and not waiter.done then
             left = waiter.expires - msec()
+            if left <= 0 then
+                ok, err = nil, "timeout"
+            end
         end
-        if not ok or left <= 0 then
-            reader.pass(core)
-            return nil, err or "timeout"
-        end
+    until waiter.done or not ok
+    if waiter.own then
+        local spare = core.spare
+        spare[#spare + 1] = waiter.own
+        waiter.own = false
     end
+    if may_read then
+        reader.pass(core)
+    end
+    if waiter.done then
+        return true
+    end
+    return nil, err
 end
 
 

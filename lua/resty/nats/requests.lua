@@ -3,7 +3,7 @@
 --
 -- A request is a table: `subject`; `expires`, a time in milliseconds, or false;
 -- and who waits for it: `callback`, to be called in wait(), or a waiter's
--- `done`, `msg`, `err`, `sem` (reader.lua).
+-- `done`, `msg`, `err`, `own` (reader.lua).
 
 local match, sub = string.match, string.sub
 local next, tonumber = next, tonumber
@@ -20,26 +20,26 @@ local function forget_expired(core)
         local expires = request.expires
         if expires and expires < now and not request.callback then
             core.requests[token] = nil
+            core.owed = core.owed + 1
         end
     end
 end
 
 
 -- Gives up those for wait() whose time is over, and finds the next such time.
--- How many there were.
 function requests.expire(core)
-    local now, first, n = core.msec(), false, 0
+    local now, first = core.msec(), false
     for token, request in next, core.requests do
         local expires = request.callback and request.expires
         if expires and expires <= now then
             requests.remove(core, token)
-            n = n + 1
+            core.owed = core.owed + 1
+            core.expired = true
         elseif expires and (not first or expires < first) then
             first = expires
         end
     end
     core.next_expiry = first
-    return n
 end
 
 
@@ -51,6 +51,10 @@ function requests.add(core, request)
         forget_expired(core)
     end
     core.requests[token] = request
+    local at = core.next_expiry
+    if at and request.expires and at <= core.msec() then
+        requests.expire(core)
+    end
     if request.callback then
         core:count(1)
         local expires, first = request.expires, core.next_expiry

@@ -1,11 +1,10 @@
--- What of the client is native: the framing and the writing, JSON, a clock.
--- The module gives these functions to nobody but its own libraries.
+-- What of the client is native besides frames.lua: the socket, queues of light
+-- threads (src/api/sync.rs), a clock, JSON. The module gives these functions to
+-- nobody but its own libraries.
 
 local native = ...
 
 return {
-    nats_read = native.nats_read,
-    nats_publish = native.nats_publish,
     nats_push = native.nats_push,
     nats_flush = native.nats_flush,
     nats_queue = native.nats_queue,
@@ -13,6 +12,10 @@ return {
     nats_info = native.nats_info,
     nats_timeout = native.nats_timeout,
     msec = native.msec,
+    first = native.first,
+    park = native.park,
+    queued = native.queued,
+    unpark = native.unpark,
     json_decode = native.json_decode,
     json_encode = native.json_encode,
     random_token = native.random_token,
