@@ -341,6 +341,7 @@ pub fn is_leaving(info: &[u8]) -> bool {
 pub fn is_subject(subject: &[u8]) -> bool {
     match subject {
         [] | [b'.', ..] | [.., b'.'] => false,
+        [one] => is_good((one, &b'.')),
         _ => looks_good(subject) || subject.iter().zip(&subject[1..]).all(is_good),
     }
 }
@@ -368,7 +369,7 @@ fn looks_good(subject: &[u8]) -> bool {
 /// Whether a byte can be in a subject before the other one.
 fn is_good((byte, next): (&u8, &u8)) -> bool {
     let blank = |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
-    !blank(*byte) && !blank(*next) && !(*byte == b'.' && *next == b'.')
+    !(blank(*byte) || blank(*next) || *byte == b'.' && *next == b'.')
 }
 
 /// Adds a message to publish.

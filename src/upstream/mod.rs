@@ -273,7 +273,7 @@ impl Handler for Upstream {
                 self.on_read_open();
             }
             Stage::Idle => self.on_read_idle(),
-            Stage::Handed if self.heartbeat.borrow().is_none() => self.close(),
+            Stage::Handed if !self.has_heartbeat() => self.close(),
             Stage::Handed => self.on_read_idle(),
             Stage::Lingering | Stage::Leaving => self.on_read_lingering(),
             Stage::Dialing | Stage::Closed => {}

@@ -18,6 +18,12 @@ use crate::text::nats::{Frame, Message, Parsed, Parser};
 pub struct Nats {
     /// How far the next frame was looked at.
     parser: Cell<Parser>,
+    /// So much of what is unread are frames that were looked at before anybody has
+    /// asked for them; and how far the one behind them was.
+    ahead: Cell<usize>,
+    next: Cell<Parser>,
+    /// What is unread will be looked at so by the end of this turn.
+    posted: Cell<bool>,
     /// The INFO that came last.
     info: RefCell<Vec<u8>>,
     /// Where those wait who read next if the thread that reads is gone.
@@ -37,6 +43,18 @@ const MESSAGE: f64 = 1.0;
 const INFO: f64 = 2.0;
 const PONG: f64 = 3.0;
 const ERROR: f64 = 4.0;
+
+impl Nats {
+    /// The first `n` bytes, a frame, are taken; whether nobody has looked at them.
+    #[inline]
+    fn pass(&self, n: usize) -> bool {
+        let ahead = self.ahead.get();
+        if ahead > 0 {
+            self.ahead.set(ahead.saturating_sub(n));
+        }
+        ahead == 0
+    }
+}
 
 impl Upstream {
     fn nats(&self) -> &Nats {
@@ -74,15 +92,18 @@ impl Upstream {
         let mut parser = nats.parser.get();
         let found = self.socket.find(|bytes| {
             if let Some((message, n)) = parser.parse_expected(bytes, subject, sid) {
-                return match copy_message(&message, out) {
-                    Some(found) => Look::Found(found, n),
-                    None => Look::Enough,
+                let Some(found) = copy_message(&message, out) else {
+                    return Look::Enough;
                 };
+                nats.pass(n);
+                return Look::Found(found, n);
             }
             match parser.parse(bytes) {
                 Parsed::Frame(Frame::Ping, n) if budget::is_left() => {
                     budget::spend_part(PASSED);
-                    self.answer_ping();
+                    if nats.pass(n) {
+                        self.answer_ping();
+                    }
                     Look::Passed(n)
                 }
                 Parsed::Missing(n) => Look::Missing(n),
@@ -91,6 +112,7 @@ impl Upstream {
         });
         nats.parser.set(parser);
         let found = found?.ok()?;
+        self.look_ahead(nats);
         budget::spend_part(COST);
         budget::spend_bytes(found.payload);
         Some(found)
@@ -126,7 +148,7 @@ impl Upstream {
                 return Look::Enough;
             }
             match parser.parse(bytes) {
-                Parsed::Frame(frame, n) => match self.take_frame(frame) {
+                Parsed::Frame(frame, n) => match self.take_frame(frame, nats.pass(n)) {
                     Some(values) => Look::Found(values, n),
                     None => {
                         passed = true;
@@ -143,7 +165,10 @@ impl Upstream {
         });
         nats.parser.set(parser);
         match found {
-            Some(Ok(values)) if good => Some(values),
+            Some(Ok(values)) if good => {
+                self.look_ahead(nats);
+                Some(values)
+            }
             None if self.connection().is_open() => None,
             found => Some(self.no_frame(found)),
         }
@@ -172,9 +197,10 @@ impl Upstream {
         Values::error(Value::Str("closed"))
     }
 
-    /// A frame as the script gets it; None: it does not.
+    /// A frame as the script gets it; None: it does not. If it is not new, it was
+    /// looked at before anybody has asked.
     #[inline]
-    fn take_frame(self: &Rc<Self>, frame: Frame<'_>) -> Option<Values> {
+    fn take_frame(self: &Rc<Self>, frame: Frame<'_>, new: bool) -> Option<Values> {
         let bytes = |bytes: Option<&[u8]>| bytes.map_or(Value::Nil, Value::bytes);
         Some(match frame {
             Frame::Message(message) => {
@@ -191,14 +217,18 @@ impl Upstream {
                 Values::list(&values[..n])
             }
             Frame::Info(text) => {
-                self.keep_info(text);
+                if new {
+                    self.keep_info(text);
+                }
                 Values::two(Value::Number(INFO), Value::bytes(text))
             }
             Frame::Pong => Values::one(Value::Number(PONG)),
             Frame::Error(text) => Values::two(Value::Number(ERROR), Value::bytes(text)),
             Frame::Ok => return None,
             Frame::Ping => {
-                self.answer_ping();
+                if new {
+                    self.answer_ping();
+                }
                 return None;
             }
         })
@@ -217,6 +247,7 @@ impl Upstream {
     /// A read event for who waits for a frame, or the read timer.
     pub(super) fn on_read_frame(self: &Rc<Self>, timedout: bool) {
         budget::begin();
+        self.nats().posted.set(false);
         if let Some(values) = self.poll_frame() {
             let thread = self.reader.replace(Reader::None).thread();
             return self.resume(thread, values);
@@ -224,7 +255,6 @@ impl Upstream {
         match self.read_deadline.get().and_then(left_until) {
             Some(left) if timedout => self.connection().arm_read_timer(left),
             None if timedout => {
-                self.log(b"lua tcp socket read timed out");
                 let thread = self.reader.replace(Reader::None).thread();
                 let values = Values::error(Value::Str(SocketError::TIMEOUT));
                 return self.resume(thread, values);
@@ -234,29 +264,52 @@ impl Upstream {
         self.begin_to_wait();
     }
 
-    /// Something has come that nobody reads. A server that asks must get its answer
-    /// all the same: so as long as nothing else comes before it, it does.
+    /// Something has come that nobody reads now. A server that asks must get its
+    /// answer all the same: what has come is looked through for that.
     pub(super) fn on_read_unasked(self: &Rc<Self>) {
         let Some(nats) = self.nats.get() else { return };
+        nats.posted.set(false);
         budget::begin();
-        let mut parser = nats.parser.get();
+        let mut first = nats.parser.get();
+        let mut next = nats.next.get();
         // What it comes to is for whoever reads next.
-        let _: Option<Result<(), SocketError>> =
-            self.socket.find(|bytes| match parser.parse(bytes) {
-                Parsed::Frame(frame @ (Frame::Ping | Frame::Ok), n)
-                    if budget::spend_part(PASSED) =>
-                {
-                    if frame == Frame::Ping {
-                        self.answer_ping();
+        let _: Option<Result<(), SocketError>> = self.socket.find(|bytes| {
+            loop {
+                let ahead = nats.ahead.get();
+                let parser = if ahead == 0 { &mut first } else { &mut next };
+                let (frame, n) = match parser.parse(&bytes[ahead..]) {
+                    Parsed::Frame(frame, n) if budget::spend_part(PASSED) => (frame, n),
+                    Parsed::Missing(n) if bytes.len() < UNASKED => {
+                        return Look::Missing(n);
                     }
-                    Look::Passed(n)
+                    _ => return Look::Enough,
+                };
+                match frame {
+                    Frame::Ping => self.answer_ping(),
+                    Frame::Info(info) => self.keep_info(info),
+                    _ => {}
                 }
-                Parsed::Missing(n) if bytes.len() < UNASKED => Look::Missing(n),
-                _ => Look::Enough,
-            });
-        nats.parser.set(parser);
+                let done = matches!(frame, Frame::Ping | Frame::Ok | Frame::Info(_));
+                if done && ahead == 0 {
+                    return Look::Passed(n);
+                }
+                nats.ahead.set(ahead + n);
+                next = Parser::default();
+            }
+        });
+        nats.parser.set(first);
+        nats.next.set(next);
         if !budget::is_left() {
             self.connection().post_read();
+        }
+    }
+
+    /// A frame was taken; what is left is looked through if nobody asks for it in
+    /// this turn.
+    #[inline]
+    fn look_ahead(&self, nats: &Nats) {
+        if self.socket.has_unread() && !nats.posted.replace(true) {
+            self.connection().post_read_soon();
         }
     }
 
@@ -277,6 +330,8 @@ impl Upstream {
     pub(super) fn forget_reading(&self) {
         if let Some(nats) = self.nats.get() {
             nats.parser.set(Parser::default());
+            nats.ahead.set(0);
+            nats.posted.set(false);
             nats.queue.set(None);
         }
     }

@@ -255,7 +255,7 @@ impl Upstream {
         self.heartbeat.replace(heartbeat);
         self.forget_reading();
         // What one that answers has not read yet, and what is in the buffer.
-        if self.heartbeat.borrow().is_some() && !self.answer() {
+        if self.has_heartbeat() && !self.answer() {
             return self.close();
         }
         let next = pool.waiting.borrow_mut().pop_front();
@@ -294,8 +294,10 @@ impl Upstream {
     /// Makes it somebody's again; false if it is of no use any more.
     #[inline]
     fn leave_pool(&self) -> bool {
-        let has_heartbeat = self.heartbeat.borrow().is_some();
-        let good = if has_heartbeat { self.answer() } else { self.is_fresh() };
+        let good = match self.has_heartbeat() {
+            true => self.answer(),
+            false => self.is_fresh(),
+        };
         if !good {
             return false;
         }
@@ -306,6 +308,12 @@ impl Upstream {
             pool.count_in();
         }
         true
+    }
+
+    /// Whether it answers the other side by itself.
+    #[inline]
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.heartbeat.borrow().is_some()
     }
 
     /// Somebody reads it again.

@@ -58,10 +58,10 @@ function core.new(sock, face, options)
         -- By token; where the answers come to.
         requests = {},
         last_token = 0,
-        -- When the next one of wait()'s is to be given up, and whether that
-        -- has happened and it does not know.
+        -- When the next one of wait()'s is to be given up, and how many were
+        -- that it has not told.
         next_expiry = false,
-        expired = false,
+        expired = 0,
         inbox_prefix = options.inbox_prefix,
         inbox = false,
         inbox_sid = false,
@@ -376,8 +376,8 @@ function core.wait(self, count, timeout)
         if target == nil then
             if self.closed then
                 return nil, self.closed
-            elseif self.expired then
-                self.expired = false
+            elseif self.expired > 0 then
+                self.expired = self.expired - 1
                 return nil, "timeout"
             end
             target, msg = next_message(self, left)

@@ -34,7 +34,7 @@ function requests.expire(core)
         if expires and expires <= now then
             requests.remove(core, token)
             core.owed = core.owed + 1
-            core.expired = true
+            core.expired = core.expired + 1
         elseif expires and (not first or expires < first) then
             first = expires
         end

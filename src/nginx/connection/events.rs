@@ -89,6 +89,18 @@ impl Connection {
         }
     }
 
+    /// As post_write_soon(), for on_read.
+    #[inline]
+    pub fn post_read_soon(&self) {
+        if !event::is_looping() {
+            return self.post_read();
+        }
+        if let Some(c) = self.get() {
+            // SAFETY: as in post_write_soon().
+            unsafe { ngx_post_event((*c).read, &raw mut ngx_posted_events) };
+        }
+    }
+
     /// Runs on_write in the next turn of the event loop.
     pub fn post_write(&self) {
         if let Some(c) = self.get() {
