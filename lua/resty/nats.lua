@@ -168,8 +168,9 @@ function nats.unsubscribe(self, sid, max)
     elseif type(sid) ~= "string" then
         return false, "sid is not a string"
     end
-    if max == nil then
-        -- "SID MAX" in one string.
+    if max == nil or max == "" then
+        -- What subscribe() has returned; or "SID MAX" in one string.
+        max = nil
         local first, second = match(sid, "^(%S+) +(%d+)$")
         if first then
             sid, max = first, tonumber(second)

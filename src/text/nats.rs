@@ -341,6 +341,7 @@ pub fn is_leaving(info: &[u8]) -> bool {
 pub fn is_subject(subject: &[u8]) -> bool {
     match subject {
         [] | [b'.', ..] | [.., b'.'] => false,
+        [one] => is_good((one, &b'.')),
         _ => looks_good(subject) || subject.iter().zip(&subject[1..]).all(is_good),
     }
 }
