@@ -1,8 +1,8 @@
 -- Frames of NATS over a socket: publish(), and a reader of what the server
--- sends. The usual case of both is called by FFI, which LuaJIT compiles into the
--- loop around it (src/lua/compiled_nats.rs); all else is src/api/nats.rs.
+-- sends. The usual case of both is called by FFI, which LuaJIT compiles into
+-- the loop around it (src/lua/compiled_nats.rs); all else is src/api/nats.rs.
 
-local native = ...
+local _, native = ...
 
 local ffi = require "ffi"
 local cast, ffi_string, typeof = ffi.cast, ffi.string, ffi.typeof
@@ -28,8 +28,8 @@ local REPLY = 131072
 local MESSAGE = 1
 
 
--- true, or nil and what is wrong. `reply`, `headers` (a whole block) may be nil,
--- as may the payload.
+-- true, or nil and what is wrong. `reply`, `headers` (a whole block) may be
+-- nil, as may the payload.
 local function publish(sock, subject, reply, payload, headers)
     local id = sock[1]
     if type(id) == "number" and type(subject) == "string"

@@ -2,8 +2,8 @@
 -- inbox, `PREFIX.UNIQUE.TOKEN`, whose last part says which request it is.
 --
 -- They are in an array, whose places are used again: there are no more of them
--- than there ever were requests at once. A token is the place and a number, lest
--- an answer that comes late be taken for that to the next in the place.
+-- than there ever were requests at once. A token is the place and a number,
+-- lest a late answer be taken for that to the next request in the place.
 --
 -- A request is a table: `subject`; `expires`, a time in milliseconds, or false;
 -- and who waits for it: `callback`, to be called in wait(), or a waiter's
