@@ -164,7 +164,12 @@ process_by_lua_block {
     test.show(n:set_keepalive(0, 10))
     test.show(n:get_reused_times())
     test.show(n:close())
+    test.show(n:set_timeout(1000))
+    test.show(n:set_timeouts(1000, 1000, 1000))
     n.sock = nil
+    test.show(n:set_timeout(1000))
+    test.show(n:set_timeouts(1000, 1000, 1000))
+    test.show(n:get_reused_times())
     test.show(n:connect("127.0.0.1", $TEST_CLOSED_PORT))
     test.show(n:set_keepalive(0, 10))
 }
@@ -179,6 +184,11 @@ false closed
 nil closed
 nil closed
 false not connected
+
+
+nil not initialized
+nil not initialized
+nil not initialized
 nil not initialized
 nil not initialized
 --- no_error_log
@@ -269,14 +279,19 @@ process_by_lua_block {
     local n = test.client($TEST_NATS_PORT)
     n:subscribe("s", function(msg) ngx.say(msg.payload) end)
     for i = 1, 3 do n:publish("s", i) end
-    n:set_timeout(500)
+    -- After it all is there that is to come.
+    n:flush()
+    n:set_timeout(50)
     test.show(n:wait())
     n:publish("s", "more")
+    n:flush(60000)
     test.show(n:wait(0))
     n.sock:settimeout(60000)
     n:publish("s", "last")
     test.show(n:wait(1))
     test.show(n:wait(1, 10))
+    n:set_timeouts(60000, 60000, 20)
+    test.show(n:wait(1))
     n:close()
 }
 --- response
@@ -288,6 +303,7 @@ more
 false timeout
 last
 true ''
+false timeout
 false timeout
 --- no_error_log
 [error]
@@ -380,8 +396,9 @@ process_by_lua_block {
     n:unsubscribe(sid)
     n:subscribe("s", function(msg) ngx.say("second ", msg.payload) end)
     n:publish("s", "fine")
+    n:flush()
     test.show(n:wait(1))
-    test.show(n:wait(1, 300))
+    test.show(n:wait(1, 50))
     n:close()
 }
 --- response
@@ -449,6 +466,75 @@ false closed
 true ''
 0
 1
+--- no_error_log
+[error]
+
+
+=== drain: what has come is for the callbacks, and then it closes
+--- peers: nats
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local n = test.client($TEST_NATS_PORT)
+    test.show(require "resty.nats":new():drain())
+    local other = test.client($TEST_NATS_PORT)
+    n:subscribe("s", function(msg)
+        ngx.say(msg.payload)
+        other:publish("s", "too late")
+        other:flush()
+    end)
+    n:flush()
+    for i = 1, 3 do other:publish("s", i) end
+    other:flush()
+    n:publish("t", "x")
+    test.show(n:drain(60000))
+    test.show(n.connected, n.subscribed)
+    test.show(n:publish("s", "x"))
+    test.show(n:drain())
+    test.show(n:close())
+    other:close()
+}
+--- response
+false not connected
+1
+2
+3
+true ''
+false false
+false not connected
+false not connected
+false not connected
+--- no_error_log
+[error]
+
+
+=== drain: the server does not answer, or goes
+--- peer nats
+A: serve
+A: expect_like /^SUB s \S+\r\nUNSUB \S+\r\nPING\r\n/
+A: expect_close
+B: serve
+B: expect_like /^SUB s \S+\r\nUNSUB \S+\r\nPING\r\n/
+B: half_close
+B: expect_close
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    for _, ms in ipairs { 200, 60000 } do
+        local n = test.client($TEST_PEER_PORT)
+        n:subscribe("s", function() end)
+        test.show(n:drain(ms))
+        test.show(n.connected, n:publish("s", "x"))
+    end
+}
+--- request
+--- response
+false timeout
+false false not connected
+false closed
+false false not connected
 --- no_error_log
 [error]
 
@@ -575,7 +661,8 @@ process_by_lua_block {
     local sid = n:subscribe("few", function() count = count + 1 end)
     test.show(n:unsubscribe(sid .. " 3"))
     for _ = 1, 5 do n:publish("few", "x") end
-    test.show(n:wait(4, 500))
+    n:flush()
+    test.show(n:wait(4, 50))
     ngx.say(count)
     n:close()
 }
@@ -656,7 +743,8 @@ process_by_lua_block {
     test.show(n:connect("127.0.0.1", $TEST_NATS_PORT))
     ngx.say(n.info.client_id ~= id, " ", n.subscribed)
     n:publish("s", "x")
-    test.show(n:wait(1, 300))
+    n:flush()
+    test.show(n:wait(1, 50))
     n:close()
 }
 --- response

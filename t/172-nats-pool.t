@@ -199,7 +199,8 @@ true ''
 === reuse: what comes late for the one before is not for the next
 --- peer nats
 A: serve
-A: expect_like /^SUB s (?<old>\S+)\r\nUNSUB \k<old>\r\n/
+A: expect_like /^SUB s (?<old>\S+)\r\nUNSUB \k<old>\r\nPING\r\n/
+A: send "MSG s ${old} 3\r\nold\r\nPONG\r\n"
 A: wait_log "in use"
 A: expect_like /^SUB s (?<new>\S+)\r\n/
 A: send "MSG s ${old} 3\r\nold\r\nMSG s ${new} 3\r\nnew\r\n"

@@ -194,7 +194,7 @@ process_by_lua_block {
     end)
     local timeouts = 0
     while got < 2 do
-        local ok, err = n:wait(1, 150)
+        local ok, err = n:wait(1, 80)
         if not ok and err == "timeout" then
             timeouts = timeouts + 1
             ngx.log(ngx.WARN, "timeout ", timeouts, ";")
@@ -471,8 +471,8 @@ process_by_lua_block {
     ngx.say("ready")
     ngx.receive("*l")
     -- The pauses between its attempts grow.
-    ngx.sleep(0.5)
-    ngx.say(worker.busy(2))
+    ngx.sleep(0.3)
+    ngx.say(worker.busy(1))
     ngx.thread.kill(thread)
     n:close()
 }

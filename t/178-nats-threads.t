@@ -156,7 +156,7 @@ process_by_lua_block {
     local test = require "nats_test"
     local n = test.client($TEST_NATS_PORT)
     n:subscribe("s", function(msg) ngx.say("got ", msg.payload) end)
-    local first = ngx.thread.spawn(function() return n:request_sync("late", "900 x") end)
+    local first = ngx.thread.spawn(function() return n:request_sync("late", "300 x") end)
     local waiter = ngx.thread.spawn(n.wait, n, 1)
     local flusher = ngx.thread.spawn(function() ngx.sleep(0.05) return n:flush() end)
     local asker = ngx.thread.spawn(function() return n:request_sync("late", "100 y") end)
@@ -168,7 +168,7 @@ process_by_lua_block {
     n:publish("s", "it")
     test.show(n:wait(1))
     -- The late answer is nobody's.
-    test.show(n:wait(1, 1200))
+    test.show(n:wait(1, 500))
     n:close()
 }
 --- request_parts
@@ -340,6 +340,56 @@ true ''
 true true ''
 --- no_error_log
 [error]
+
+
+=== threads: of other sessions use a connection of a timer's
+--- peers: nats nats_py
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+lua_check_client_abort on;
+init_worker_by_lua_block {
+    ngx.timer.at(0, function()
+        shared = require "nats_test".client($TEST_NATS_PORT)
+        shared:subscribe("news", function(msg) latest = msg.payload end)
+        while not ngx.worker.exiting() do shared:wait(1, 50) end
+        shared:close()
+    end)
+}
+--- tcp_server_config
+process_by_lua_block {
+    while not (shared and shared.connected) do ngx.sleep(0.01) end
+    while true do
+        local line = ngx.receive("*l")
+        if not line or line == "end" then break end
+        local answer, err = shared:request_sync("late", line)
+        ngx.say(answer and answer.payload or err)
+        shared:publish("news", line)
+        shared:flush()
+    end
+    ngx.say("latest ", latest)
+}
+--- request_parts
+P: connect $TEST_NATS_PY_PORT
+P: send "connect nats://127.0.0.1:$TEST_NATS_PORT\n"
+P: expect "connected\n"
+P: send "respond_late late\n"
+P: expect "subscribed\n"
+A: send "200 a\n"
+B: send "100 b\n"
+C: send "900 c\n"
+B: expect "100 b\n"
+A: expect "200 a\n"
+# a session that ends while it waits takes nothing with it
+C: pause 0.1
+C: reset
+D: send "0 d\n0 e\nend\n"
+D: expect "0 d\n0 e\n"
+D: expect_like /^latest 0 [de]\n/
+D: expect_eof
+A: close
+B: close
+--- no_error_log
+[alert]
 
 
 === threads: a loop that publishes starves nobody

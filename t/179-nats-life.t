@@ -147,8 +147,7 @@ P: expect "subscribed\n"
 A: send "\n"
 A: expect "done\n"
 A: expect_eof
-pause 1
-P: send "counted\n"
+P: send "await 2000\n"
 P: expect "2000, 0 twice\n"
 --- skip_mode: slow: a system call for each of two million bytes
 --- no_error_log

@@ -9,6 +9,7 @@ with a line, and has a NATS connection of its own, which ends with it.
                                     got SUBJECT [REPLY] {HEADERS}: PAYLOAD
     count SUBJECT [QUEUE]           "subscribed"; messages are only counted
     counted                         how many, and that none came twice
+    await N                         the same when N have come
     respond SUBJECT [QUEUE]         "subscribed"; each request gets its payload
                                     and headers back
     respond_late SUBJECT            the same after as many ms as the payload
@@ -85,6 +86,11 @@ class Peer:
 
     async def count(self, m):
         self.seen.append(m.data)
+
+    async def do_await(self, n):
+        while len(self.seen) < int(n):
+            await asyncio.sleep(0.01)
+        await self.do_counted("")
 
     async def do_counted(self, _rest):
         twice = len(self.seen) - len(set(self.seen))

@@ -2,7 +2,7 @@
 -- threads (src/api/sync.rs), a clock, JSON. The module gives these functions to
 -- nobody but its own libraries.
 
-local native = ...
+local _, native = ...
 
 return {
     nats_push = native.nats_push,
