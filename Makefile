@@ -43,7 +43,8 @@ PROVE = prove -It/lib -j$(JOBS) $(TESTS)
 
 .NOTPARALLEL:
 .PHONY: help run build install headers test prove unittest test-slow test-hup \
-	test-valgrind test-configure check bench bench-instructions clean
+	test-valgrind test-configure check bench bench-instructions bench-nats \
+	clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -95,7 +96,7 @@ test-valgrind: build ## t/ under memcheck
 	TEST_NGINX_USE_VALGRIND=1 $(PROVE)
 
 test-configure: ## nginx's own build of the module, by ./configure --add-dynamic-module
-	@scripts/install-packages build vendored
+	@scripts/install-packages build vendored test
 	@scripts/nginx-vendored
 	@scripts/test-configure
 
@@ -104,7 +105,7 @@ check: headers ## format, clippy, luacheck, docs of each name
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	luacheck -q lua conf bench/jobs.lua bench/dict_jobs.lua bench/ours \
-		bench/torture.d bench/dict.d
+		bench/torture.d bench/dict.d bench/nats.d
 	$(CARGO) test -q --test docs
 
 bench: build ## speed beside other servers; bench/README.md
@@ -116,6 +117,11 @@ bench-instructions: build ## instructions and system calls a request
 	@scripts/install-packages bench bench-instructions \
 		$(if $(filter system,$(NGINX)),bench-system)
 	bench/instructions $(ARGS)
+
+bench-nats: build ## speed of resty.nats beside nats-py and async-nats
+	@scripts/install-packages bench-nats
+	@scripts/nats-python
+	bench/nats $(ARGS)
 
 clean: ## remove all that was built
 	rm -rf target $(BUILD_DIR) bench/load/target t/servroot-*

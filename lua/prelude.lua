@@ -596,9 +596,9 @@ loaders[#loaders + 1] = function(name)
     if source then
         local chunk = loadstring(source, "=" .. name .. ".lua")
         setfenv(chunk, main_globals)
-        -- What no script sees is for them, too.
-        return function(...)
-            return chunk(native, ...)
+        -- A copy of the user's own has to do without the natives.
+        return function(module)
+            return chunk(module, native)
         end
     end
 end

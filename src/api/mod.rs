@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod constants;
 mod frame;
+mod http;
 mod json;
 mod log;
 mod nats;
@@ -51,6 +52,7 @@ pub const GROUPS: &[Group] = &[
 pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
     frame::FUNCTIONS,
+    http::PRIVATE,
     nats::FUNCTIONS,
     socket::PRIVATE,
     ssl::PRIVATE,

@@ -55,13 +55,12 @@ function core.new(sock, face, options)
         -- By number, and how many there are that wait() has to do with.
         subs = {},
         live = 0,
-        -- By token; where the answers come to.
-        requests = {},
-        last_token = 0,
+        requests = requests.new(),
         -- When the next one of wait()'s is to be given up, and how many were
         -- that it has not told.
         next_expiry = false,
         expired = 0,
+        -- Where the answers come to.
         inbox_prefix = options.inbox_prefix,
         inbox = false,
         inbox_sid = false,
@@ -238,7 +237,7 @@ local function open_inbox(self)
 end
 
 
--- Sends a request; its token. What cannot be sent opens no inbox.
+-- Sends a request. What cannot be sent opens no inbox.
 local function send_request(self, request, payload, headers)
     if not self.inbox then
         if not is_name(request.subject) then
@@ -252,26 +251,27 @@ local function send_request(self, request, payload, headers)
             return nil, err
         end
     end
-    local token = requests.add(self, request)
-    local ok, err = self:publish(request.subject, payload, self.inbox .. token,
-        headers)
+    requests.add(self, request)
+    local ok, err = self:publish(request.subject, payload,
+        self.inbox .. request.token, headers)
     if not ok then
-        requests.remove(self, token)
+        requests.remove(self, request)
         return nil, err
     end
-    return token
+    return true
 end
 
 
 -- The answer is for wait().
 function core.request(self, subject, payload, callback, timeout, headers)
-    local token, err = send_request(self, {
+    return send_request(self, {
+        token = 0,
+        number = 0,
         subject = subject,
         callback = callback,
         expires = timeout and msec() + timeout or false,
         dropped = false,
     }, payload, headers)
-    return token and true, err
 end
 
 
@@ -279,6 +279,8 @@ end
 function core.request_sync(self, subject, payload, timeout, headers)
     timeout = timeout or nats_timeout(self.sock, READ_TIMEOUT)
     local request = {
+        token = 0,
+        number = 0,
         subject = subject,
         expires = msec() + timeout,
         done = false,
@@ -286,18 +288,15 @@ function core.request_sync(self, subject, payload, timeout, headers)
         err = nil,
         own = false,
     }
-    local token, err = send_request(self, request, payload, headers)
-    if not token then
+    local ok, err = send_request(self, request, payload, headers)
+    if not ok then
         return nil, err
     end
-    local ok
     ok, err = reader.await(self, request, timeout)
     if ok then
         return request.msg, request.err
     end
-    if requests.remove(self, token) then
-        self.owed = self.owed + 1
-    end
+    requests.give_up(self, request)
     return nil, err
 end
 
@@ -444,8 +443,11 @@ end
 
 
 -- Before the connection goes to a pool: sees that nothing more will come of
--- what was asked for.
+-- what was asked for. Nothing happens while somebody waits.
 function core.leave(self)
+    if reader.is_busy(self) then
+        return nil, BUSY
+    end
     local ok, err = true, nil
     if self.inbox then
         ok, err = push(self, "UNSUB " .. self.inbox_sid .. "\r\n")

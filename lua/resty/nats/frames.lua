@@ -1,8 +1,8 @@
--- Frames of NATS over a socket: publish(), and a reader of what the server sends.
--- The usual case of both is called by FFI, which LuaJIT compiles into the loop
--- around it (src/lua/compiled_nats.rs); all else is src/api/nats.rs.
+-- Frames of NATS over a socket: publish(), and a reader of what the server
+-- sends. The usual case of both is called by FFI, which LuaJIT compiles into
+-- the loop around it (src/lua/compiled_nats.rs); all else is src/api/nats.rs.
 
-local native = ...
+local _, native = ...
 
 local ffi = require "ffi"
 local cast, ffi_string, typeof = ffi.cast, ffi.string, ffi.typeof
@@ -18,17 +18,18 @@ local do_message = cast(
         .. " void *)"),
     native.nats_functions.message)
 
--- What do_message() answers with: the payload, and behind it the subject to reply
--- to. Whatever allocates may collect garbage, and a finalizer read a message: so
--- nothing that does may stand between the call and the string made of it.
+-- What do_message() answers with: the payload, and behind it the subject to
+-- reply to. Whatever allocates may collect garbage, and a finalizer read a
+-- message: so nothing that does may stand between the call and the string made
+-- of it.
 local buffer = ffi.new("char [?]", 65536)
 local REPLY = 131072
 
 local MESSAGE = 1
 
 
--- true, or nil and what is wrong. `reply`, `headers` (a whole block) may be nil, as
--- may the payload.
+-- true, or nil and what is wrong. `reply`, `headers` (a whole block) may be
+-- nil, as may the payload.
 local function publish(sock, subject, reply, payload, headers)
     local id = sock[1]
     if type(id) == "number" and type(subject) == "string"
@@ -55,15 +56,16 @@ local function publish(sock, subject, reply, payload, headers)
 end
 
 
-local function remember(reader, kind, subject, sid, ...)
+local function remember(reader, ...)
+    local kind, subject, sid = ...
     if kind == MESSAGE then
         reader.subject, reader.sid = subject, sid
     end
-    return kind, subject, sid, ...
+    return ...
 end
 
--- The next frame: its kind, and what src/api/nats.rs says. `reader` is a table with
--- the last message's `subject` and `sid`, strings that are empty at first.
+-- The next frame: its kind, and what src/api/nats.rs says. `reader` is a table
+-- with the last message's `subject` and `sid`, strings that are empty at first.
 local function read(reader, sock, msec)
     local id, subject, sid = sock[1], reader.subject, reader.sid
     if type(id) == "number" then

@@ -5,8 +5,8 @@
 -- reads, and gives to all. The others are parked in two queues, their own and
 -- that of the reader's role. Who is given the role tries to read: when the
 -- reader has what it wants, or its time is over, it passes the role on, and
--- read() of frames.lua does so for one that is killed in it. Nobody but a
--- call of read() that waits has the role: what runs between two reads may itself
+-- read() of frames.lua does so for one that is killed in it. Nobody but a call
+-- of read() that waits has the role: what runs between two reads may itself
 -- wait.
 --
 -- A waiter is a table: `done`, `own` (the number of its queue, once it was
@@ -22,8 +22,8 @@ local wire = require "resty.nats.wire"
 
 local nats_close, nats_push = wire.nats_close, wire.nats_push
 local nats_queue = wire.nats_queue
-local park, unpark = wire.park, wire.unpark
-local wait_for_first = wire.first
+local park, queued, unpark = wire.park, wire.queued, wire.unpark
+local can_read, wait_for_first = wire.can_read, wire.first
 local json_decode, msec = wire.json_decode, wire.msec
 local find, lower = string.find, string.lower
 local next, pcall, tostring, type = next, pcall, tostring, type
@@ -72,6 +72,33 @@ function reader.pass(core)
 end
 
 
+-- Tells wait() an error, that of a subscription or a request of its.
+local function queue_error(core, text)
+    queue.push_error(core.queue, text)
+    wake(core.waiting)
+end
+
+
+-- No answer will come to the request.
+local function refuse(core, request, text)
+    requests.remove(core, request)
+    if request.callback then
+        queue_error(core, text)
+    else
+        finish(request, nil, text)
+    end
+end
+
+
+-- For a connection that has failed wait() has one error for all.
+local function fail_request(core, request, text)
+    requests.remove(core, request)
+    if not request.callback then
+        finish(request, nil, text)
+    end
+end
+
+
 -- The connection is of no use any more: everybody gets the reason.
 function reader.fail(core, text)
     if core.closed then
@@ -79,27 +106,16 @@ function reader.fail(core, text)
     end
     core.closed = text
     nats_close(core.sock)
-    for _, request in next, core.requests do
-        if not request.callback then
-            finish(request, nil, text)
-        end
-    end
+    requests.each(core, fail_request, text)
     local pongs = core.pongs
     for i = pongs.first, pongs.last do
         if pongs[i] then
             finish(pongs[i], nil, text)
         end
     end
-    core.subs, core.requests, core.pongs = {}, {}, { first = 1, last = 0 }
+    core.subs, core.pongs = {}, { first = 1, last = 0 }
     core:count(-core.live)
     core.face.connected = false
-    wake(core.waiting)
-end
-
-
--- Tells wait() an error, that of a subscription or a request of its.
-local function queue_error(core, text)
-    queue.push_error(core.queue, text)
     wake(core.waiting)
 end
 
@@ -129,10 +145,8 @@ end
 
 local function refuse_request(core, text)
     local request = requests.refused(core, text)
-    if request and request.callback then
-        queue_error(core, text)
-    elseif request then
-        finish(request, nil, text)
+    if request then
+        refuse(core, request, text)
     end
 end
 
@@ -140,14 +154,7 @@ end
 -- No answer will come to the inbox.
 local function refuse_inbox(core, text)
     core.inbox = false
-    for token, request in next, core.requests do
-        requests.remove(core, token)
-        if request.callback then
-            queue_error(core, text)
-        else
-            finish(request, nil, text)
-        end
-    end
+    requests.each(core, refuse, text)
 end
 
 
@@ -197,6 +204,9 @@ local function on_pong(core)
     if first <= pongs.last then
         local waiter = pongs[first]
         pongs[first], pongs.first = nil, first + 1
+        if first == pongs.last then
+            pongs.first, pongs.last = 1, 0
+        end
         if waiter then
             finish(waiter)
         end
@@ -373,6 +383,18 @@ function reader.park(core, waiter, left)
         return true, false
     end
     return nil, err
+end
+
+
+-- Whether somebody waits for what may come.
+function reader.is_busy(core)
+    local role = core.role_number
+    if role and core.granted and park(role, 0) then
+        -- The one that had it was killed.
+        core.granted = false
+    end
+    local _, err = can_read(core.sock)
+    return err == BUSY or core.granted or role and queued(role) > 0
 end
 
 

@@ -2,7 +2,7 @@
 -- threads (src/api/sync.rs), a clock, JSON. The module gives these functions to
 -- nobody but its own libraries.
 
-local native = ...
+local _, native = ...
 
 return {
     nats_push = native.nats_push,
@@ -12,6 +12,7 @@ return {
     nats_info = native.nats_info,
     nats_timeout = native.nats_timeout,
     msec = native.msec,
+    can_read = native.tcp_can_read,
     first = native.first,
     park = native.park,
     queued = native.queued,
