@@ -258,7 +258,8 @@ What the module under test connects to.
 
 Names of real servers, see L</PEERS>: C<peers: redis dns>. They run when the
 block begins. With a name that stands for an old and a new server the block
-runs twice, and its title has "(old)" and "(new)" behind it.
+runs twice (under valgrind once, with either), and its title has "(old)" and
+"(new)" behind it.
 
 =item peer, peer2, peer3
 
