@@ -37,6 +37,8 @@ export NGINX_TCP_LUA_MODULE := $(MODULE)
 export TEST_NGINX_BINARY := $(NGINX_BINARY)
 export TEST_NGINX_MODULE := $(MODULE)
 TOOLS = scripts/install-packages test peers
+# What is taken out of packages that cannot be installed.
+FILES = scripts/lua-nginx && scripts/mariadb-plugin
 PROVE = prove -It/lib -j$(JOBS) $(TESTS)
 
 .NOTPARALLEL:
@@ -71,7 +73,7 @@ test: build unittest prove ## unit tests and all of t/
 
 prove: build ## all of t/ (TESTS=, JOBS=)
 	@$(TOOLS) $(if $(filter system,$(NGINX)),test-system)
-	@scripts/lua-nginx
+	@$(FILES)
 	$(PROVE)
 
 unittest: headers ## the tests of the Rust code
@@ -79,17 +81,17 @@ unittest: headers ## the tests of the Rust code
 
 test-slow: build ## t/ with one byte a system call
 	@$(TOOLS)
-	@scripts/lua-nginx
+	@$(FILES)
 	TEST_SLOW=1 $(PROVE)
 
 test-hup: build ## t/ with one nginx a file, which gets each block by reload
 	@$(TOOLS)
-	@scripts/lua-nginx
+	@$(FILES)
 	TEST_NGINX_USE_HUP=1 $(PROVE)
 
 test-valgrind: build ## t/ under memcheck
 	@$(TOOLS) valgrind
-	@scripts/lua-nginx
+	@$(FILES)
 	TEST_NGINX_USE_VALGRIND=1 $(PROVE)
 
 test-configure: ## nginx's own build of the module, by ./configure --add-dynamic-module
