@@ -37,7 +37,7 @@ export NGINX_TCP_LUA_MODULE := $(MODULE)
 export TEST_NGINX_BINARY := $(NGINX_BINARY)
 export TEST_NGINX_MODULE := $(MODULE)
 TOOLS = scripts/install-packages test peers
-# What the tests run against and no package of Debian's can be installed for.
+# What the tests run against and no package brings that can be installed.
 FETCH = scripts/lua-nginx && scripts/nats-python && scripts/mariadb-plugin
 PROVE = prove -It/lib -j$(JOBS) $(TESTS)
 
