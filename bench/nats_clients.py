@@ -1,6 +1,7 @@
 """The clients of NATS that are compared, each a server of jobs; the nats-server
 they talk to; and the rows of their tables."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -32,6 +33,8 @@ class Row:
     from which another one differs."""
     aim: float = 0
     """Of ours, in times async-nats."""
+    alternating: bool = False
+    """Whether client and server work in turns, never both."""
     published: bool = True
     """Whether each message is published once, else request and answer."""
 
@@ -44,7 +47,7 @@ ROWS = [
     Row("subscribe", "publish + subscribe 16 B, two connections", "subscribe", 16,
         (10000, 60000), aim=0.58),
     Row("request", "request/reply 16 B, one after another", "request", 16,
-        (640, 6400), aim=0.93, published=False),
+        (640, 6400), aim=0.93, alternating=True, published=False),
     Row("requests", "request/reply 16 B, 32 in flight", "requests", 16,
         (3200, 16000), published=False),
 ]
@@ -87,6 +90,7 @@ class Client:
     def run(self, row, count):
         """Does `count` messages of a row; gives the seconds it took and those of
         the client on a CPU."""
+        place([self.nats.worker, self.worker], row.alternating)
         before = self.nats.received(), self.cpu_seconds()
         address = ("127.0.0.1", self.ports["jobs"])
         # Below valgrind it all takes much longer.
@@ -105,6 +109,17 @@ class Client:
         """Of its only thread that works."""
         text = pathlib.Path(f"/proc/{self.worker}/schedstat").read_text()
         return int(text.split()[0]) / 1e9
+
+
+def place(pids, together):
+    """Lets processes, with all their threads, have one CPU together, or all that
+    there are. Where they work in turns waking a CPU that sleeps would cost a
+    multiple of the work, and the kernel takes now one, now two."""
+    cpus = os.sched_getaffinity(0)
+    for pid in pids:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread), {min(cpus)} if together else cpus)
 
 
 class Ours(Client, servers.Ours):

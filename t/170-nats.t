@@ -207,6 +207,8 @@ process_by_lua_block {
     test.show(n:subscribe({}, nothing))
     test.show(n:subscribe("s"))
     test.show(n:subscribe("s", "nothing"))
+    test.show(n:subscribe("s", nothing, "queue"))
+    test.show(n:subscribe("s", nothing, { queue = 1 }))
     test.show(n:unsubscribe())
     test.show(n:unsubscribe({}))
     test.show(n:request(nil, "x", nothing))
@@ -226,6 +228,8 @@ false subject is not a string
 false subject is not a string
 false callback is not a function
 false callback is not a function
+false options are not a table
+false invalid queue
 false sid is not a string
 false sid is not a string
 false subject is not a string
@@ -643,6 +647,54 @@ false closed
 [error]
 
 
+=== callback: yields to whoever has resumed the coroutine that waits
+--- peers: nats
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local n = test.client($TEST_NATS_PORT)
+    n:subscribe("s", function(msg) coroutine.yield(msg.payload) end)
+    for i = 1, 3 do n:publish("s", i) end
+    local messages = coroutine.wrap(function()
+        repeat until not n:wait(1)
+    end)
+    ngx.say(messages())
+    -- The callback is not through, and nobody else waits for that.
+    test.show(n:flush())
+    ngx.say(messages())
+    ngx.say(messages())
+    n:close()
+}
+--- response
+1
+true ''
+2
+3
+--- no_error_log
+[error]
+
+
+=== callback: ends the handler
+--- peers: nats
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local n = require "nats_test".client($TEST_NATS_PORT)
+    n:subscribe("s", function(msg)
+        ngx.say(msg.payload)
+        ngx.exit(200)
+    end)
+    n:publish("s", "last words")
+    n:wait(1)
+    ngx.say("not reached")
+}
+--- response
+last words
+--- no_error_log
+[error]
+
+
 === words of a script that was lucky: a queue in the subject, a number in the sid
 --- peers: nats
 --- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
@@ -698,6 +750,41 @@ true ''
 1
 --- no_error_log
 [error]
+
+
+=== connect: by IPv6, and by a URL without a port
+--- peer nats
+listen [::1]:$TEST_PEER_PORT
+serve
+expect "PUB s 2\r\nhi\r\n"
+expect_eof
+A: serve
+A: expect_eof
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local nats, test = require "resty.nats", require "nats_test"
+    local n = nats:new()
+    test.show(n:connect("nats://[::1]:$TEST_PEER_PORT"))
+    test.show(n:publish("s", "hi"))
+    test.show(n:close())
+    test.show(n:connect("[::1]", $TEST_PEER_PORT, { name = "x" }))
+    test.show(n:close())
+    -- Port 4222 of an address where nobody is.
+    test.show(n:connect("nats://127.77.77.77"))
+    test.show(n:connect("127.77.77.77"))
+}
+--- request
+--- response
+true ''
+true ''
+1
+true ''
+1
+false connection refused
+false connection refused
+--- no_error_log
+[alert]
 
 
 === connect: the socket's options go to it

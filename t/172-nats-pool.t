@@ -70,7 +70,7 @@ process_by_lua_block {
     local idle = test.client($TEST_NATS_PING_PORT)
     -- nats_ping sends a PING each second, the others the first of theirs after
     -- some two.
-    ngx.sleep(6)
+    ngx.sleep(8)
     for i, port in ipairs(ports) do
         local n = test.client(port, { pool = "pool" .. i })
         ngx.say(n.info.client_id == ids[i], " ", n:get_reused_times())
@@ -84,7 +84,7 @@ process_by_lua_block {
     ngx.say(test.count("$TEST_NATS_PING_LOG", "Stale Connection"))
 }
 --- repeat: 1
---- timeout: 20
+--- timeout: 25
 --- response eval
 "1\n" x 4 . "true 1\nalive\ntrue ''\n" x 4 . "true ''\n0\n"
 --- no_error_log
@@ -374,6 +374,67 @@ process_by_lua_block {
 [error]
 
 
+=== parking: not of a server that is about to leave
+--- peer nats
+A: serve
+A: expect "PING\r\n"
+A: send "INFO {\"ldm\":true}\r\nPONG\r\n"
+A: expect_close
+B: serve
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local n = test.client($TEST_PEER_PORT)
+    n:flush()
+    ngx.say(n.info.ldm)
+    test.show(n:set_keepalive(0, 10))
+    n = test.client($TEST_PEER_PORT)
+    test.show(n:get_reused_times())
+    n:close()
+}
+--- request
+--- response
+true
+1
+0
+--- no_error_log
+[error]
+
+
+=== parking: not while a thread waits
+--- peers: nats
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local n = test.client($TEST_NATS_PORT)
+    local server = test.client($TEST_NATS_PORT)
+    local late
+    server:subscribe("s", function(msg) late = msg end)
+    server:flush()
+    local asker = ngx.thread.spawn(n.request_sync, n, "s", "x")
+    server:wait(1)
+    test.show(n:set_keepalive(0, 10))
+    late:respond("answer")
+    ngx.say(select(2, ngx.thread.wait(asker)).payload)
+    test.show(n:set_keepalive(0, 10))
+    local waiter = ngx.thread.spawn(server.wait, server, 1)
+    test.show(server:set_keepalive(0, 10))
+    server:publish("s", "x")
+    test.show(ngx.thread.wait(waiter))
+    server:close()
+}
+--- response
+nil socket busy reading
+answer
+1
+nil subscribed state
+true true ''
+--- no_error_log
+[error]
+
+
 === parking: a PING that is there already is answered
 --- peer nats
 A: serve
@@ -388,6 +449,7 @@ process_by_lua_block {
     -- Nobody else runs meanwhile: what came was not seen before.
     os.execute("sleep 0.2")
     test.show(n:set_keepalive(0, 10))
+    ngx.sleep(0.3)
     n = test.client($TEST_PEER_PORT)
     test.show(n:get_reused_times())
     n:publish("s", "hi")

@@ -628,7 +628,7 @@ A: send "PONG\r\n"
 A: expect "PING\r\n"
 A: expect "PING\r\n"
 A: send "MSG s ${sid} 2\r\nhi\r\nPONG\r\n"
-A: expect_eof
+A: expect_close
 --- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
 --- tcp_server_config
 process_by_lua_block {
@@ -644,3 +644,108 @@ hi
 true ''
 --- no_error_log
 [error]
+
+
+=== on_error: may close the connection, or publish by it
+--- peers: nats_auth
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local opts = { user = "limited", pass = "secret" }
+    local n
+    opts.on_error = function() test.show(n:close()) end
+    n = test.client($TEST_NATS_AUTH_PORT, opts)
+    n:publish("closed.x", "x")
+    test.show(n:flush())
+    test.show(n:wait(1))
+
+    opts.on_error = function(text)
+        if text:find("closed.x", 1, true) then
+            test.show(n:publish("open.x", "from on_error"))
+            test.show(n:flush())
+        end
+    end
+    n = test.client($TEST_NATS_AUTH_PORT, opts)
+    n:subscribe("open.x", function(msg) ngx.say(msg.payload) end)
+    n:publish("closed.x", "x")
+    test.show(n:wait(1))
+    n:close()
+}
+--- response
+1
+false closed
+false closed
+true ''
+true ''
+from on_error
+true ''
+--- no_error_log
+[error]
+
+
+=== connect: a deadline, and a thread that is killed in it
+--- peer nats
+A: accept
+A: expect_close
+B: accept
+B: send "INFO {}\r\n"
+B: expect_like /^CONNECT .*\r\nPING\r\n/
+B: expect_close
+C: serve
+C: expect "PUB s 1\r\nx\r\n"
+C: expect_eof
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local nats, test = require "resty.nats", require "nats_test"
+    local n = nats:new()
+    test.show(ngx.deadline(0.2, n.connect, n, "127.0.0.1", $TEST_PEER_PORT))
+    ngx.say(n.connected)
+    local thread = ngx.thread.spawn(n.connect, n, "127.0.0.1", $TEST_PEER_PORT)
+    ngx.sleep(0.3)
+    ngx.thread.kill(thread)
+    ngx.say(n.connected)
+    test.show(n:connect("127.0.0.1", $TEST_PEER_PORT))
+    n:publish("s", "x")
+    n:close()
+}
+--- request
+--- response
+false deadline
+false
+false
+true ''
+--- no_error_log
+[error]
+
+
+=== connect: by two threads at once
+--- peers: nats
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local nats, test = require "resty.nats", require "nats_test"
+    local n = nats:new()
+    local thread = ngx.thread.spawn(n.connect, n, "127.0.0.1", $TEST_NATS_PORT)
+    local first = n:connect("127.0.0.1", $TEST_NATS_PORT)
+    local _, second = ngx.thread.wait(thread)
+    ngx.say(first or second)
+    if not n.connected then
+        test.show(n:connect("127.0.0.1", $TEST_NATS_PORT))
+    else
+        test.show(true, "")
+    end
+    n:subscribe("s", function(msg) ngx.say(msg.payload) end)
+    n:publish("s", "fine")
+    test.show(n:wait(1))
+    test.show(n:close())
+}
+--- response
+true
+true ''
+fine
+true ''
+1
+--- no_error_log
+[alert]

@@ -352,3 +352,61 @@ false timeout
 false
 --- no_error_log
 [alert]
+
+
+=== tls: the host's name is the one that is checked
+--- peers: nats_tls dns
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+lua_ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
+resolver 127.0.0.1:$TEST_DNS_PORT ipv6=off;
+--- tcp_server_config
+process_by_lua_block {
+    local nats, test = require "resty.nats", require "nats_test"
+    local n = nats:new()
+    test.show(n:connect("test.example", $TEST_NATS_TLS_PORT, { tls = true }))
+    n:close()
+    test.show(n:connect("tls://test.example:$TEST_NATS_TLS_PORT"))
+    n:close()
+    test.show(n:connect("other.example", $TEST_NATS_TLS_PORT))
+    test.show(n:connect("nx.test", $TEST_NATS_TLS_PORT))
+}
+--- response
+true ''
+true ''
+false certificate host mismatch
+false nx.test could not be resolved (3: Host not found)
+--- no_error_log
+[alert]
+
+
+=== tls: a session that goes on, and a context of init
+--- peers: nats_tls
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+lua_ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
+init_by_lua_block {
+    tls = { server_name = "test.example", reuse = true }
+    ctx = ngx.new_ssl_ctx { ssl_trusted_certificate = "$TEST_CERT_DIR/ca.pem" }
+    other = ngx.new_ssl_ctx { ssl_trusted_certificate = "$TEST_CERT_DIR/other-ca.pem" }
+}
+--- tcp_server_config
+process_by_lua_block {
+    local nats, test = require "resty.nats", require "nats_test"
+    local n = nats:new()
+    local function talk(tls)
+        test.show(n:connect("127.0.0.1", $TEST_NATS_TLS_PORT, { tls = tls }))
+        test.show(n:flush())
+        n:close()
+    end
+    for _ = 1, 3 do talk(tls) end
+    ngx.say(type(tls.session))
+    talk { ctx = ctx }
+    talk { ctx = other, verify = false }
+    test.show(n:connect("127.0.0.1", $TEST_NATS_TLS_PORT, { tls = { ctx = other } }))
+}
+--- response eval
+"true ''\n" x 6 . "userdata\n" . "true ''\n" x 4
+. "false 20: unable to get local issuer certificate\n"
+--- no_error_log
+[alert]

@@ -427,6 +427,45 @@ A: expect_eof
 [error]
 
 
+=== threads: a flood of messages starves nobody
+--- peers: nats
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local n, other = test.client($TEST_NATS_PORT), test.client($TEST_NATS_PORT)
+    local got, stop = 0, false
+    n:subscribe("s", function() got = got + 1 end)
+    n:flush()
+    ngx.thread.spawn(function()
+        while not stop do other:publish("s", "x") end
+    end)
+    local waiter = ngx.thread.spawn(function()
+        while not stop do n:wait(100000) end
+    end)
+    ngx.say("begins")
+    ngx.receive("*l")
+    stop = true
+    n:close()
+    ngx.thread.wait(waiter)
+    ngx.say(got > 0)
+}
+--- tcp_server_config2
+process_by_lua_block { ngx.print(ngx.receive(2)) }
+--- request_parts
+A: expect "begins\n"
+pause 0.3
+B: connect $TEST_PORT2
+B: send "hi"
+B: expect "hi"
+B: expect_eof
+A: send "\n"
+A: expect "true\n"
+A: expect_eof
+--- no_error_log
+[error]
+
+
 === threads: a client of another session is closed to this one
 --- peers: nats
 --- tcp_config

@@ -300,6 +300,56 @@ nothing left
 [error]
 
 
+=== end: of a session whose client goes, and with it its subscriptions
+--- peers: nats
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+lua_check_client_abort on;
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local what = ngx.receive("*l")
+    if what == "look" then
+        local names = "?"
+        for _ = 1, 500 do
+            names = ""
+            local z = test.monitor($TEST_NATS_MONITOR_PORT, "/connz")
+            for _, c in ipairs(z.connections) do names = names .. (c.name or "") end
+            if names == "" then break end
+            ngx.sleep(0.02)
+        end
+        ngx.say("<", names, ">")
+        return
+    end
+    local n = test.client($TEST_NATS_PORT, { name = what })
+    n:subscribe("s", function() end)
+    n:flush()
+    ngx.say("ready")
+    if what == "waits" then
+        n:wait()
+    elseif what == "asks" then
+        n:request_sync("s", "x")
+    else
+        ngx.sleep(3600)
+    end
+}
+--- request_parts
+A: send "waits\n"
+A: expect "ready\n"
+B: send "asks\n"
+B: expect "ready\n"
+C: send "sleeps\n"
+C: expect "ready\n"
+A: close
+B: reset
+C: close
+D: send "look\n"
+D: expect "<>\n"
+D: expect_eof
+--- no_error_log
+[alert]
+
+
 === reload: who waits goes on, and the old worker ends with him
 --- peers: nats nats_py
 --- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";

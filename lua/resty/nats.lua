@@ -299,7 +299,9 @@ function nats.set_keepalive(self, idle, size)
     end
     local ok, err = core:leave()
     if not ok then
-        reader.fail(core, err)
+        if err ~= "socket busy reading" then
+            reader.fail(core, err)
+        end
         return nil, err
     end
     ok, err = sock:setkeepalive(idle, size, HEARTBEAT)

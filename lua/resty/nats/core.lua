@@ -443,8 +443,11 @@ end
 
 
 -- Before the connection goes to a pool: sees that nothing more will come of
--- what was asked for.
+-- what was asked for. Nothing happens while somebody waits.
 function core.leave(self)
+    if reader.is_busy(self) then
+        return nil, BUSY
+    end
     local ok, err = true, nil
     if self.inbox then
         ok, err = push(self, "UNSUB " .. self.inbox_sid .. "\r\n")

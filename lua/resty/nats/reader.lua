@@ -22,8 +22,8 @@ local wire = require "resty.nats.wire"
 
 local nats_close, nats_push = wire.nats_close, wire.nats_push
 local nats_queue = wire.nats_queue
-local park, unpark = wire.park, wire.unpark
-local wait_for_first = wire.first
+local park, queued, unpark = wire.park, wire.queued, wire.unpark
+local can_read, wait_for_first = wire.can_read, wire.first
 local json_decode, msec = wire.json_decode, wire.msec
 local find, lower = string.find, string.lower
 local next, pcall, tostring, type = next, pcall, tostring, type
@@ -383,6 +383,18 @@ function reader.park(core, waiter, left)
         return true, false
     end
     return nil, err
+end
+
+
+-- Whether somebody waits for what may come.
+function reader.is_busy(core)
+    local role = core.role_number
+    if role and core.granted and park(role, 0) then
+        -- The one that had it was killed.
+        core.granted = false
+    end
+    local _, err = can_read(core.sock)
+    return err == BUSY or core.granted or role and queued(role) > 0
 end
 
 

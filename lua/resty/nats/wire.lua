@@ -12,6 +12,7 @@ return {
     nats_info = native.nats_info,
     nats_timeout = native.nats_timeout,
     msec = native.msec,
+    can_read = native.tcp_can_read,
     first = native.first,
     park = native.park,
     queued = native.queued,

@@ -2,7 +2,6 @@
 --     lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
 
 
-local cjson = require "cjson"
 local nats = require "resty.nats"
 
 
@@ -36,7 +35,7 @@ function _M.monitor(port, path)
     sock:send("GET " .. path .. " HTTP/1.0\r\n\r\n")
     local answer = assert(sock:receive("*a"))
     sock:close()
-    return cjson.decode(answer:match("\r\n\r\n(.*)"))
+    return require "cjson".decode(answer:match("\r\n\r\n(.*)"))
 end
 
 

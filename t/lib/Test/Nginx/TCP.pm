@@ -258,7 +258,8 @@ What the module under test connects to.
 
 Names of real servers, see L</PEERS>: C<peers: redis dns>. They run when the
 block begins. With a name that stands for an old and a new server the block
-runs twice, and its title has "(old)" and "(new)" behind it.
+runs twice (under valgrind once, with either), and its title has "(old)" and
+"(new)" behind it.
 
 =item peer, peer2, peer3
 
@@ -449,7 +450,7 @@ are one of them, on the same variables. nats_auth has users with the password
 "secret": tcp, limited (subjects open.> and _INBOX.>), deny (not closed.>); the
 token of nats_token is "sesame". nats_tls has the certificate "good", nats_mtls
 asks for one by ca.pem, too. nats_ping sends PING each second, and gives up
-when two were not answered; nats_limits takes 1024 bytes of payload, 3
+when four were not answered; nats_limits takes 1024 bytes of payload, 3
 subscriptions, 4 connections.
 
 =item nats_tls_first

@@ -17,11 +17,11 @@ use Test::Nginx::TCP::Options qw(repo_root);
 my %KIND = (
     plain     => sub { '' },
     auth      => \&_users,
-    token     => sub { "authorization { token: sesame }\n" },
+    token     => sub { "authorization { token: sesame, timeout: 60 }\n" },
     tls       => sub { _tls() },
     mtls      => sub { _tls('verify: true') },
     tls_first => sub { _tls('handshake_first: true') },
-    ping      => sub { "ping_interval: \"1s\"\nping_max: 2\n" },
+    ping      => sub { "ping_interval: \"1s\"\nping_max: 4\n" },
     limits    => sub { "max_payload: 1024\nmax_connections: 4\n"
                        . "max_subscriptions: 3\n" },
 );
@@ -51,7 +51,8 @@ CONF
 
 sub command {
     my ($self) = @_;
-    my $program = $self->{age} eq 'old' ? 'nats-server' : nats_python('nats-server');
+    my $program = 'nats-server';
+    $program = nats_python($program) if $self->{age} eq 'new';
     return ($program, '-c', "$self->{dir}/conf");
 }
 
@@ -81,6 +82,7 @@ sub nats_python {
 sub _users {
     return <<'CONF';
 authorization {
+    timeout: 60
     users: [
         { user: tcp, password: secret }
         { user: limited, password: secret, permissions: {
@@ -103,7 +105,8 @@ sub _tls {
     my $ca = cert_dir() . '/ca.pem';
     return join '', map { "$_\n" }
         'tls {', "    cert_file: \"$cert\"", "    key_file: \"$key\"",
-        "    ca_file: \"$ca\"", (map { "    $_" } @more), '}';
+        "    ca_file: \"$ca\"", '    timeout: 60', (map { "    $_" } @more),
+        '}';
 }
 
 
