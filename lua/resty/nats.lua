@@ -10,8 +10,8 @@
 -- the work.
 
 local new_connection = require "resty.nats.connect"
+local dispatch = require "resty.nats.dispatch"
 local options = require "resty.nats.options"
-local reader = require "resty.nats.reader"
 
 local error, setmetatable = error, setmetatable
 local match = string.match
@@ -20,6 +20,9 @@ local nats_close = require("resty.nats.wire").nats_close
 
 -- How long a wait() sleeps that fails at once again and again, in seconds.
 local FIRST_DELAY, MAX_DELAY = 0.001, 0.1
+
+-- Another light thread waits for what may come.
+local BUSY = "socket busy reading"
 
 local HEARTBEAT = { heartbeat = "nats" }
 
@@ -91,7 +94,7 @@ function nats.connect(self, host, port, opts)
     end
     set_timeouts(sock, all)
     if self.core then
-        reader.fail(self.core, "closed")
+        dispatch.fail(self.core, "closed")
     end
     self.core, self.gone, self.delay = false, "not connected", 0
     self.connected, self.subscribed, self.last_error = false, false, nil
@@ -243,17 +246,24 @@ local function pause(self)
 end
 
 
+local function is_time(timeout)
+    return timeout == nil or type(timeout) == "number" and timeout >= 0
+end
+
+
 function nats.wait(self, count, timeout)
     local core = self.core
     local err
-    if core then
+    if not is_time(timeout) then
+        err = "timeout is not a number"
+    elseif core then
         local ok
         count = tonumber(count)
         ok, err = core:wait(count, timeout)
         if ok then
             self.delay = 0
             return true, ""
-        elseif err ~= "socket busy reading" and not core.closed then
+        elseif err ~= BUSY and not core.closed then
             self.delay = 0
             return false, err
         end
@@ -267,6 +277,8 @@ function nats.flush(self, timeout)
     local core = self.core
     if not core then
         return false, self.gone
+    elseif not is_time(timeout) then
+        return false, "timeout is not a number"
     end
     return result(core:flush(timeout))
 end
@@ -276,6 +288,8 @@ function nats.drain(self, timeout)
     local core = self.core
     if not core then
         return false, self.gone
+    elseif not is_time(timeout) then
+        return false, "timeout is not a number"
     end
     local ok, err = core:drain(timeout)
     self:close()
@@ -299,8 +313,8 @@ function nats.set_keepalive(self, idle, size)
     end
     local ok, err = core:leave()
     if not ok then
-        if err ~= "socket busy reading" then
-            reader.fail(core, err)
+        if err ~= BUSY then
+            dispatch.fail(core, err)
         end
         return nil, err
     end
@@ -333,7 +347,7 @@ function nats.close(self)
     local closed = core.closed
     if not closed then
         nats_close(self.sock)
-        reader.fail(core, "closed")
+        dispatch.fail(core, "closed")
     end
     self.connected = false
     return 1

@@ -3,9 +3,9 @@
 -- all may take as long as the connect timeout.
 
 local core = require "resty.nats.core"
+local dispatch = require "resty.nats.dispatch"
 local read_frame = require("resty.nats.frames").read
 local options = require "resty.nats.options"
-local reader = require "resty.nats.reader"
 local wire = require "resty.nats.wire"
 
 local nats_push, nats_timeout = wire.nats_push, wire.nats_timeout
@@ -137,7 +137,7 @@ local function read_pong(self, expires)
         elseif kind == INFO then
             local info = json_decode(text)
             if type(info) == "table" then
-                reader.set_info(self, info)
+                dispatch.set_info(self, info)
             end
         elseif not kind then
             return nil, text
@@ -162,7 +162,7 @@ local function introduce(self, host, opts)
     if not info then
         return nil, err
     end
-    reader.set_info(self, info)
+    dispatch.set_info(self, info)
     local has_tls = first
     if not first then
         has_tls, err = wants_tls(tls, info)
@@ -175,8 +175,12 @@ local function introduce(self, host, opts)
             end
         end
     end
-    ok, err = nats_push(sock, options.connect_line(opts, info, has_tls or nil)
-        .. "PING\r\n")
+    local line
+    line, err = options.connect_line(opts, info, has_tls or nil)
+    if not line then
+        return nil, err
+    end
+    ok, err = nats_push(sock, line .. "PING\r\n")
     if not ok then
         return nil, err
     end
@@ -189,7 +193,7 @@ end
 return function(sock, face, host, opts)
     local self = core.new(sock, face, opts)
     if sock:getreusedtimes() > 0 then
-        reader.set_info(self, old_info(wire.nats_info(sock)))
+        dispatch.set_info(self, old_info(wire.nats_info(sock)))
         return self
     end
     local ok, err = introduce(self, host, opts)

@@ -4,20 +4,22 @@
 --
 -- All functions return nil, err where they fail.
 
+local dispatch = require "resty.nats.dispatch"
 local encode = require("resty.nats.headers").encode
 local publish = require("resty.nats.frames").publish
 local queue = require "resty.nats.queue"
 local reader = require "resty.nats.reader"
 local requests = require "resty.nats.requests"
+local role = require "resty.nats.role"
 local subscriptions = require "resty.nats.subscriptions"
 local wire = require "resty.nats.wire"
 
 local nats_push, nats_timeout = wire.nats_push, wire.nats_timeout
 local msec = wire.msec
-local queued, random_token = wire.queued, wire.random_token
-local step, park, pass = reader.step, reader.park, reader.pass
+local random_token = wire.random_token
 local is_name = subscriptions.is_name
-local huge = math.huge
+local huge, isyieldable = math.huge, coroutine.isyieldable
+local concat = table.concat
 local next, setmetatable, tonumber = next, setmetatable, tonumber
 local tostring, type = tostring, type
 
@@ -27,7 +29,7 @@ local CONNECT_TIMEOUT, READ_TIMEOUT = 3, 5
 -- What may come in one message when the server has said nothing of it.
 local MAX_PAYLOAD = 1024 * 1024
 
-local BUSY = "socket busy reading"
+local BUSY = role.BUSY
 
 local core = {}
 local metatable = { __index = core }
@@ -104,13 +106,13 @@ end
 -- Why a call on the socket has failed, as far as the server has told. A failed
 -- write may be explained by what has come before.
 local function failure(self, err)
-    if err == "closed" then
+    if err == "closed" and isyieldable() then
         local more, why = true, nil
         while more do
             more, why = reader.take_in(self, 1)
         end
         if why ~= BUSY and why ~= "deadline" then
-            reader.fail(self, err)
+            dispatch.fail(self, err)
         end
     end
     return nil, self.closed or err
@@ -206,7 +208,7 @@ end
 function core.unsubscribe(self, sid, max)
     local sub = self.subs[sid]
     if not sub then
-        return self.closed and nil or true, self.closed or nil
+        return not self.closed, self.closed or nil
     end
     local later = max and max > sub.count
     local ok, err = push(self, "UNSUB " .. sid .. (later and " " .. max or "")
@@ -324,98 +326,18 @@ function core.flush(self, timeout)
 end
 
 
--- Reads, or waits while somebody else does; but only one at a time waits for
--- messages.
-local function read_or_park(self, left)
-    local waiting = self.waiting
-    if waiting.own and queued(waiting.own) > 0 then
-        return nil, BUSY
-    end
-    if not self.granted then
-        local target, msg = step(self, left, true)
-        if target or msg ~= BUSY or self.wait_reads then
-            return target, msg
-        end
-    end
-    return park(self, waiting, left)
-end
-
-
--- The next message: whose it is, and the message; true for nothing yet;
--- nil, err.
-local function next_message(self, left)
-    local at = self.next_expiry
-    if not at then
-        return read_or_park(self, left)
-    end
-    local rest = at - msec()
-    if rest <= 0 then
-        requests.expire(self)
-        return true
-    elseif rest >= left then
-        return read_or_park(self, left)
-    end
-    local target, msg = read_or_park(self, rest)
-    if not target and msg == "timeout" then
-        return true
-    end
-    return target, msg
-end
-
-
--- Calls back for `count` messages, each of which may take the read timeout, or
--- all of them `timeout`; without a count until something fails.
-function core.wait(self, count, timeout)
-    local n = 0
-    local expires = timeout and msec() + timeout
-    local limit = timeout or nats_timeout(self.sock, READ_TIMEOUT)
-    local left = limit
-    while true do
-        local target, msg = queue.pop(self.queue)
-        if target == nil then
-            if self.closed then
-                return nil, self.closed
-            elseif self.expired > 0 then
-                self.expired = self.expired - 1
-                return nil, "timeout"
-            end
-            target, msg = next_message(self, left)
-        end
-        if target == true then
-            expires = expires or msec() + limit
-            left = expires - msec()
-        elseif target then
-            n = n + 1
-            pass(self)
-            target.callback(msg)
-            if n == count then
-                return true
-            end
-            left = limit
-            if timeout then
-                left = expires - msec()
-            else
-                expires = nil
-            end
-        else
-            pass(self)
-            return nil, msg
-        end
-        if left <= 0 then
-            pass(self)
-            return nil, "timeout"
-        end
-    end
-end
+core.wait = require "resty.nats.wait"
 
 
 -- Ends all subscriptions, calls back for what has come of them until then, and
 -- sees that what was published is with the server.
 function core.drain(self, timeout)
-    local ok, err = true, nil
+    local lines, n = {}, 0
     for sid in next, self.subs do
-        ok, err = ok and push(self, "UNSUB " .. sid .. "\r\n"), err
+        n = n + 1
+        lines[n] = "UNSUB " .. sid .. "\r\n"
     end
+    local ok, err = push(self, concat(lines))
     if ok then
         ok, err = self:flush(timeout)
     end
@@ -445,7 +367,7 @@ end
 -- Before the connection goes to a pool: sees that nothing more will come of
 -- what was asked for. Nothing happens while somebody waits.
 function core.leave(self)
-    if reader.is_busy(self) then
+    if role.is_busy(self) then
         return nil, BUSY
     end
     local ok, err = true, nil

@@ -239,10 +239,11 @@ function options.resolve(first, host, port, opts)
 end
 
 
--- The line with which a client introduces himself.
+-- The line with which a client introduces himself; nil, err for a text that is
+-- no UTF-8.
 function options.connect_line(opts, info, has_tls)
     local headers = opts.headers and info.headers == true
-    local text = json_encode({
+    local text, err = json_encode({
         verbose = opts.verbose,
         pedantic = opts.pedantic,
         echo = opts.echo,
@@ -257,6 +258,9 @@ function options.connect_line(opts, info, has_tls)
         pass = opts.pass,
         auth_token = opts.token,
     })
+    if not text then
+        return nil, err
+    end
     return "CONNECT " .. text .. "\r\n"
 end
 
