@@ -37,8 +37,8 @@ export NGINX_TCP_LUA_MODULE := $(MODULE)
 export TEST_NGINX_BINARY := $(NGINX_BINARY)
 export TEST_NGINX_MODULE := $(MODULE)
 TOOLS = scripts/install-packages test peers
-# What the tests run against and no package of Debian's brings.
-FETCH = scripts/lua-nginx && scripts/nats-python
+# What the tests run against and no package brings that can be installed.
+FETCH = scripts/lua-nginx && scripts/nats-python && scripts/mariadb-plugin
 PROVE = prove -It/lib -j$(JOBS) $(TESTS)
 
 .NOTPARALLEL:
