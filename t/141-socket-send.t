@@ -632,3 +632,31 @@ true 200000
 --- skip_mode: slow: 200 KB byte by byte
 --- no_error_log
 [error]
+
+
+=== send: where one cannot wait, what the kernel does not take still follows
+--- peer
+A: accept
+A: stop_reading
+A: wait_log "raised"
+A: start_reading
+A: expect_like /\Ax+;/
+A: send "all"
+A: expect_eof
+--- tcp_server_config
+process_by_lua_block {
+    local sock = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+    local text = ("x"):rep(9000000) .. ";"
+    ngx.say(pcall(table.sort, { 1, 2 }, function() sock:send(text) end))
+    ngx.log(ngx.WARN, "raised")
+    ngx.say(sock:receive(3))
+    sock:close()
+}
+--- request
+--- response
+falseprocess_by_lua_block(nginx.conf:10):4: attempt to yield across C-call boundary
+all
+--- timeout: 40
+--- skip_mode: slow: megabytes byte by byte
+--- no_error_log
+[error]

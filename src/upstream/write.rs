@@ -81,7 +81,11 @@ impl Upstream {
     fn sent(&self, sent: Result<Sent, SocketError>, len: usize) -> Sending {
         budget::spend_bytes(len);
         match sent {
-            Ok(Sent::Blocked) => Sending::Blocked,
+            Ok(Sent::Blocked) => {
+                // Also for a caller that cannot wait.
+                self.watch_rest();
+                Sending::Blocked
+            }
             Ok(_) if budget::spend() => Sending::Sent(len),
             Ok(_) => Sending::Turn,
             Err(error) => {
