@@ -472,10 +472,10 @@ init_worker_by_lua_block {
     ngx.timer.at(0, function()
         local n = require "nats_test".client($TEST_NATS_PORT)
         n:subscribe("upper", function(msg) msg:respond(msg.payload:upper()) end)
-        n:subscribe("stop", function() n:close() end)
         n:flush()
         ready = true
-        n:wait()
+        while not ngx.worker.exiting() do n:wait(1, 50) end
+        n:drain()
     end)
 }
 --- tcp_server_config
@@ -485,7 +485,6 @@ process_by_lua_block {
     ngx.say(n:request_sync("upper", "hello").payload)
     n:close()
 }
---- stop: TERM
 --- response
 HELLO
 --- no_error_log
