@@ -53,12 +53,13 @@ mod scan;
 mod store;
 #[cfg(test)]
 mod tests;
+mod young;
 
 use std::cell::Cell;
 use std::fmt;
 
 pub use entry::kind;
-pub use get::Reply;
+pub use get::Answer;
 pub use layout::{MAX_SIZE, MIN_SIZE};
 pub use list::End;
 pub use scan::Keys;
@@ -79,8 +80,6 @@ pub enum Error {
     /// The key is not there, or has expired.
     NotFound,
     NotANumber,
-    /// The value is a list, and was to be read as one value.
-    IsList,
     NotAList,
     /// It does not fit, whatever is removed, or nothing may be.
     NoMemory,
@@ -93,7 +92,6 @@ impl Error {
             Error::Exists => "exists",
             Error::NotFound => "not found",
             Error::NotANumber => "not a number",
-            Error::IsList => "value is a list",
             Error::NotAList => "value not a list",
             Error::NoMemory => "no memory",
         }
@@ -161,30 +159,41 @@ impl Dict {
     #[inline(always)]
     fn hash(&self, key: &[u8]) -> u32 {
         let [a, b] = self.secrets;
-        let fold = |a: u64, b: u64| {
-            let wide = u128::from(a) * u128::from(b);
-            wide as u64 ^ (wide >> 64) as u64
-        };
-        let word = |bytes: &[u8], i: usize| {
-            bytes.get(i..i + 8).map_or(0, |b| {
-                u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
-            })
-        };
-        let n = key.len();
-        let mut state = b ^ n as u64;
-        let (first, last) = if n > 16 {
-            let mut i = 0;
-            while i + 16 < n {
-                state = fold(word(key, i) ^ a, word(key, i + 8) ^ state) ^ b;
-                i += 16;
-            }
-            (word(key, n - 16), word(key, n - 8))
-        } else if n >= 8 {
-            (word(key, 0), word(key, n - 8))
-        } else {
-            (key.iter().fold(0, |sum, &b| sum << 8 | u64::from(b)), 0)
+        let (first, last, state) = match entry::two_words(key) {
+            Some((first, last)) => (first, last, b ^ key.len() as u64),
+            None => self.hash_other(key),
         };
         let hash = fold(fold(first ^ a, last ^ state) ^ b, a);
         hash as u32 ^ (hash >> 32) as u32
     }
+
+    /// The first and last words of a key that is short or long, and what a long one
+    /// has come to before them.
+    #[inline(never)]
+    fn hash_other(&self, key: &[u8]) -> (u64, u64, u64) {
+        let [a, b] = self.secrets;
+        let mut state = b ^ key.len() as u64;
+        let Some(last) = key.last_chunk() else {
+            let bytes = key.iter().fold(0, |sum, &b| sum << 8 | u64::from(b));
+            return (bytes, 0, state);
+        };
+        let (chunks, _) = key.as_chunks();
+        for chunk in &chunks[..(key.len() - 1) / 16] {
+            let (left, right) = halves(chunk);
+            state = fold(left ^ a, right ^ state) ^ b;
+        }
+        let (left, right) = halves(last);
+        (left, right, state)
+    }
+}
+
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let wide = u128::from(a) * u128::from(b);
+    wide as u64 ^ (wide >> 64) as u64
+}
+
+fn halves(bytes: &[u8; 16]) -> (u64, u64) {
+    let all = u128::from_le_bytes(*bytes);
+    (all as u64, (all >> 64) as u64)
 }

@@ -3,7 +3,7 @@
 
 use super::Dict;
 use super::hold::Hold;
-use super::layout::{CHAIN, DATA, FLUSHES, LRU_PREV, LRU_TAIL, Ref, at};
+use super::layout::{CHAIN, DATA, FLUSHES, LRU_PREV, LRU_TAIL, Ref, UNIT, at};
 
 /// Buckets that are looked at in one step.
 const STEP: usize = 256;
@@ -46,6 +46,7 @@ impl Dict {
     /// At most `max` keys of live entries. Few come in the order in which they
     /// would have to go.
     pub fn keys(&self, max: usize, now: u64) -> Keys {
+        self.settle_all();
         let wanted = max.min(self.count() as usize);
         if wanted <= ORDERED
             && let Some(keys) = self.oldest_keys(wanted, now)
@@ -155,8 +156,8 @@ impl Dict {
         self.capacity
     }
 
-    /// The bytes of all free blocks.
+    /// The bytes of all free blocks, those in stock among them.
     pub fn free_space(&self) -> usize {
-        self.free_units() as usize * super::layout::UNIT
+        (self.free_units() + self.units_in_stock()) as usize * UNIT
     }
 }
