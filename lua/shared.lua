@@ -10,6 +10,7 @@ if not native.dicts then
 end
 
 local ffi = require "ffi"
+local band = require("bit").band
 local cast, ffi_string, typeof = ffi.cast, ffi.string, ffi.typeof
 local ceil, huge = math.ceil, math.huge
 local error, setmetatable, tonumber = error, setmetatable, tonumber
@@ -22,7 +23,9 @@ local tostring, type = tostring, type
 -- the reply and the buffer are another's. So nothing that does may stand before
 -- the last use of them; reading a pointer out of the reply is such a thing.
 local BUFFER_SIZE = 65536
-local buffer = ffi.new("char [?]", BUFFER_SIZE)
+local room = ffi.new("char [?]", BUFFER_SIZE + 63)
+-- Aligned, so that long strings are copied and compared sooner.
+local buffer = cast("char *", band(cast("intptr_t", room) + 63, -64))
 local reply = ffi.new([[
     struct {
         char *buffer;
@@ -585,7 +588,8 @@ function dict.free_space(self)
 end
 
 
-local methods = { __index = dict }
+-- With what has to live as long as they do.
+local methods = { __index = dict, room }
 
 for name, handle in next, native.dicts do
     local self = setmetatable({}, methods)

@@ -7,6 +7,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::entry::{Found, Head};
 use super::hold::Held;
 use super::layout::{DATA, FLAGS, Ref, VALUE_LEN, VERSION, at};
+use super::lock::Stripe;
 use super::{Dict, Error, kind};
 
 /// How often a reader tries before it takes the lock. It may have to: a worker
@@ -33,10 +34,29 @@ pub trait Answer {
     fn set_stale(&mut self, is_stale: bool);
 }
 
-enum Seen {
-    /// The type of the value.
-    Whole(u32),
-    Changing,
+/// A reader's look at a stripe: what it sees counts as long as the version is the
+/// same. Under the lock it is.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    stripe: Stripe<'a>,
+    version: u64,
+}
+
+impl<'a> Look<'a> {
+    /// None while the stripe changes.
+    #[inline(always)]
+    fn begin(stripe: Stripe<'a>) -> Option<Look<'a>> {
+        let version = stripe.load64(VERSION);
+        fence(Ordering::Acquire);
+        version.is_multiple_of(2).then_some(Look { stripe, version })
+    }
+
+    /// Whether what was seen so far counts.
+    #[inline(always)]
+    fn is_valid(&self) -> bool {
+        fence(Ordering::Acquire);
+        self.stripe.load64(VERSION) == self.version
+    }
 }
 
 impl Dict {
@@ -60,8 +80,8 @@ impl Dict {
         answer: &mut impl Answer,
     ) -> u32 {
         match self.look::<STALE>(key, now, answer) {
-            Seen::Whole(kind) => kind,
-            Seen::Changing => self.get_again::<STALE>(key, now, answer),
+            Some(kind) => kind,
+            None => self.get_again::<STALE>(key, now, answer),
         }
     }
 
@@ -74,7 +94,7 @@ impl Dict {
         answer: &mut impl Answer,
     ) -> u32 {
         for _ in 0..TRIES {
-            if let Seen::Whole(kind) = self.look::<STALE>(key, now, answer) {
+            if let Some(kind) = self.look::<STALE>(key, now, answer) {
                 return kind;
             }
             std::hint::spin_loop();
@@ -83,48 +103,37 @@ impl Dict {
         let held = Held::stripe(self, hash);
         let mut kind = kind::NIL;
         if let Found::Entry(entry, head) = self.search(hash, key, usize::MAX) {
-            let found = (entry, head);
-            let seen = self.copy_out::<STALE>(found, key.len(), now, answer, || true);
-            if let Seen::Whole(found) = seen {
-                kind = found;
-            }
+            let (stripe, found) = (held.home().1, (entry, head));
+            let look = Look { stripe, version: stripe.load64(VERSION) };
+            let copied = self.copy_out::<STALE>(found, key.len(), now, answer, look);
+            kind = copied.unwrap_or(kind::NIL);
             self.touch(entry);
         }
         held.release();
         kind
     }
 
+    /// None if the stripe was changed meanwhile.
     #[inline(always)]
     fn look<const STALE: bool>(
         &self,
         key: &[u8],
         now: u64,
         answer: &mut impl Answer,
-    ) -> Seen {
+    ) -> Option<u32> {
         let hash = self.hash(key);
-        let stripe = self.stripe(self.layout.home(hash));
-        let version = stripe.load64(VERSION);
-        fence(Ordering::Acquire);
-        if !version.is_multiple_of(2) {
-            return Seen::Changing;
-        }
-        let unchanged = || {
-            fence(Ordering::Acquire);
-            stripe.load64(VERSION) == version
-        };
+        let look = Look::begin(self.stripe(self.layout.home(hash)))?;
         match self.search(hash, key, CHAIN_MAX) {
-            Found::Unsure => Seen::Changing,
-            Found::Nothing if unchanged() => Seen::Whole(kind::NIL),
-            Found::Nothing => Seen::Changing,
+            Found::Unsure => None,
+            Found::Nothing => look.is_valid().then_some(kind::NIL),
             Found::Entry(entry, head) => {
                 let found = (entry, head);
-                let seen =
-                    self.copy_out::<STALE>(found, key.len(), now, answer, unchanged);
-                if !unchanged() {
-                    return Seen::Changing;
+                let kind = self.copy_out::<STALE>(found, key.len(), now, answer, look)?;
+                if !look.is_valid() {
+                    return None;
                 }
                 self.touch(entry);
-                seen
+                Some(kind)
             }
         }
     }
@@ -136,11 +145,11 @@ impl Dict {
         key_len: usize,
         now: u64,
         answer: &mut impl Answer,
-        unchanged: impl Fn() -> bool,
-    ) -> Seen {
+        look: Look,
+    ) -> Option<u32> {
         let is_alive = self.is_alive(head, now);
         if !STALE && !is_alive {
-            return Seen::Whole(kind::NIL);
+            return Some(kind::NIL);
         }
         answer.set_flags(head.get(FLAGS));
         if STALE {
@@ -153,8 +162,8 @@ impl Dict {
             if DATA + pos + len <= head.size() && len <= out.len() {
                 self.memory.read_start(at(entry, DATA + pos), len, out);
                 answer.set_len(len);
-            } else if !self.copy_other(entry, pos, len, answer, unchanged) {
-                return Seen::Changing;
+            } else if !self.copy_other(entry, pos, len, answer, look) {
+                return None;
             }
         } else if kind != kind::LIST {
             let bits = self.memory.load64(self.number_at((entry, head), key_len));
@@ -163,7 +172,7 @@ impl Dict {
                 _ => (bits.to_ne_bytes()[0]).into(),
             });
         }
-        Seen::Whole(kind)
+        Some(kind)
     }
 
     /// Copies out a string that is in several pieces or too long for the buffer.
@@ -175,10 +184,10 @@ impl Dict {
         pos: usize,
         len: usize,
         answer: &mut impl Answer,
-        unchanged: impl Fn() -> bool,
+        look: Look,
     ) -> bool {
         // No memory is asked for a length that never was.
-        if !unchanged() || len > self.memory.len() {
+        if !look.is_valid() || len > self.memory.len() {
             return false;
         }
         self.answer(answer, len, |out| self.read(entry, DATA, pos, out))
