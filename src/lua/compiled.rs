@@ -72,14 +72,7 @@ impl Strings {
 pub trait Object: 'static {
     fn get(&self, key: &[u8], reply: &mut Reply) -> i32;
     fn get_stale(&self, key: &[u8], reply: &mut Reply) -> i32;
-    fn store(
-        &self,
-        key: &[u8],
-        value: Argument,
-        mode: u32,
-        ttl: f64,
-        flags: u32,
-    ) -> i32;
+    fn store(&self, key: &[u8], value: Argument, mode: u32, ttl: f64, flags: u32) -> i32;
     fn delete(&self, key: &[u8]) -> i32;
     fn incr(
         &self,

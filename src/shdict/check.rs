@@ -7,8 +7,8 @@ use super::hold::Hold;
 use super::layout::{
     CHAIN, CHANGED, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, JOURNAL, KEY_LEN, LEVELS,
     LRU_HEAD, LRU_NEXT, LRU_PREV, LRU_TAIL, NEXT, NODE_LEN, NODE_NEXT, NODE_PREV,
-    NODE_TYPE, Ref, SAVING, SLOTS, STOCK_SLOTS, VERSION, WHEEL, YOUNG_SLOTS, at,
-    stock_at, young_at,
+    NODE_TYPE, Ref, SAVING, SLOTS, STOCK_SLOTS, UNEVEN, VERSION, WHEEL, YOUNG_SLOTS, at,
+    stock_at, units, young_at,
 };
 use super::young::slot_of;
 use super::{Dict, heap, kind};
@@ -45,8 +45,11 @@ impl Dict {
             return Err(format!("{} entries, {} counted", entries.len(), self.count()));
         }
         let young = self.check_young(&entries)?;
-        for block in self.in_stock() {
+        for (block, size) in self.in_stock() {
             self.claim(block, &mut blocks)?;
+            if size != units(memory, block) {
+                return Err(format!("block {block} is not known to have {size} units"));
+            }
         }
         let old = entries.difference(&young).copied().collect();
         self.check_lru(&old)?;
@@ -80,7 +83,9 @@ impl Dict {
         let slots = (0..YOUNG_SLOTS).map(|slot| young_at(at, slot));
         let stock = (0..STOCK_SLOTS).map(|slot| stock_at(at, slot));
         let is_even = slots.chain(stock).all(|place| self.memory.load32(place) == 0);
-        if !is_even && self.memory.load8(self.layout.uneven_at(stripe)) == 0 {
+        let is_known = self.memory.load8(self.layout.uneven_at(stripe)) != 0
+            && self.memory.load32(UNEVEN) != 0;
+        if !is_even && !is_known {
             return Err(format!("stripe {stripe} is not known to be uneven"));
         }
         Ok(())

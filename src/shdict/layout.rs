@@ -23,6 +23,8 @@ pub(super) const SECRETS: usize = 8;
 pub(super) const RECOVERY_LOCK: usize = 24;
 /// How often the dictionary was flushed: entries of another time are dead.
 pub(super) const FLUSHES: usize = 32;
+/// Whether some stripe may have young entries or a stock.
+pub(super) const UNEVEN: usize = 36;
 
 // What the global lock guards.
 pub(super) const GLOBAL: usize = 64;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::Dict;
 use super::journal::{undo, undo_stripe};
-use super::layout::{GLOBAL, LOCK, RECOVERY_LOCK, VERSION};
+use super::layout::{GLOBAL, LOCK, RECOVERY_LOCK, UNEVEN, VERSION};
 use super::owner::{Owner, is_alive};
 use crate::nginx::memory::Near;
 
@@ -143,6 +143,8 @@ impl Dict {
             end_any_change(stripe);
             stripe.swap64(LOCK, dead, 0);
         }
+        // The dead may have been about to say so.
+        memory.store32(UNEVEN, 1);
         memory.swap64(GLOBAL, dead, 0);
         self.unlock(RECOVERY_LOCK);
     }

@@ -158,6 +158,7 @@ impl Dict {
 
     /// The bytes of all free blocks, those in stock among them.
     pub fn free_space(&self) -> usize {
-        (self.free_units() + self.units_in_stock()) as usize * UNIT
+        let in_stock: u32 = self.in_stock().map(|(_, units)| units).sum();
+        (self.free_units() + in_stock) as usize * UNIT
     }
 }

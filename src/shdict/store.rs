@@ -78,6 +78,12 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The heap has room for an entry's head in each block.
+#[cold]
+fn no_entry() -> ! {
+    panic!("an entry outside of a shared memory zone")
+}
+
 impl Dict {
     /// Stores a value. Also says whether live entries had to go for it.
     #[inline(always)]
@@ -122,12 +128,7 @@ impl Dict {
     }
 
     #[inline(never)]
-    fn store_new(
-        &self,
-        held: Held,
-        new: New,
-        evict: Evict,
-    ) -> (Result<(), Error>, bool) {
+    fn store_new(&self, held: Held, new: New, evict: Evict) -> (Result<(), Error>, bool) {
         let mut hold = held.more();
         let mut forced = false;
         hold.take_global();
@@ -142,7 +143,9 @@ impl Dict {
         let hash = self.hash(key);
         let held = Held::stripe(self, hash);
         match self.search(hash, key, usize::MAX) {
-            Found::Entry(entry, head) if !self.remove_young(&held, (entry, head), hash) => {
+            Found::Entry(entry, head)
+                if !self.remove_young(&held, (entry, head), hash) =>
+            {
                 self.set_now(now);
                 self.delete_old(held, entry);
             }
@@ -343,7 +346,7 @@ impl Dict {
     #[inline(always)]
     pub(super) fn fill(&self, entry: Ref, new: &New, kind: Option<u32>) {
         let (memory, key, bytes) = (&self.memory, new.key, new.bytes);
-        let Some(head) = self.head(entry) else { return };
+        let head = self.head(entry).unwrap_or_else(|| no_entry());
         if let Some(kind) = kind {
             head.set(KEY_LEN, kind << 16 | key.len() as u32);
         }

@@ -17,7 +17,7 @@ use super::journal::Change;
 use super::kind;
 use super::layout::{
     CHAIN, COUNT, DATA, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, STOCK_MAX, STOCK_SLOTS,
-    UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
+    UNEVEN, UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
 };
 use super::lists::{link_lru, link_lru_last, link_wheel};
 use super::lock::{begin_change, end_change};
@@ -95,14 +95,15 @@ impl Dict {
     /// Removes an entry, as remove(), and keeps its block in stock if there is
     /// room.
     pub(super) fn remove_to_stock(&self, hold: &mut Hold, entry: Ref) {
-        let is_one_block = self.memory.load32(at(entry, NEXT)) == 0
-            && self.kind(entry) != kind::LIST;
+        let is_one_block =
+            self.memory.load32(at(entry, NEXT)) == 0 && self.kind(entry) != kind::LIST;
         let stripe = self.layout.home(self.hash_of(entry));
         let Some(to) = self.stock_for(stripe, entry).filter(|_| is_one_block) else {
             return self.remove(hold, entry);
         };
         let number = self.layout.stripe_of(self.hash_of(entry));
         self.memory.store8(self.layout.uneven_at(number), 1);
+        self.memory.store32(UNEVEN, 1);
         let mut change = hold.change();
         self.unlink(&mut change, entry);
         change.set(stock_at(stripe, to), entry);
@@ -161,6 +162,11 @@ impl Dict {
     /// holds the stripe.
     pub(super) fn even(&self, hold: &mut Hold) -> Evened {
         let mut evened = Evened { some: false, busy: false };
+        if self.memory.load32(UNEVEN) == 0 {
+            return evened;
+        }
+        // First, so that it is told again by who makes a stripe uneven meanwhile.
+        self.memory.store32(UNEVEN, 0);
         for number in 0..self.layout.stripes {
             let uneven = self.layout.uneven_at(number);
             if self.memory.load8(uneven) == 0 {
@@ -185,21 +191,20 @@ impl Dict {
             self.memory.store8(uneven, 0);
             hold.give_back();
         }
+        if evened.busy {
+            self.memory.store32(UNEVEN, 1);
+        }
         evened
     }
 
-    /// The blocks of all stocks. Without their locks they are what they were a
-    /// moment ago.
-    pub(super) fn in_stock(&self) -> impl Iterator<Item = Ref> {
+    /// The blocks of all stocks, and how many units each has. Without their locks
+    /// they are what they were a moment ago.
+    pub(super) fn in_stock(&self) -> impl Iterator<Item = (Ref, u32)> {
         let stripes = (0..self.layout.stripes).map(|i| self.layout.stripe_at(i));
         let slots = |stripe| (0..STOCK_SLOTS).map(move |slot| stock_at(stripe, slot));
-        let blocks = stripes.flat_map(slots).map(|place| self.memory.load32(place));
-        blocks.filter(|&block| block != 0)
-    }
-
-    /// How many units they have.
-    pub(super) fn units_in_stock(&self) -> u32 {
-        self.in_stock().map(|block| units(&self.memory, block)).sum()
+        let words = stripes.flat_map(slots).map(|place| self.memory.load64(place));
+        let blocks = words.map(|word| (word as Ref, (word >> 32) as u32));
+        blocks.filter(|&(block, _)| block != 0)
     }
 }
 
