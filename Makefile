@@ -93,7 +93,7 @@ test-valgrind: build ## t/ under memcheck
 	TEST_NGINX_USE_VALGRIND=1 $(PROVE)
 
 test-configure: ## nginx's own build of the module, by ./configure --add-dynamic-module
-	@scripts/install-packages build vendored
+	@scripts/install-packages build vendored test
 	@scripts/nginx-vendored
 	@scripts/test-configure
 

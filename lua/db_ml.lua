@@ -7,7 +7,7 @@
 --     db:done()
 
 local mysql = require "mysql"
-local record = require "tcp_lua.record"
+local log_of = require "tcp_lua.record"
 
 local format = string.format
 local setmetatable, tostring = setmetatable, tostring
@@ -27,6 +27,15 @@ function db_ml.new()
     return setmetatable({ db = db }, metatable)
 end
 
+
+local function complain(text)
+    local log = log_of("derror")
+    if log then
+        log(text)
+    end
+end
+
+
 function db_ml.init(self, opts)
     local db = self.db
     if not db then
@@ -36,7 +45,7 @@ function db_ml.init(self, opts)
         opts.send_timeout or TIMEOUT, opts.read_timeout or TIMEOUT)
     local ok, err, errno, sqlstate = db:connect(opts)
     if not ok then
-        record("derror", "connect failed: " .. tostring(err))
+        complain("connect failed: " .. tostring(err))
         return nil, err, errno, sqlstate
     end
     self.keepalive_timeout = opts.keepalive_timeout or KEEPALIVE
@@ -53,10 +62,12 @@ function db_ml.query(self, sql)
     local start = ngx.now()
     local res, err, errno, sqlstate = db:query(sql)
     self.elapsed_sql = ngx.now() - start
-    record("sql", self.db_host, format("%.3f", self.elapsed_sql), sql)
+    local log = log_of("sql")
+    if log then
+        log(self.db_host, format("%.3f", self.elapsed_sql), sql)
+    end
     if not res then
-        record("derror", "bad result: " .. tostring(err) .. ":"
-            .. tostring(sql))
+        complain("bad result: " .. tostring(err) .. ":" .. tostring(sql))
     end
     return res, err, errno, sqlstate
 end

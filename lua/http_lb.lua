@@ -3,7 +3,7 @@
 
 local load_balance = require "load_balance"
 local extend = require "tcp_lua.http_object"
-local record = require "tcp_lua.record"
+local log_of = require "tcp_lua.record"
 
 local tostring = tostring
 
@@ -27,8 +27,11 @@ function http_lb.init(self, conf)
         if ok then
             return 1, "ok"
         end
-        record("derror", "connect " .. server.host .. ":" .. server.port
-            .. " failed : " .. tostring(err))
+        local log = log_of("derror")
+        if log then
+            log("connect " .. server.host .. ":" .. server.port .. " failed : "
+                .. tostring(err))
+        end
     end
     return nil, "exceed max tries", err
 end

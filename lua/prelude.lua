@@ -594,7 +594,12 @@ local loaders, library = package.loaders, native.library
 loaders[#loaders + 1] = function(name)
     local source = library(name)
     if source then
-        return setfenv(loadstring(source, "=" .. name .. ".lua"), main_globals)
+        local chunk = loadstring(source, "=" .. name .. ".lua")
+        setfenv(chunk, main_globals)
+        -- A copy of the user's own has to do without the natives.
+        return function(module)
+            return chunk(module, native)
+        end
     end
 end
 

@@ -467,9 +467,10 @@ end
 
 local socket = {}
 
-function socket.tcp(extra, ...)
-    if extra ~= nil then
-        raise("expecting zero arguments, but got " .. 1 + select("#", ...))
+function socket.tcp(...)
+    local n = select("#", ...)
+    if n > 0 then
+        raise("expecting zero arguments, but got " .. n)
     end
     return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
 end

@@ -17,6 +17,8 @@ local close_queue, queued = native.close_queue, native.queued
 local refundable, first = native.refundable, native.first
 local thread_state = native.thread_state
 local is_socket, can_read = native.is_socket, native.tcp_can_read
+local is_datagram_socket = native.is_datagram_socket
+local can_read_datagram = native.udp_can_read
 local wait_for_thread = ngx.thread.wait
 local error, floor, rawget = error, math.floor, rawget
 local getmetatable, setmetatable = getmetatable, setmetatable
@@ -298,7 +300,7 @@ end
 
 
 -- What an item of ngx.select() is.
-local THREAD, SEMAPHORE, CHANNEL, SEND, SOCKET = 1, 2, 3, 4, 5
+local THREAD, SEMAPHORE, CHANNEL, SEND, SOCKET, DATAGRAMS = 1, 2, 3, 4, 5, 6
 
 local function kind_of(item, i)
     if type(item) == "thread" then
@@ -316,6 +318,8 @@ local function kind_of(item, i)
             return CHANNEL
         elseif is_socket(item) then
             return SOCKET
+        elseif is_datagram_socket(item) then
+            return DATAGRAMS
         end
         local target = rawget(item, 1)
         if type(target) == "table" and getmetatable(target) == channel_metatable
@@ -366,6 +370,12 @@ local function try(self, i)
             return true, nil, err
         end
         return true, true
+    elseif kind == DATAGRAMS then
+        local ready, more = can_read_datagram(item)
+        if ready == nil then
+            return true, nil, more
+        end
+        return ready, ready or more
     end
     local ok, err = send(item, self.values[i], 0)
     if ok then
@@ -384,7 +394,7 @@ local function chosen(self, i, granted)
     local kind, item = self.kinds[i], self[i]
     if kind == THREAD then
         return i, wait_for_thread(item)
-    elseif kind == SEMAPHORE or kind == SOCKET then
+    elseif kind == SEMAPHORE or kind == SOCKET or kind == DATAGRAMS then
         return i, granted
     elseif not granted then
         return i, nil, "closed"

@@ -95,6 +95,11 @@ function ngx.socket.udp(...)
     return setmetatable({ false, nil, nil, nil, nil, nil }, udp_metatable)
 end
 
+-- For ngx.select().
+function native.is_datagram_socket(item)
+    return getmetatable(item) == udp_metatable
+end
+
 
 local log = {}
 local log_metatable = { __index = log }

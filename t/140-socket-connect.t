@@ -257,6 +257,31 @@ CORE::join "", map { "nil failed to parse host name \"$_->[0]\": $_->[1]\n" }
 [error]
 
 
+=== connect: a host's name is in an error's text as it is
+--- peers: dns
+--- tcp_server_config
+resolver 127.0.0.1:$TEST_DNS_PORT ipv6=off;
+process_by_lua_block {
+    local sock = ngx.socket.tcp()
+    for _, host in ipairs{ "\xff/\xc3", "\xff\xc3", "\xff\xc3:x" } do
+        ngx.say(select(2, sock:connect(host, 1)))
+    end
+}
+--- tcp_server_config2
+lua_resolver_default off;
+process_by_lua_block {
+    ngx.say(select(2, ngx.socket.connect("\xff\xc3", 1)))
+}
+--- request_parts
+expect_like /^failed to parse host name "\xff\/\xc3": invalid host\n\xff\xc3 could not be resolved \(\d+: [^\n]+\)\nfailed to parse host name "\xff\xc3:x": invalid port\n/
+expect_eof
+B: connect $TEST_PORT2
+B: expect "no resolver defined to resolve \"\xff\xc3\"\n"
+B: expect_eof
+--- no_error_log
+[error]
+
+
 === connect: mistakes in arguments
 --- tcp_server_config
 process_by_lua_block {
@@ -281,6 +306,8 @@ process_by_lua_block {
     try(function() sock:connect("127.0.0.1", 1, { backlog = -1 }) end)
     try(function() sock.connect({}, "127.0.0.1", 1) end)
     try(function() ngx.socket.tcp(1) end)
+    try(function() ngx.socket.tcp(nil, 2) end)
+    try(function() ngx.socket.stream(nil) end)
     try(function() ngx.socket.connect("127.0.0.1", 65536) end)
 }
 --- request
@@ -300,6 +327,8 @@ false LINE bad argument #3 to 'connect' (bad "pool_size" option value: 0)
 false LINE bad argument #3 to 'connect' (bad "pool_size" option value: x)
 false LINE bad argument #3 to 'connect' (bad "backlog" option value: -1)
 false LINE bad argument #1 to 'connect' (socket expected, got table)
+false LINE expecting zero arguments, but got 1
+false LINE expecting zero arguments, but got 2
 false LINE expecting zero arguments, but got 1
 false LINE bad port number, need [0,65535]
 --- no_error_log

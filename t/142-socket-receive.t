@@ -857,6 +857,73 @@ process_by_lua_block {
 [alert]
 
 
+=== receiveuntil: a piece that ends right before the delimiter, at every cut
+--- peer eval
+my ($data, @steps) = 'abc--def--';
+for my $inclusive (0, 1) {
+    for my $cut (1 .. length($data) - 1) {
+        push @steps, ["S$inclusive$cut:", 'accept'],
+            ["S$inclusive$cut:", send => substr $data, 0, $cut],
+            ["S$inclusive$cut:", expect => 'x'],
+            ["S$inclusive$cut:", send => substr $data, $cut],
+            ["S$inclusive$cut:", 'expect_eof'];
+    }
+}
+\@steps
+--- tcp_server_config
+process_by_lua_block {
+    for _, inclusive in ipairs{ false, true } do
+        for cut = 1, 9 do
+            local sock = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+            sock:peek(cut)
+            local reader = sock:receiveuntil("--", { inclusive = inclusive })
+            local t = ngx.thread.spawn(function()
+                local parts = {}
+                for i = 1, 6 do parts[i] = reader(3) or "nil" end
+                return table.concat(parts, " ")
+            end)
+            ngx.sleep(0.001)
+            sock:send("x")
+            local _, parts = ngx.thread.wait(t)
+            local expected = inclusive and "abc -- nil def -- nil"
+                or "abc  nil def  nil"
+            if parts ~= expected then ngx.say(cut, ": ", parts) end
+            sock:close()
+        end
+    end
+    ngx.say("done")
+}
+--- request
+--- response
+done
+--- no_error_log
+[error]
+
+
+=== receiveuntil: one that has all it asks for does not wait for more
+--- peer
+accept
+send "abc"
+expect "more"
+send "def--"
+expect_eof
+--- tcp_server_config
+process_by_lua_block {
+    local sock = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+    local reader = sock:receiveuntil("--")
+    ngx.say(reader(3))
+    sock:send("more")
+    ngx.say(reader(4), reader(4))
+    sock:close()
+}
+--- request
+--- response
+abc
+defnilnilnil
+--- no_error_log
+[error]
+
+
 === receiveuntil: a number as delimiter; two readers of one socket
 --- peer
 accept

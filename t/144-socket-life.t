@@ -939,6 +939,54 @@ no memory
 [alert]
 
 
+=== nothing left: 100,000 round trips by a pool
+--- tcp_config
+lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+init_by_lua_block { worker = require "worker" }
+--- tcp_server_config
+process_by_lua_block {
+    local n = tonumber(ngx.receive("*l"))
+    local function trips()
+        for _ = 1, n / 8 do
+            local sock = ngx.socket.tcp()
+            assert(sock:connect("127.0.0.1", $TEST_PORT2))
+            assert(sock:send("ping\n"))
+            assert(sock:receive() == "pong")
+            assert(sock:setkeepalive(60000, 8))
+        end
+    end
+    local function round()
+        local threads = {}
+        for i = 1, 8 do threads[i] = ngx.thread.spawn(trips) end
+        for i = 1, 8 do assert(ngx.thread.wait(threads[i])) end
+        collectgarbage()
+        collectgarbage()
+        return worker.fds(), worker.memory()
+    end
+    round()
+    local fds, memory = round()
+    for _ = 1, 10 do
+        local more_fds, more_memory = round()
+        if more_fds ~= fds or more_memory > memory + 24 then
+            ngx.say(more_fds - fds, " fds more, ", more_memory - memory, " KiB more")
+        end
+    end
+    ngx.say("done")
+}
+--- tcp_server_config2
+process_by_lua_block {
+    while ngx.receive() do ngx.say("pong") end
+}
+--- repeat: 1
+--- request eval
+($ENV{TEST_SLOW} || $ENV{TEST_NGINX_USE_VALGRIND} ? 80 : 10_000) . "\n"
+--- response
+done
+--- timeout: 60
+--- no_error_log
+[error]
+
+
 === nothing left: connects that fail, sockets left to the session's end
 --- tcp_config
 lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";

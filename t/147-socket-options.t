@@ -124,11 +124,12 @@ process_by_lua_block {
         show(sock:setoption(name, 10000), " ", sock:getoption(name))
     end
     show(sock:getoption("error"))
-    show(sock:setoption("linger", true))
-    show(sock:setoption("linger", false))
-    show(sock:setoption("linger", 0))
-    show(sock:setoption("linger", { on = true, timeout = 5 }))
-    show(sock:setoption("linger", { on = 0 }))
+    show(sock:getoption("linger"))
+    for _, value in ipairs({
+        true, false, 1, 0, { on = true, timeout = 5 }, { on = 0, timeout = 5 },
+    }) do
+        show(sock:setoption("linger", value), " ", sock:getoption("linger"))
+    end
     sock:close()
 }
 --- request
@@ -149,11 +150,13 @@ process_by_lua_block {
 3: 1 20000
 3: 1 20000
 1: 0
-1: 1
-1: 1
-1: 1
-1: 1
-1: 1
+1: false
+3: 1 0
+3: 1 false
+3: 1 0
+3: 1 false
+3: 1 5
+3: 1 false
 --- no_error_log
 [error]
 
@@ -214,7 +217,6 @@ process_by_lua_block {
     show(sock:setoption("keepalive", {}))
     show(sock:setoption("color", 1))
     show(sock:getoption("color"))
-    show(sock:getoption("linger"))
     try(function() sock:setoption(1, 1) end)
     try(function() sock:setoption({}, 1) end)
     try(function() sock:getoption() end)
@@ -232,7 +234,6 @@ process_by_lua_block {
 2: nilbad option value
 2: nilunsupported option color
 2: nilunsupported option color
-2: nilunsupported option linger
 false bad argument #1 to 'setoption' (string expected, got number)
 false bad argument #1 to 'setoption' (string expected, got table)
 false bad argument #1 to 'getoption' (string expected, got nil)

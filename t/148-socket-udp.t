@@ -319,6 +319,190 @@ x
 [error]
 
 
+=== udp: in ngx.select, among others
+--- udp_peer
+expect "one"
+send "first"
+expect "two"
+send ""
+--- peer
+accept
+expect "go"
+send "tcp"
+expect_eof
+--- tcp_server_config
+process_by_lua_block {
+    local function show(...) ngx.say(select("#", ...), ": ", ...) end
+    local tcp = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+    local udp, other = ngx.socket.udp(), ngx.socket.udp()
+    udp:setpeername("127.0.0.1", $TEST_UDP_PEER_PORT)
+    other:setpeername("127.0.0.1", $TEST_UDP_PEER_PORT)
+    local sem, ch = require("ngx.semaphore").new(), ngx.channel.new(1)
+    show(ngx.select{ tcp, udp, other, sem, timeout = 0 })
+    show(ngx.select{ tcp, udp, other, sem, timeout = 0.02 })
+    udp:send("one")
+    show(ngx.select{ tcp, other, udp, sem, timeout = 5 })
+    show(ngx.select{ tcp, other, udp, udp })
+    show(udp:receive(2))
+    show(ngx.select{ udp, ch, tcp, timeout = 0 })
+    tcp:send("go")
+    show(ngx.select{ udp, ch, tcp })
+    show(tcp:receive(3))
+    udp:send("two")
+    show(ngx.select{ ch, udp, udp, timeout = 5 })
+    show(udp:receive())
+    ch:send("news")
+    show(ngx.select{ udp, ch })
+    show(ngx.select{ udp, other, timeout = 0 })
+    tcp:close()
+}
+--- request
+--- response
+2: niltimeout
+2: niltimeout
+2: 3true
+2: 3true
+1: fi
+2: niltimeout
+2: 3true
+1: tcp
+2: 2true
+1: 
+2: 2news
+2: niltimeout
+--- no_error_log
+[error]
+
+
+=== udp: in ngx.select, the same one or a stream's twice: the first counts
+--- udp_peer
+expect "one"
+send "x"
+--- peer
+accept
+expect "go"
+send "x"
+expect_eof
+--- tcp_server_config
+process_by_lua_block {
+    local function show(...) ngx.say(select("#", ...), ": ", ...) end
+    local udp, tcp = ngx.socket.udp(), ngx.socket.tcp()
+    udp:setpeername("127.0.0.1", $TEST_UDP_PEER_PORT)
+    tcp:connect("127.0.0.1", $TEST_PEER_PORT)
+    local function wait() return ngx.select{ udp, tcp, udp, tcp } end
+    local t = ngx.thread.spawn(wait)
+    udp:send("one")
+    show(ngx.thread.wait(t))
+    udp:receive()
+    t = ngx.thread.spawn(wait)
+    tcp:send("go")
+    show(ngx.thread.wait(t))
+    tcp:close()
+    local client = ngx.req.socket()
+    show(ngx.select{ udp, client, client })
+}
+--- request_parts
+expect "3: true1true\n3: true2true\n"
+send "x"
+expect "2: 2true\n"
+expect_eof
+--- no_error_log
+[alert]
+
+
+=== udp: in ngx.select, where there is none, nobody, or another reader
+--- udp_peer
+expect "go"
+send "x"
+--- tcp_server_config
+process_by_lua_block {
+    local function show(...) ngx.say(select("#", ...), ": ", ...) end
+    local udp = ngx.socket.udp()
+    show(ngx.select{ udp, timeout = 5 })
+    udp:setpeername("127.0.0.1", $TEST_CLOSED_PORT)
+    udp:send("is anybody there?")
+    show(ngx.select{ udp, timeout = 5 })
+    show(udp:receive())
+    udp:setpeername("127.0.0.1", $TEST_UDP_PEER_PORT)
+    local t = ngx.thread.spawn(udp.receive, udp)
+    show(ngx.select{ udp, timeout = 5 })
+    ngx.thread.kill(t)
+    t = ngx.thread.spawn(ngx.select, { udp })
+    show(udp:receive())
+    show(udp:close())
+    show(udp:setpeername("127.0.0.1", $TEST_UDP_PEER_PORT))
+    ngx.thread.kill(t)
+    show(ngx.deadline(0.02, ngx.select, { udp }))
+    udp:send("go")
+    show(ngx.select{ udp })
+    show(udp:receive())
+    show(udp:close())
+    show(ngx.select{ udp })
+}
+--- request
+--- response
+2: 1true
+2: 1true
+2: nilconnection refused
+3: 1nilsocket busy reading
+2: nilsocket busy reading
+2: nilsocket busy reading
+2: nilsocket busy reading
+2: nildeadline
+2: 1true
+1: x
+1: 1
+2: 1true
+--- no_error_log
+[alert]
+
+
+=== udp: in ngx.select, when the session whose socket it is ends
+--- tcp_config
+init_by_lua_block { kept = {} }
+--- tcp_server_config
+process_by_lua_block {
+    kept.sock = ngx.socket.udp()
+    kept.sock:setpeername("127.0.0.1", $TEST_UDP_PEER_PORT)
+    ngx.say("ready")
+    ngx.receive(1)
+}
+--- tcp_server_config2
+process_by_lua_block {
+    ngx.say("waiting")
+    ngx.say(ngx.select{ kept.sock })
+    ngx.say(kept.sock:receive())
+}
+--- udp_peer
+expect_nothing 0.01
+--- request_parts
+A: expect "ready\n"
+B: connect $TEST_PORT2
+B: expect "waiting\n"
+A: send "x"
+A: expect_eof
+B: expect "1true\nnilclosed\n"
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== udp: a host's name is in an error's text as it is
+--- tcp_server_config
+lua_resolver_default off;
+process_by_lua_block {
+    local sock = ngx.socket.udp()
+    ngx.print(select(2, sock:setpeername("\xff/\xc3", 1)), "\n",
+        select(2, sock:setpeername("\xff\xc3", 1)), "\n")
+}
+--- request
+--- response eval
+qq{failed to parse host name "\xff/\xc3": invalid host\n}
+    . qq{no resolver defined to resolve "\xff\xc3"\n}
+--- no_error_log
+[error]
+
+
 === udp: kept in a module's table, used when its session has ended
 --- tcp_config
 init_by_lua_block { kept = {} }

@@ -256,6 +256,15 @@ $
 --- skip_mode: slow: it is, in the block above
 
 
+=== http: the same by a copy of the library, which has no help of the module
+--- tcp_config
+lua_package_path "$TEST_ROOT/lua/?.lua;;";
+--- peer eval: main::peer_steps(send => @main::RESPONSES)
+--- tcp_server_config eval: main::script(@main::RESPONSES)
+--- response eval: main::expected(@main::RESPONSES)
+--- timeout: 15
+
+
 === http: the request, with what it sets and leaves out
 --- peer
 expect_like /\AGET \/path\?x=1 HTTP\/1\.1\r\nHost: 127\.0\.0\.1:\d+\r\nUser-Agent: resty-agent\r\nContent-Length: 0\r\n\r\n/

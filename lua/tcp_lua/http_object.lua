@@ -4,7 +4,7 @@
 
 local request_bytes = require "tcp_lua.http_request"
 local read_response = require "tcp_lua.http_response"
-local record = require "tcp_lua.record"
+local log_of = require "tcp_lua.record"
 
 local format, find = string.format, string.find
 local pairs, setmetatable, tostring, type = pairs, setmetatable, tostring, type
@@ -171,7 +171,8 @@ end
 
 
 function object.http_request(self, req)
-    local start = ngx.now()
+    local log = log_of("http")
+    local start = log and ngx.now()
     local sock = self.sock
     local reused = sock and self.state == CONNECTED
         and not sock.is_script_tls and sock:getreusedtimes()
@@ -191,9 +192,11 @@ function object.http_request(self, req)
     if what == "send_request" then
         self:done(true)
     end
-    record("http", sock and sock[POOL_NAME], type(req) == "table" and req.uri,
-        format("%.3f", ngx.now() - start),
-        err and "[" .. what .. " error: " .. tostring(err) .. "]")
+    if log then
+        log(sock and sock[POOL_NAME], type(req) == "table" and req.uri,
+            format("%.3f", ngx.now() - start),
+            err and "[" .. what .. " error: " .. tostring(err) .. "]")
+    end
     if err then
         return nil, err
     end

@@ -8,12 +8,22 @@ local byte, find, lower, match = string.byte, string.find, string.lower,
 local gmatch, sub = string.gmatch, string.sub
 local concat = table.concat
 local next, setmetatable, tonumber, type = next, setmetatable, tonumber, type
+-- Tables with room: headers one by one would make them grow four times.
+local new_table = require "table.new"
 
 local READ = 8192
 -- Of the line in front of a chunk, with what may follow the size.
 local MAX_CHUNK_LINE = 1024
 -- Interim responses before the one that counts.
 local MAX_INTERIM = 32
+
+-- Lines as most are, whole and in the buffer, are read by the module. Whatever
+-- else there may be is read here, and so is all in a copy of this file that is
+-- not the module's own.
+local _, native = ...
+local function unusual() end
+local usual_status = native and native.http_status or unusual
+local usual_header = native and native.http_header or unusual
 
 -- The headers that decide where the message ends.
 local FRAMING = {
@@ -48,7 +58,10 @@ local function fill(self)
         end
         return nil, err or "closed"
     end
-    self.buffer, self.at = sub(self.buffer, self.at) .. data, 1
+    if self.at <= #self.buffer then
+        data = sub(self.buffer, self.at) .. data
+    end
+    self.buffer, self.at = data, 1
     return true
 end
 
@@ -96,13 +109,22 @@ end
 
 
 local function status_line(self, response)
+    local at = self.at
+    local code, info, next_line = usual_status(self.buffer, at, self.max_head)
+    if code then
+        response.code, response.info = code, info
+        self.taken, self.at = next_line - at, next_line
+        -- The digit in HTTP/1.1.
+        return byte(self.buffer, at + 7) - 48
+    end
     local from, last = line(self, self.max_head, "err header too big")
     if not from then
         return nil, last
     end
     local buffer = self.buffer
-    local minor, code = match(buffer, "^HTTP/1%.(%d) ([1-9]%d%d)", from)
-    local at = from + 12
+    local minor
+    minor, code = match(buffer, "^HTTP/1%.(%d) ([1-9]%d%d)", from)
+    at = from + 12
     if not minor or at <= last and byte(buffer, at) ~= 32
         or not is_clean(buffer, from, last)
     then
@@ -149,6 +171,10 @@ local function note(framing, name, value)
         local before = framing.encoding
         framing.encoding = before and before .. "," .. value or value
     elseif known == "connection" then
+        if value == "keep-alive" then
+            framing.keep = true
+            return true
+        end
         framing.close = framing.close or has_word(value, "close")
         framing.keep = framing.keep or has_word(value, "keep-alive")
     end
@@ -183,38 +209,54 @@ local function continue(headers, name, text)
 end
 
 
+-- Any other line than the empty one, behind the header `name`; nil if it is
+-- nonsense, and the header that it is, or goes on with.
+local function header_line(buffer, from, last, headers, framing, name)
+    local first = byte(buffer, from)
+    if not is_clean(buffer, from, last) then
+        return nil
+    elseif first == 32 or first == 9 then
+        return continue(headers, name, trimmed(buffer, from, last)), name
+    end
+    -- Without a colon it is a name all the same.
+    local colon = find(buffer, ":", from, true)
+    if not colon or colon > last then
+        colon = last + 1
+    end
+    name = sub(buffer, from, colon - 1)
+    local value = trimmed(buffer, colon + 1, last)
+    headers[name] = value
+    return name ~= "" and not find(name, "[ \t]")
+        and note(framing, name, value), name
+end
+
+
 -- Reads to the empty line. `framing` is what becomes of the body.
 local function header_lines(self, headers, framing)
     local name
     while true do
-        local from, last =
-            line(self, self.max_head - self.taken, "err header too big")
-        if not from then
-            return nil, last
-        elseif last < from then
-            return true
-        end
-        local buffer = self.buffer
-        local first = byte(buffer, from)
-        local colon = find(buffer, ":", from, true)
-        local ok
-        if not is_clean(buffer, from, last) then
-            ok = nil
-        elseif first == 32 or first == 9 then
-            ok = continue(headers, name, trimmed(buffer, from, last))
-        else
-            -- Without a colon it is a name all the same.
-            if not colon or colon > last then
-                colon = last + 1
-            end
-            name = sub(buffer, from, colon - 1)
-            local value = trimmed(buffer, colon + 1, last)
+        local at, left = self.at, self.max_head - self.taken
+        local usual, value, next_line = usual_header(self.buffer, at, left)
+        if usual then
+            self.taken, self.at = self.taken + next_line - at, next_line
+            name = usual
             headers[name] = value
-            ok = name ~= "" and not find(name, "[ \t]")
-                and note(framing, name, value)
-        end
-        if not ok then
-            return nil, "err headers"
+            if not note(framing, name, value) then
+                return nil, "err headers"
+            end
+        else
+            local from, last = line(self, left, "err header too big")
+            if not from then
+                return nil, last
+            elseif last < from then
+                return true
+            end
+            local ok
+            ok, name = header_line(
+                self.buffer, from, last, headers, framing, name)
+            if not ok then
+                return nil, "err headers"
+            end
         end
     end
 end
@@ -369,7 +411,7 @@ local function read_body(self, method, response, framing, minor)
         reusable = false
         ok, err = to_the_end(self)
     end
-    response.body = concat(self.pieces)
+    response.body = #self.pieces == 1 and self.pieces[1] or concat(self.pieces)
     return ok, err, reusable
 end
 
@@ -390,13 +432,13 @@ return function(sock, method, max_head, max_body)
     }
     local response, framing, minor, err, ok
     for _ = 1, MAX_INTERIM do
-        response, framing = {}, {}
+        response, framing = new_table(0, 4), new_table(0, 2)
         self.taken = 0
         minor, err = status_line(self, response)
         if not minor then
             return response, err, false, self.buffer == ""
         end
-        response.headers = setmetatable({}, headers_metatable)
+        response.headers = setmetatable(new_table(0, 8), headers_metatable)
         ok, err = header_lines(self, response.headers, framing)
         if not ok then
             return response, err, false, false

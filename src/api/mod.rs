@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod constants;
 mod frame;
+mod http;
 mod log;
 mod nlog;
 mod session;
@@ -49,6 +50,7 @@ pub const GROUPS: &[Group] = &[
 pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
     frame::FUNCTIONS,
+    http::PRIVATE,
     socket::PRIVATE,
     ssl::PRIVATE,
     sync::PRIVATE,

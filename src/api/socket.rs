@@ -512,6 +512,13 @@ fn bad_option(name: &[u8]) -> Outcome {
 
 pub(super) fn get_option(connection: &Connection, call: &Call) -> Outcome {
     let name = call.bytes(2).unwrap_or_default();
+    if name == b"linger" {
+        return match connection.linger() {
+            Ok(Some(seconds)) => Outcome::one(Value::Number(f64::from(seconds))),
+            Ok(None) => Outcome::one(Value::Boolean(false)),
+            Err(errno) => Outcome::error(kept(strerror(errno))),
+        };
+    }
     let Some((level, option)) = option(name) else { return bad_option(name) };
     match connection.option(level, option) {
         Ok(value) => Outcome::one(Value::Number(f64::from(value))),

@@ -94,13 +94,16 @@ fn park(call: &Call) -> Outcome {
 }
 
 /// `first(seconds, ...)`: waits in several queues, none of which has anything to
-/// take, and for several threads of one's own. Returns the number of what came
-/// first, and whether it is a grant.
+/// take, for several threads of one's own, and for sockets: those of TCP are
+/// objects, those of UDP negative numbers. Returns the number of what came first,
+/// and whether it is a grant.
 fn first(call: &Call) -> Outcome {
     let (mut queues, mut threads) = (Vec::new(), Vec::new());
-    let mut sockets = Vec::new();
+    let (mut sockets, mut datagrams) = (Vec::new(), Vec::new());
     for i in 2..=call.len() {
-        if call.kind(i) == Kind::Number {
+        if let Some(id) = call.number(i).filter(|&id| id < 0.0) {
+            datagrams.push((-id, i - 1));
+        } else if call.kind(i) == Kind::Number {
             queues.push((queue_of(call, i), i - 1));
         } else if call.kind(i) == Kind::Table {
             sockets.push((i, i - 1));
@@ -118,6 +121,9 @@ fn first(call: &Call) -> Outcome {
             check_wait(call, thread)?;
             for &(i, item) in &sockets {
                 super::socket::select(call, i, thread, item);
+            }
+            for &(id, item) in &datagrams {
+                super::udp::select(id, thread, item);
             }
             thread.wait_for_first(&queues, &threads, timeout);
             Ok(Outcome::Wait)

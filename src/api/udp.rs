@@ -9,7 +9,7 @@ use super::{check_can_wait, check_events, flatten, in_thread};
 use crate::lua::{
     Call, Function, Kind, Outcome, Value, Values, function, table_function,
 };
-use crate::sched::with_thread;
+use crate::sched::{Thread, with_thread};
 use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
 use crate::upstream::udp::{MAX_DATAGRAM, Peering, REGISTRY, Udp, peer};
@@ -33,6 +33,19 @@ pub const PRIVATE: &[Function] = &[
         Some(udp) => address(udp.connection(), call.boolean(2) == Some(true)),
         None => closed(),
     }),
+    // For ngx.select(): whether a receive would not wait, or nil and why one
+    // cannot ask. With false comes what stands for the socket in such a wait.
+    function("udp_can_read", |call| match udp_of(call) {
+        Some(udp) if udp.is_reading() => {
+            Outcome::error(Value::Str("socket busy reading"))
+        }
+        Some(udp) if !udp.can_read() => Outcome::Return(Values::two(
+            Value::Boolean(false),
+            Value::Number(-call.item_number(1, 1).unwrap_or_default()),
+        )),
+        // Closed: a receive says so at once.
+        _ => Outcome::one(Value::Boolean(true)),
+    }),
     function("udp_next", |call| {
         match REGISTRY.next(call.number(1).unwrap_or_default() as usize) {
             Some((id, place)) => Outcome::Return(Values::two(
@@ -53,6 +66,13 @@ pub const PRIVATE: &[Function] = &[
         Outcome::NONE
     }),
 ];
+
+/// Makes the thread wait, among others, for the socket with this number.
+pub(super) fn select(id: f64, thread: &Rc<Thread>, item: usize) {
+    if let Some(udp) = REGISTRY.find(id) {
+        udp.select(thread, item);
+    }
+}
 
 fn udp_of(call: &Call) -> Option<Rc<Udp>> {
     REGISTRY.find(call.item_number(1, 1)?)

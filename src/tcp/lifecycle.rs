@@ -39,6 +39,7 @@ pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
 /// nginx has made all zones of the shared dictionaries.
 pub fn zones_ready(main: &'static MainConf) -> ConfResult {
     let result = set_up(main);
+    api::free_buffers();
     lua::free_buffers();
     result
 }

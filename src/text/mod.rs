@@ -12,6 +12,7 @@ pub mod base64;
 pub mod hash;
 pub mod hosts;
 pub mod http_date;
+pub mod http_head;
 pub mod number;
 pub mod pattern;
 pub mod resolv_conf;

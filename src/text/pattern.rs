@@ -193,8 +193,9 @@ impl Scanner {
             Some(at) => at,
             None => buffered.len() - begun(buffered, delimiter),
         };
-        if before > until.size || (before == until.size && found.is_none()) {
-            // The delimiter is looked for anew by the next call.
+        if before >= until.size {
+            // Also if the delimiter is right behind it: whether that has come
+            // yet makes no difference. The next call looks for it anew.
             return Some(Found::all(until.size));
         }
         let at = found?;

@@ -3,12 +3,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
+use std::io::Write;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::pool::{self, Pool};
 use super::{REGISTRY, Stage, Upstream};
-use crate::lua::value::kept;
+use crate::lua::value::{build, kept};
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::address::Address;
@@ -158,11 +160,7 @@ impl Dial {
                 self.addresses.borrow_mut().push_back(address);
                 self.next()
             }
-            Literal::Bad(why) => {
-                let host = String::from_utf8_lossy(&self.host);
-                let text = format!("failed to parse host name \"{host}\": {why}");
-                Step::Failed(kept(text))
-            }
+            Literal::Bad(why) => Step::Failed(bad_host(&self.host, why)),
             Literal::Name(name, port) => {
                 let (name, port) = (name.to_vec(), port);
                 self.resolve(&name, port)
@@ -179,13 +177,7 @@ impl Dial {
                 self.query.replace(Some(query));
                 Step::Waits
             }
-            Err(StartError::NoResolver) => Step::Failed(kept(format!(
-                "no resolver defined to resolve \"{}\"",
-                String::from_utf8_lossy(name)
-            ))),
-            Err(StartError::Failed) => {
-                Step::Failed(Value::Str("failed to start the resolver"))
-            }
+            Err(error) => Step::Failed(not_started(name, error)),
         }
     }
 
@@ -427,23 +419,17 @@ impl Resolving for Dial {
         let step = match answer {
             Ok(addresses) => self.found(addresses),
             Err(error) => {
-                let name = self.resolved_name();
-                Step::Failed(kept(format!("{name} could not be resolved ({error})")))
+                let name = match literal(&self.host, self.port) {
+                    Literal::Name(name, _) => name,
+                    _ => &self.host,
+                };
+                Step::Failed(not_resolved(name, &error))
             }
         };
         self.query.take();
         match step {
             Step::Waits => {}
             step => self.finish(step),
-        }
-    }
-}
-
-impl Dial {
-    fn resolved_name(&self) -> String {
-        match literal(&self.host, self.port) {
-            Literal::Name(name, _) => String::from_utf8_lossy(name).into_owned(),
-            _ => String::new(),
         }
     }
 }
@@ -463,6 +449,33 @@ impl Source for Dial {
 
 pub(super) fn error_text(errno: i32) -> Value {
     kept(strerror(errno))
+}
+
+/// A text that names a host, by the bytes that the script has given.
+fn host_text(before: &str, host: &[u8], after: fmt::Arguments<'_>) -> Value {
+    build(|out| {
+        out.extend_from_slice(before.as_bytes());
+        out.extend_from_slice(host);
+        // A vector takes everything.
+        let _ = out.write_fmt(after);
+    })
+}
+
+pub(super) fn bad_host(host: &[u8], why: &str) -> Value {
+    host_text("failed to parse host name \"", host, format_args!("\": {why}"))
+}
+
+pub(super) fn not_started(name: &[u8], error: StartError) -> Value {
+    match error {
+        StartError::NoResolver => {
+            host_text("no resolver defined to resolve \"", name, format_args!("\""))
+        }
+        StartError::Failed => Value::Str("failed to start the resolver"),
+    }
+}
+
+pub(super) fn not_resolved(name: &[u8], error: &ResolveError) -> Value {
+    host_text("", name, format_args!(" could not be resolved ({error})"))
 }
 
 /// What the host's name is.

@@ -66,16 +66,15 @@ impl Upstream {
         None
     }
 
-    /// Makes the thread wait, among others, until something can be read. False:
-    /// it can now.
-    pub fn select(self: &Rc<Self>, thread: &Rc<Thread>, item: usize) -> bool {
-        if self.can_read() {
-            return false;
+    /// Makes the thread wait, among others, until something can be read.
+    pub fn select(self: &Rc<Self>, thread: &Rc<Thread>, item: usize) {
+        // It may be in the list twice: the first counts.
+        if self.is_reading() {
+            return;
         }
         self.reader.replace(Reader::Select(thread.clone(), item));
         thread.waits_too(self.clone());
         self.begin_to_wait();
-        true
     }
 
     /// Whether a receive would not wait: there are bytes, or never will be.

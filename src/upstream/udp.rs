@@ -3,16 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::dial::{Literal, error_text, literal};
+use super::dial::{Literal, bad_host, error_text, literal, not_resolved, not_started};
 use super::registry::Registry;
-use crate::lua::value::{build, kept};
+use crate::lua::value::build;
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::address::Address;
 use crate::nginx::connection::{self, ConnectError, Connection, Handler};
 use crate::nginx::io::{Io, strerror};
 use crate::nginx::local::Local;
-use crate::nginx::resolver::{Query, ResolveError, Resolving, StartError, Started};
+use crate::nginx::resolver::{Query, ResolveError, Resolving, Started};
 use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Host, Resource, Source, Thread, budget};
 use crate::tcp::conf::ServerConf;
@@ -26,12 +26,23 @@ pub const MAX_DATAGRAM: usize = 65_535;
 /// Where datagrams are received.
 static BUFFER: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
 
+/// Who waits for a datagram.
+enum Reader {
+    /// Nobody.
+    None,
+    /// To have it, so many bytes of it at most.
+    Receive(Rc<Thread>, usize),
+    /// As one of several things: that there is one.
+    Select(Rc<Thread>, usize),
+}
+
 /// A socket that sends to, and receives from, one other.
 pub struct Udp {
     connection: Connection,
-    /// Who waits for a datagram, of so many bytes at most.
-    reader: RefCell<Option<(Rc<Thread>, usize)>>,
+    reader: RefCell<Reader>,
     read_deadline: Cell<Option<Msec>>,
+    /// An errno that the kernel has told, for the next receive.
+    failed: Cell<Option<i32>>,
     log_errors: bool,
     id: Cell<u64>,
     host: RefCell<Option<Rc<dyn Host>>>,
@@ -49,7 +60,7 @@ pub enum Peering {
 /// A name that is looked up for a thread.
 struct Lookup {
     thread: Rc<Thread>,
-    name: String,
+    name: Vec<u8>,
     port: u16,
     from: Option<Address>,
     conf: &'static ServerConf,
@@ -69,11 +80,7 @@ pub fn peer(
             let opened = attempt(thread, &address, from.as_ref(), conf);
             return Peering::Done(opened.unwrap_or_else(Values::error));
         }
-        Literal::Bad(why) => {
-            let host = String::from_utf8_lossy(host);
-            let text = format!("failed to parse host name \"{host}\": {why}");
-            return Peering::Done(Values::error(kept(text)));
-        }
+        Literal::Bad(why) => return Peering::Done(Values::error(bad_host(host, why))),
         Literal::Name(name, port) => (name, port),
     };
     if thread.is_past_deadline() {
@@ -81,25 +88,21 @@ pub fn peer(
     }
     let lookup = Rc::new(Lookup {
         thread: thread.clone(),
-        name: String::from_utf8_lossy(name).into_owned(),
+        name: name.to_vec(),
         port,
         from,
         conf,
         query: RefCell::new(None),
     });
-    let error = match conf.resolve(name, lookup.clone()) {
-        Ok(Started::Now(addresses)) => return Peering::Done(lookup.found(&addresses)),
+    match conf.resolve(name, lookup.clone()) {
+        Ok(Started::Now(addresses)) => Peering::Done(lookup.found(&addresses)),
         Ok(Started::Later(query)) => {
             lookup.query.replace(Some(query));
             thread.wait_for(lookup);
-            return Peering::Waits;
+            Peering::Waits
         }
-        Err(StartError::NoResolver) => {
-            kept(format!("no resolver defined to resolve \"{}\"", lookup.name))
-        }
-        Err(StartError::Failed) => Value::Str("failed to start the resolver"),
-    };
-    Peering::Done(Values::error(error))
+        Err(error) => Peering::Done(Values::error(not_started(name, error))),
+    }
 }
 
 /// Opens a socket and gives it to the thread's host; else says what failed.
@@ -116,8 +119,9 @@ fn attempt(
     })?;
     let udp = Rc::new(Udp {
         connection,
-        reader: RefCell::new(None),
+        reader: RefCell::new(Reader::None),
         read_deadline: Cell::new(None),
+        failed: Cell::new(None),
         log_errors: conf.socket_log_errors(),
         id: Cell::new(0),
         host: RefCell::new(Some(thread.host().clone())),
@@ -153,10 +157,7 @@ impl Resolving for Lookup {
         self.query.take();
         let values = match answer {
             Ok(addresses) => self.found(&addresses),
-            Err(error) => {
-                let text = format!("{} could not be resolved ({error})", self.name);
-                Values::error(kept(text))
-            }
+            Err(error) => Values::error(not_resolved(&self.name, &error)),
         };
         self.thread.host().clone().wake_with(&self.thread, values);
     }
@@ -183,7 +184,7 @@ impl Udp {
 
     /// Whether a thread waits for a datagram.
     pub fn is_reading(&self) -> bool {
-        self.reader.borrow().is_some()
+        !matches!(*self.reader.borrow(), Reader::None)
     }
 
     /// Sends a datagram: 1, or `nil, err`.
@@ -197,13 +198,17 @@ impl Udp {
 
     /// Takes a datagram; None if there is none.
     pub fn receive_now(&self, size: usize) -> Option<Values> {
-        if !self.connection.read_ready() || !budget::spend() {
+        let ready = self.connection.read_ready() || self.failed.get().is_some();
+        if !ready || !budget::spend() {
             return None;
         }
         self.poll(size)
     }
 
     fn poll(&self, size: usize) -> Option<Values> {
+        if let Some(errno) = self.failed.take() {
+            return Some(self.failure(errno));
+        }
         let mut buffer = BUFFER.borrow_mut();
         buffer.resize(MAX_DATAGRAM, 0);
         match self.connection.recv_datagram(&mut buffer[..size.min(MAX_DATAGRAM)]) {
@@ -212,17 +217,21 @@ impl Udp {
                 Some(Values::one(build(|out| out.extend_from_slice(&buffer[..n]))))
             }
             Io::Again => None,
-            Io::Error(errno) => {
-                if self.log_errors
-                    && let Some(host) = &*self.host.borrow()
-                {
-                    let text = strerror(errno);
-                    host.log_error(format!("recv() failed ({errno}: {text})").as_bytes());
-                }
-                Some(Values::error(error_text(errno)))
-            }
+            Io::Error(errno) => Some(self.failure(errno)),
             Io::Eof => Some(Values::error(Value::Str("closed"))),
         }
+    }
+
+    /// Logs why a receive fails; what it returns.
+    #[cold]
+    fn failure(&self, errno: i32) -> Values {
+        if self.log_errors
+            && let Some(host) = &*self.host.borrow()
+        {
+            let text = strerror(errno);
+            host.log_error(format!("recv() failed ({errno}: {text})").as_bytes());
+        }
+        Values::error(error_text(errno))
     }
 
     /// Makes the thread wait for one. What the call returns if its deadline is
@@ -238,10 +247,35 @@ impl Udp {
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection.arm_read_timer(timeout);
-        self.reader.replace(Some((thread.clone(), size)));
+        self.reader.replace(Reader::Receive(thread.clone(), size));
         thread.wait_for(self.clone());
         self.watch_or_post();
         None
+    }
+
+    /// Makes the thread wait, among others, until a receive would not wait.
+    pub fn select(self: &Rc<Self>, thread: &Rc<Thread>, item: usize) {
+        // It may be in the list twice: the first counts.
+        if self.is_reading() {
+            return;
+        }
+        self.reader.replace(Reader::Select(thread.clone(), item));
+        thread.waits_too(self.clone());
+        self.watch_or_post();
+    }
+
+    /// Whether a receive would not wait: there is a datagram, an empty one, or an
+    /// error.
+    pub fn can_read(&self) -> bool {
+        if self.failed.get().is_some() {
+            return true;
+        }
+        let io = self.connection.peek();
+        if let Io::Error(errno) = io {
+            // Told once only.
+            self.failed.set(Some(errno));
+        }
+        io != Io::Again
     }
 
     fn watch_or_post(&self) {
@@ -261,17 +295,30 @@ impl Udp {
         if id != 0 {
             drop(REGISTRY.remove(id));
         }
-        let reader = self.reader.take();
-        if let Some((thread, _)) = reader {
-            thread.fail_soon("closed");
+        let reader = self.reader.replace(Reader::None);
+        match reader {
+            Reader::None => {}
+            Reader::Receive(thread, _) => thread.fail_soon("closed"),
+            Reader::Select(thread, item) => thread.grant_first_soon(item),
         }
         self.connection.close();
     }
 
     fn finish(&self, values: Values) {
-        let reader = self.reader.take();
-        if let Some((thread, _)) = reader {
+        let reader = self.reader.replace(Reader::None);
+        if let Reader::Receive(thread, _) = reader {
             thread.host().clone().wake_with(&thread, values);
+        }
+    }
+
+    /// Something has come for a thread that waits among others.
+    fn on_select(&self) {
+        if !self.can_read() {
+            return self.watch_or_post();
+        }
+        let reader = self.reader.replace(Reader::None);
+        if let Reader::Select(thread, item) = reader {
+            thread.grant_first(item);
         }
     }
 }
@@ -283,11 +330,15 @@ impl Handler for Udp {
             return self.close();
         }
         let timedout = c.take_read_timedout();
-        let size = self.reader.borrow().as_ref().map(|(_, size)| *size);
-        let Some(size) = size else {
-            c.watch_read();
-            return;
+        let size = match &*self.reader.borrow() {
+            Reader::Receive(_, size) => Some(*size),
+            Reader::Select(..) => None,
+            Reader::None => {
+                c.watch_read();
+                return;
+            }
         };
+        let Some(size) = size else { return self.on_select() };
         if c.read_ready()
             && let Some(values) = self.poll(size)
         {
@@ -328,12 +379,17 @@ impl Resource for Udp {
 }
 
 impl Source for Udp {
-    fn release(&self, _: &Thread) {
-        self.reader.take();
+    fn release(&self, thread: &Thread) {
+        let mut reader = self.reader.borrow_mut();
+        if let Reader::Receive(own, _) | Reader::Select(own, _) = &*reader
+            && std::ptr::eq(Rc::as_ptr(own), thread)
+        {
+            *reader = Reader::None;
+        }
     }
 
     fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
-        self.reader.take();
+        self.reader.replace(Reader::None);
         thread.leave_wait();
         let values = Values::error(Value::Str(DEADLINE));
         thread.host().clone().wake_with(thread, values);

@@ -181,10 +181,22 @@ impl Connection {
 
     /// An option of the socket whose value is a number, or an errno.
     pub fn option(&self, level: i32, name: i32) -> Result<i32, i32> {
+        self.raw_option(level, name, 0)
+    }
+
+    /// SO_LINGER: seconds, or none. Or an errno.
+    pub fn linger(&self) -> Result<Option<i32>, i32> {
+        let off = libc::linger { l_onoff: 0, l_linger: 0 };
+        let value = self.raw_option(libc::SOL_SOCKET, libc::SO_LINGER, off)?;
+        Ok((value.l_onoff != 0).then_some(value.l_linger))
+    }
+
+    /// An option that the kernel writes over `value`: a C type of its numbers.
+    fn raw_option<T: Copy>(&self, level: i32, name: i32, mut value: T) -> Result<T, i32> {
         let Some(c) = self.get() else { return Err(libc::EBADF) };
-        let mut value: c_int = 0;
-        let mut len = size_of::<c_int>() as libc::socklen_t;
-        // SAFETY: the fd is open until close(); an int is written.
+        let mut len = size_of::<T>() as libc::socklen_t;
+        // SAFETY: the fd is open until close(); at most a T is written, and any
+        // bytes are one.
         let rc = unsafe {
             let value: *mut c_void = (&raw mut value).cast();
             libc::getsockopt((*c).fd, level, name, value, &raw mut len)

@@ -66,6 +66,10 @@ impl Session {
 
     /// Makes the thread wait, among others, until something can be read.
     pub(crate) fn select(self: &Rc<Self>, thread: &Rc<Thread>, item: usize) {
+        // It may be in the list twice: the first counts.
+        if self.is_reading() {
+            return;
+        }
         self.reader.replace(Reader::Select(thread.clone(), item));
         thread.waits_too(self.clone());
     }

@@ -119,6 +119,47 @@ fn lines_as_defined() {
     }
 }
 
+/// The pieces of a stream that comes in two reads, as a reader with a size gives
+/// them; `|` where one says that the delimiter is behind it.
+fn pieces(src: &[u8], delimiter: &[u8], size: usize, cut: usize) -> String {
+    let (mut begin, mut pieces) = (0, Vec::new());
+    loop {
+        let mut scanner = Scanner::until(delimiter, false, size);
+        let mut scan = Scan::NeedMore;
+        if begin <= cut {
+            scan = scanner.scan(&src[begin..cut], false);
+        }
+        if scan == Scan::NeedMore {
+            scan = scanner.scan(&src[begin..], true);
+        }
+        let (Scan::Done(found) | Scan::Eof(found)) = scan else {
+            panic!("wants more after the end")
+        };
+        let result = found.result(&src[begin..]);
+        let end = if scanner.reached() == Some(true) { "|" } else { "" };
+        pieces.push(format!("{}{end}", String::from_utf8_lossy(&result)));
+        begin += found.consumed();
+        if let Scan::Eof(_) = scan {
+            return pieces.join(" ");
+        }
+    }
+}
+
+#[test]
+fn pieces_do_not_depend_on_how_the_bytes_came() {
+    for (size, want) in [
+        (1, "a b | - c d | e "),
+        (2, "ab | -c d| e"),
+        (3, "ab| -cd | e"),
+        (4, "ab| -cd| e"),
+    ] {
+        let src = b"ab==-cd==e";
+        for cut in 0..=src.len() {
+            assert_eq!(pieces(src, b"==", size, cut), want, "{size} bytes, cut {cut}");
+        }
+    }
+}
+
 #[test]
 fn at_least_takes_what_one_read_gave() {
     let pattern = Pattern::AtLeast { min: 3, max: 10 };
