@@ -588,6 +588,19 @@ function dict.free_space(self)
 end
 
 
+-- Looks at every link and byte with all locks held.
+function dict._check(self)
+    local handle = handles[self]
+    if not handle then
+        bad_zone()
+    end
+    if whole(handle, CHECK, 0) == 0 then
+        return true
+    end
+    return nil, value_of(STRING)
+end
+
+
 -- With what has to live as long as they do.
 local methods = { __index = dict, room }
 
@@ -596,13 +609,3 @@ for name, handle in next, native.dicts do
     handles[self] = cast("void *", handle)
     ngx.shared[name] = self
 end
-
--- For tests: true, or nil and what is wrong with the dictionary.
-local function check(self)
-    if whole(handles[self], CHECK, 0) == 0 then
-        return true
-    end
-    return nil, value_of(STRING)
-end
-
-rawset(dict, "_check", check)
