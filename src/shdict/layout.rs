@@ -74,7 +74,10 @@ const BEFORE: usize = 64;
 pub(super) const YOUNG_SLOTS: usize = 8;
 pub(super) const STOCK_SLOTS: usize = 4;
 /// The largest block that is kept there, in units.
-pub(super) const STOCK_MAX: u32 = 128;
+const STOCK_MAX: u32 = 128;
+/// It is not more than such a part of the zone: in a small one, where a few
+/// entries are many of all, their order is exact.
+const STOCK_PART: usize = 4096;
 
 // A block.
 pub(super) const SIZE: usize = 0;
@@ -119,6 +122,8 @@ pub(super) struct Layout {
     pub stripes: usize,
     stripe_mask: u32,
     stripe_size: usize,
+    /// The largest block in stock.
+    pub stock_max: u32,
     /// How much of an entry can be overwritten in place.
     pub saved_max: usize,
     uneven_at: usize,
@@ -150,6 +155,7 @@ impl Layout {
             stripes,
             stripe_mask: stripes as u32 - 1,
             stripe_size,
+            stock_max: STOCK_MAX.min((len / STOCK_PART / UNIT) as u32),
             saved_max,
             uneven_at,
             buckets_at,

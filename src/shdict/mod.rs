@@ -7,14 +7,15 @@
 //! ```text
 //! zone   | nginx's header, its mutex | memory of the dictionary              |
 //!
-//! memory | header | global | journal | stripes | buckets | marks | heap      |
-//!          secrets  lock     old      1 to 64   4 bytes   a byte  blocks
-//!          flushes  LRU list words    of these: each, a   for 64
-//!                   wheel                       power of  bytes of
-//!                   free lists                  two       the heap
+//! memory | header | global | journal | stripes | uneven | buckets | marks | heap  |
+//!          secrets  lock     old       1 to 512  a byte   4 bytes   a byte  blocks
+//!          flushes  LRU list words     of these  for each each, a   for 64
+//!          uneven   wheel                        stripe   power of  bytes of
+//!                   free lists                            two       the heap
 //!                   garbage
 //!
-//! stripe | lock | version | saved: place, length, bytes being overwritten    |
+//! stripe | 8 young, 4 in stock | lock | version | saving | changed, count | saved |
+//!          one line of the cache   another; of what is saved, the first 32 bytes
 //!
 //! bucket ---> entry ---> entry ---> 0          the same stripe's
 //!
@@ -30,11 +31,13 @@
 //!
 //! | guarded by | |
 //! |---|---|
-//! | the stripe's lock | buckets and their links, keys, values, expiry times, flags |
+//! | the stripe's lock | buckets and their links, keys, values, expiry times, flags, the young and the stock |
 //! | the global lock | LRU and wheel with their links in entries, blocks, garbage |
-//! | nothing | marks |
+//! | nothing | marks, uneven |
 //!
-//! An entry is added or removed under both.
+//! An entry is added or removed under both, as a rule. Of a block in the stripe's
+//! stock it is made under the stripe's lock alone: it is young then, and comes into
+//! LRU and wheel later (`young.rs`).
 #![forbid(unsafe_code)]
 
 mod check;
@@ -51,9 +54,10 @@ mod lock;
 mod owner;
 mod scan;
 mod store;
+mod young;
+
 #[cfg(test)]
 mod tests;
-mod young;
 
 use std::cell::Cell;
 use std::fmt;

@@ -111,7 +111,8 @@ impl Dict {
         change.commit();
     }
 
-    /// Removes at most `max` entries that have expired; how many.
+    /// Removes at most `max` entries that have expired; how many. What stripes have
+    /// in stock is given back, too.
     pub fn flush_expired(&self, max: usize, now: u64) -> usize {
         let mut flushed = 0;
         self.each_step(|hold, first| {
@@ -127,6 +128,7 @@ impl Dict {
             }
             flushed < max
         });
+        self.even(&mut Hold::global(self));
         flushed
     }
 

@@ -31,6 +31,8 @@ fn open(memory: Memory, me: Owner) -> Dict {
         5000,
         [0x1234_5678_9abc_def1, 0x0fed_cba9_8765_4321],
     );
+    // In small zones, too.
+    dict.layout.stock_max = 128;
     if me != 0 {
         dict.me = Identity::of(me);
     }

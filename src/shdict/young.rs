@@ -5,9 +5,9 @@
 //! that of a lock (`resty.lock`).
 //!
 //! Who holds the global lock anyway settles the young of its stripe: they count as
-//! used last. Before anything has to go for want of memory, all stripes are evened:
-//! their young are settled, and their stock is given to the heap. A byte for each
-//! stripe says where there is something to do.
+//! used at that time. Before anything has to go for want of memory, all stripes are
+//! evened: their young are settled, and their stock is given to the heap. A byte for
+//! each stripe says where there is something to do.
 
 use super::Dict;
 use super::entry::Head;
@@ -16,8 +16,8 @@ use super::hold::{Held, Hold};
 use super::journal::Change;
 use super::kind;
 use super::layout::{
-    CHAIN, COUNT, DATA, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, STOCK_MAX, STOCK_SLOTS,
-    UNEVEN, UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
+    CHAIN, COUNT, DATA, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, STOCK_SLOTS, UNEVEN,
+    UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
 };
 use super::lists::{link_lru, link_lru_last, link_wheel};
 use super::lock::{begin_change, end_change};
@@ -115,7 +115,8 @@ impl Dict {
     fn stock_for(&self, stripe: usize, block: Ref) -> Option<usize> {
         let (memory, size) = (&self.memory, units(&self.memory, block));
         let is_free = |&slot: &usize| memory.load32(stock_at(stripe, slot)) == 0;
-        let slot = (0..STOCK_SLOTS).find(is_free).filter(|_| size <= STOCK_MAX)?;
+        let slot =
+            (0..STOCK_SLOTS).find(is_free).filter(|_| size <= self.layout.stock_max)?;
         memory.store32(stock_at(stripe, slot) + 4, size);
         Some(slot)
     }
