@@ -15,6 +15,7 @@ files["conf/chat"] = { globals = { "members" } }
 files["conf/redis"] = { globals = { "redis_server" } }
 files["conf/relay"] = { globals = { "upstream" } }
 files["conf/mysql"] = { globals = { "database", "mysql", "pool" } }
+files["conf/nats"] = { globals = { "nats_server", "pool" } }
 files["conf/timers"] = { globals = { "locks", "stats" } }
 
 -- Kept as it stands in the README of nginx-tcp-lua-module.

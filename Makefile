@@ -37,11 +37,14 @@ export NGINX_TCP_LUA_MODULE := $(MODULE)
 export TEST_NGINX_BINARY := $(NGINX_BINARY)
 export TEST_NGINX_MODULE := $(MODULE)
 TOOLS = scripts/install-packages test peers
+# What the tests run against and no package brings that can be installed.
+FETCH = scripts/lua-nginx && scripts/nats-python && scripts/mariadb-plugin
 PROVE = prove -It/lib -j$(JOBS) $(TESTS)
 
 .NOTPARALLEL:
 .PHONY: help run build install headers test prove unittest test-slow test-hup \
-	test-valgrind test-configure check bench bench-instructions clean
+	test-valgrind test-configure check bench bench-instructions bench-nats \
+	clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -71,7 +74,7 @@ test: build unittest prove ## unit tests and all of t/
 
 prove: build ## all of t/ (TESTS=, JOBS=)
 	@$(TOOLS) $(if $(filter system,$(NGINX)),test-system)
-	@scripts/lua-nginx
+	@$(FETCH)
 	$(PROVE)
 
 unittest: headers ## the tests of the Rust code
@@ -79,17 +82,17 @@ unittest: headers ## the tests of the Rust code
 
 test-slow: build ## t/ with one byte a system call
 	@$(TOOLS)
-	@scripts/lua-nginx
+	@$(FETCH)
 	TEST_SLOW=1 $(PROVE)
 
 test-hup: build ## t/ with one nginx a file, which gets each block by reload
 	@$(TOOLS)
-	@scripts/lua-nginx
+	@$(FETCH)
 	TEST_NGINX_USE_HUP=1 $(PROVE)
 
 test-valgrind: build ## t/ under memcheck
 	@$(TOOLS) valgrind
-	@scripts/lua-nginx
+	@$(FETCH)
 	TEST_NGINX_USE_VALGRIND=1 $(PROVE)
 
 test-configure: ## nginx's own build of the module, by ./configure --add-dynamic-module
@@ -102,7 +105,7 @@ check: headers ## format, clippy, luacheck, docs of each name
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	luacheck -q lua conf bench/jobs.lua bench/dict_jobs.lua bench/ours \
-		bench/torture.d bench/dict.d
+		bench/torture.d bench/dict.d bench/nats.d
 	$(CARGO) test -q --test docs
 
 bench: build ## speed beside other servers; bench/README.md
@@ -114,6 +117,11 @@ bench-instructions: build ## instructions and system calls a request
 	@scripts/install-packages bench bench-instructions \
 		$(if $(filter system,$(NGINX)),bench-system)
 	bench/instructions $(ARGS)
+
+bench-nats: build ## speed of resty.nats beside nats-py and async-nats
+	@scripts/install-packages bench-nats
+	@scripts/nats-python
+	bench/nats $(ARGS)
 
 clean: ## remove all that was built
 	rm -rf target $(BUILD_DIR) bench/load/target t/servroot-*

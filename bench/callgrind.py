@@ -9,6 +9,8 @@ import collections
 import pathlib
 import re
 
+from servers import Failed
+
 NAMES = {"ob": "ob", "cob": "ob", "fn": "fn", "cfn": "fn",
          "fl": "fl", "fi": "fl", "fe": "fl", "cfi": "fl", "cfl": "fl"}
 
@@ -95,3 +97,16 @@ class Profile:
 
 def short(path):
     return pathlib.PurePath(path).name or path
+
+
+def total(path):
+    """The sum of the events of a profile: its "totals:" or "summary:" line."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError as err:
+        raise Failed(f"no profile was written: {err}") from err
+    for word in ("totals", "summary"):
+        found = re.findall(rf"^{word}: (\d+)", text, re.M)
+        if found and int(found[-1]):
+            return int(found[-1])
+    raise Failed(f"{path} has no total")

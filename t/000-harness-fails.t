@@ -236,6 +236,19 @@ like(run_program("--- nonesuch: 1\n"), qr/unknown section "nonesuch"/,
 like(run_program("--- peers: nonesuch\n"), qr/no peer "nonesuch"/,
      'unknown peer');
 
+# The new server's block fails, and its title says so.
+is_deeply(
+    [run_program(<<'BLOCK') =~ /^not ok \d+ - (.*)$/mg],
+--- config
+events {}
+--- peers: nats
+--- connect: $TEST_NATS_PORT
+--- repeat: 1
+--- request_parts
+expect_like /^INFO .*"version":"2\.9.*\r\n/
+BLOCK
+    ['T (new) - exchange'], 'peers of two ages');
+
 done_testing();
 
 

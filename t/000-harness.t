@@ -282,6 +282,36 @@ expect "four"
 send "five"
 
 
+=== expect_like: what a named group matched
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream { server { listen 127.0.0.1:$TEST_PORT; proxy_pass 127.0.0.1:$TEST_PORT2; } }
+--- request_parts
+Up: listen $TEST_PORT2
+send "SUB a 17\r\nmore"
+Up: accept
+Up: expect_like /^SUB (?<subject>\S+) (?<sid>\d+)\r\n/
+Up: expect "more"
+Up: send "MSG ${subject} ${sid} ${none}"
+expect "MSG a 17 ${none}"
+
+
+=== peers: the one of the age that runs is the one that is stopped
+--- config
+events {}
+--- peers: nats
+--- connect: $TEST_NATS_PORT
+--- request_parts
+A: connect
+A: expect_like /^INFO .*\r\n/
+stop_peer nats
+A: expect_close
+start_peer nats
+B: connect
+B: expect_like /^INFO .*\r\n/
+
+
 === stop_peer, start_peer: a peer that goes and comes back
 --- config
 load_module $TEST_MODULES_DIR/ngx_stream_module.so;

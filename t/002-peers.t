@@ -244,3 +244,137 @@ U: send "big 30000"
 U: expect "x" x 30000
 U: send "empty"
 U: expect ""
+
+
+=== nats: its version, and what the monitor says
+--- config
+events {}
+--- peers: nats
+--- request_parts
+A: connect $TEST_NATS_PORT
+A: expect_like /^INFO \{.*"headers":true,.*} \r\n/
+A: send "CONNECT {\"verbose\":false}\r\nSUB s 1\r\nPUB s 2\r\nhi\r\n"
+A: expect_like /MSG s 1 2\r\nhi\r\n/
+B: connect $TEST_NATS_MONITOR_PORT
+B: send "GET /varz HTTP/1.0\r\n\r\n"
+B: expect_like /"subscriptions": \d+,/
+B: read_all
+
+
+=== nats: old and new
+--- config
+events {}
+--- peers: nats_old nats_ping_new
+--- request_parts
+A: connect $TEST_NATS_PORT
+A: expect_like /^INFO .*"version":"2\.9\.[^\n]*\n/
+B: connect $TEST_NATS_PING_PORT
+B: expect_like /^INFO .*"version":"2\.(?!9\.)[^\n]*\n/
+
+
+=== nats_ping: asks each second, and gives up
+--- config
+events {}
+--- peers: nats_ping_new
+--- timeout: 15
+--- repeat: 1
+--- request_parts
+A: connect $TEST_NATS_PING_PORT
+A: expect_like /^INFO .*\r\n/
+A: send "CONNECT {\"verbose\":false}\r\n"
+A: expect_like /(?:(?:INFO .*\r\n)?PING\r\n){3,}-ERR 'Stale Connection'\r\n/
+A: expect_close
+
+
+=== nats_limits: payload, connections
+--- config
+events {}
+--- peers: nats_limits
+--- request_parts
+A: connect $TEST_NATS_LIMITS_PORT
+A: expect_like /^INFO .*"max_payload":1024,.*\r\n/
+A: send "CONNECT {\"verbose\":false}\r\nPUB s 1025\r\n"
+A: expect "-ERR 'Maximum Payload Violation'\r\n"
+A: expect_close
+B: connect $TEST_NATS_LIMITS_PORT
+B: expect_like /^INFO .*\r\n/
+B: send "CONNECT {\"verbose\":false}\r\nSUB a 1\r\nSUB b 2\r\nSUB c 3\r\n"
+B: send "SUB d 4\r\n"
+B: expect "-ERR 'maximum subscriptions exceeded'\r\n"
+B: close
+
+
+=== nats_auth, nats_token: with and without
+--- config
+events {}
+--- peers: nats_auth nats_token
+--- request_parts
+A: connect $TEST_NATS_AUTH_PORT
+A: expect_like /^INFO .*"auth_required":true,.*\r\n/
+A: send "CONNECT {\"user\":\"tcp\",\"pass\":\"wrong\"}\r\n"
+A: expect "-ERR 'Authorization Violation'\r\n"
+A: expect_close
+B: connect $TEST_NATS_AUTH_PORT
+B: expect_like /^INFO .*\r\n/
+B: send "CONNECT {\"user\":\"limited\",\"pass\":\"secret\"}\r\n"
+B: expect "+OK\r\n"
+B: send "SUB closed 1\r\n"
+B: expect "-ERR 'Permissions Violation for Subscription to \"closed\"'\r\n"
+B: send "SUB open.> 1\r\n"
+B: expect "+OK\r\n"
+B: close
+C: connect $TEST_NATS_TOKEN_PORT
+C: expect_like /^INFO .*"auth_required":true,.*\r\n/
+C: send "CONNECT {\"auth_token\":\"sesame\",\"verbose\":false}\r\nPING\r\n"
+C: expect_like /^PONG\r\n/
+C: close
+
+
+=== nats_py: publishes, subscribes, answers
+--- config
+events {}
+--- peers: nats nats_py
+--- request_parts
+A: connect $TEST_NATS_PY_PORT
+A: send "connect nats://127.0.0.1:$TEST_NATS_PORT\n"
+A: expect "connected\n"
+A: send "subscribe a.*\n"
+A: expect "subscribed\n"
+A: send "publish a.b X-A=1 Y=\\x20z -- some\\npay load\n"
+A: expect "got a.b {X-A=1 Y=z}: some\\npay load\n"
+A: expect "published\n"
+A: send "unsubscribe a.*\n"
+A: expect "unsubscribed\n"
+A: send "publish a.b \n"
+A: expect "published\n"
+A: send "respond b\n"
+A: expect "subscribed\n"
+A: send "request b A=1 -- hello\n"
+A: expect "reply {A=1}: hello\n"
+A: send "request nobody hello\n"
+A: expect_like /^failed: .*no responders.*\n/
+A: send "count c q\n"
+A: expect "subscribed\n"
+A: send "many c 100\n"
+A: expect "published\n"
+A: send "counted\n"
+A: expect "100, 0 twice\n"
+
+
+=== nats_py: with TLS in each way
+--- config
+events {}
+--- peers: nats_tls nats_mtls nats_tls_first nats_py
+--- request_parts
+A: connect $TEST_NATS_PY_PORT
+A: send "connect tls://127.0.0.1:$TEST_NATS_TLS_PORT tls=yes\n"
+A: expect "connected\n"
+B: connect $TEST_NATS_PY_PORT
+B: send "connect tls://127.0.0.1:$TEST_NATS_MTLS_PORT cert=client\n"
+B: expect "connected\n"
+C: connect $TEST_NATS_PY_PORT
+C: send "connect tls://127.0.0.1:$TEST_NATS_TLS_FIRST_PORT tls=first\n"
+C: expect "connected\n"
+D: connect $TEST_NATS_PY_PORT
+D: send "connect tls://127.0.0.1:$TEST_NATS_MTLS_PORT tls=yes\n"
+D: expect_like /^failed: .*\n/

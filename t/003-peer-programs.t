@@ -110,7 +110,7 @@ __DATA__
 === all peers
 --- config
 events {}
---- peers: redis memcached mariadb http dns udp
+--- peers: redis memcached mariadb http dns udp nats_new nats_py
 --- peer
 accept
 --- timeout: 60
@@ -135,7 +135,7 @@ for my $signal (qw(INT TERM KILL)) {
     my $up = wait_until(60, sub { -e "$root/here" });
     ok($up, "$signal: the program waits");
     my @processes = family($pid);
-    cmp_ok(scalar @processes, '>=', 8, "$signal: has all its processes");
+    cmp_ok(scalar @processes, '>=', 10, "$signal: has all its processes");
     my ($servroot) = map { m{(/\S+/servroot-\w+)/peers} } commands(@processes);
 
     kill $signal => $pid;

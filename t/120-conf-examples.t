@@ -50,6 +50,28 @@ sub relay {
 }
 
 
+# The one with a NATS server: the test's; and a port that answers as soon as the
+# service does, whose connection nobody waits for.
+sub with_nats {
+    my $text = example('nats/nginx.conf');
+    $text =~ s/4222/\$TEST_NATS_PORT/;
+    $text =~ s/\}\s*\z//;
+    return $text . <<"CONF";
+    server {
+        listen 127.0.0.1:\$TEST_PORT4;
+        process_by_lua_block {
+            local n = require("resty.nats"):new()
+            assert(n:connect(nats_server[1], nats_server[2]))
+            while not n:request_sync("roman", "1") do ngx.sleep(0.05) end
+            n:close()
+            ngx.say("ready")
+        }
+    }
+}
+CONF
+}
+
+
 # The one with a database: the test's, and a server on a port of its own that
 # makes the table, since a run begins with an empty database.
 sub telephone_book {
@@ -94,6 +116,23 @@ sub of_readme {
     my ($text) = slurp('README.md') =~ /^```nginx\n(.*?)^```/ms
         or die "README.md has no configuration\n";
     return $text;
+}
+
+
+# Its script for NATS, and who answers to that on the second port.
+sub nats_of_readme {
+    my ($script) = slurp('README.md') =~ /^```lua\n(local nats.*?)^```/ms
+        or die "README.md has no script for NATS\n";
+    $script =~ s/4222/\$TEST_NATS_PORT/;
+    return ">>> conf/readme.lua\n$script" . <<'LUA';
+>>> conf/price.lua
+local n = require("resty.nats"):new()
+assert(n:connect("127.0.0.1", $TEST_NATS_PORT))
+n:subscribe("price", function(msg) msg:respond("3 " .. msg.payload .. "s") end)
+n:flush()
+ngx.print("ready")
+n:wait(1)
+LUA
 }
 
 
@@ -553,3 +592,111 @@ expect_eof
 --- error_log
 GET failed: Table 'test.numbers' doesn't exist
 SET failed: Table 'test.numbers' doesn't exist
+
+
+=== nats: Roman numerals from a service
+--- peers: nats
+--- config eval: main::with_nats()
+--- user_files eval: main::scripts('nats')
+--- request_parts
+T: connect $TEST_PORT4
+T: expect "ready\n"
+A: send "1984\n"
+A: expect "+MCMLXXXIV\n"
+B: send "4000\nMMXXVI\n"
+B: expect "-from 1 to 3999, please\n-from 1 to 3999, please\n"
+A: send "14\n3999\n"
+A: expect "+XIV\n+MMMCMXCIX\n"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
+=== nats: who publishes is heard by those who have subscribed
+--- peers: nats
+--- config eval: main::with_nats()
+--- user_files eval: main::scripts('nats')
+--- request_parts
+P: connect $TEST_PORT2
+A: connect $TEST_PORT3
+B: connect $TEST_PORT3
+A: send "news.*\n"
+A: expect "+OK\n"
+B: send "news.sport\nnews.sport\nweather\n"
+B: expect "+OK\n-subscribed already\n+OK\n"
+P: send "news.sport 2:1 after extra time\nnews.local a cat is back\n"
+P: expect "+OK\n+OK\n"
+A: expect "news.sport 2:1 after extra time\nnews.local a cat is back\n"
+B: expect "news.sport 2:1 after extra time\n"
+B: send "-news.sport\n-news.sport\n"
+B: expect "+OK\n-not subscribed\n"
+P: send "news.sport 3:1\nweather rain\nnobody listens\nword\n.. x\n"
+P: expect "+OK\n+OK\n+OK\n-SUBJECT TEXT\n-invalid subject\n"
+A: expect "news.sport 3:1\n"
+B: expect "weather rain\n"
+A: half_close
+A: expect_eof
+B: close
+P: half_close
+P: expect_eof
+--- no_error_log
+[error]
+
+
+=== nats: the server goes away and comes back
+--- peers: nats
+--- config eval: main::with_nats()
+--- user_files eval: main::scripts('nats')
+--- request_parts
+T: connect $TEST_PORT4
+T: expect "ready\n"
+A: send "4\n"
+A: expect "+IV\n"
+S: connect $TEST_PORT3
+S: send "news\n"
+S: expect "+OK\n"
+stop_peer nats
+S: expect "-gone\n"
+S: expect_eof
+A: send "5\n"
+A: expect "-try again later\n"
+start_peer nats
+U: connect $TEST_PORT4
+U: expect "ready\n"
+A: send "6\n"
+A: expect "+VI\n"
+A: half_close
+A: expect_eof
+--- error_log
+subscriber: closed
+roman: connection refused
+
+
+=== README: its script for NATS
+--- peers: nats
+--- config
+load_module $TEST_MODULE;
+events {}
+tcp {
+    server {
+        listen 127.0.0.1:$TEST_PORT;
+        process_by_lua_file conf/readme.lua;
+    }
+    server {
+        listen 127.0.0.1:$TEST_PORT2;
+        process_by_lua_file conf/price.lua;
+    }
+}
+--- user_files eval: main::nats_of_readme()
+--- request_parts
+P: connect $TEST_PORT2
+P: expect "ready"
+A: connect
+A: expect "orders.new: 2 apples\n3 apples\n"
+A: expect_eof
+P: expect_eof
+--- no_error_log
+[error]

@@ -10,6 +10,7 @@ run_tests();
 __DATA__
 
 === epoll: sockets in each state, and the worker sleeps
+--- peers: udp
 --- events: use epoll;
 --- peer
 A: accept
@@ -64,6 +65,17 @@ process_by_lua_block {
     -- The rest of it is still to be sent.
     ngx.thread.kill(spawn(function() h:send(("x"):rep(20000000)) end))
     i:peek(1)
+    local udp = {}
+    for n = 1, 5 do
+        udp[n] = ngx.socket.udp()
+        udp[n]:setpeername("127.0.0.1", n < 4 and $TEST_UDP_PORT or $TEST_CLOSED_PORT)
+        if n > 1 then udp[n]:send("unread") end
+    end
+    -- Nothing comes; something has come, and nobody knew or one was told of it;
+    -- nobody is there, and the same.
+    spawn(ngx.select, { udp[1] })
+    ngx.select{ udp[3], timeout = 5 }
+    ngx.select{ udp[5], timeout = 5 }
     ngx.sleep(0.3)
     ngx.log(ngx.WARN, "the worker is ", worker.busy(1))
     ngx.exit()
@@ -187,6 +199,7 @@ true1
 
 
 === poll: sockets in each state, and the worker sleeps
+--- peers: udp
 --- events: use poll;
 --- peer
 A: accept
@@ -241,6 +254,17 @@ process_by_lua_block {
     -- The rest of it is still to be sent.
     ngx.thread.kill(spawn(function() h:send(("x"):rep(20000000)) end))
     i:peek(1)
+    local udp = {}
+    for n = 1, 5 do
+        udp[n] = ngx.socket.udp()
+        udp[n]:setpeername("127.0.0.1", n < 4 and $TEST_UDP_PORT or $TEST_CLOSED_PORT)
+        if n > 1 then udp[n]:send("unread") end
+    end
+    -- Nothing comes; something has come, and nobody knew or one was told of it;
+    -- nobody is there, and the same.
+    spawn(ngx.select, { udp[1] })
+    ngx.select{ udp[3], timeout = 5 }
+    ngx.select{ udp[5], timeout = 5 }
     ngx.sleep(0.3)
     ngx.log(ngx.WARN, "the worker is ", worker.busy(1))
     ngx.exit()
@@ -367,6 +391,7 @@ true1
 
 
 === select: sockets in each state, and the worker sleeps
+--- peers: udp
 --- events: use select;
 --- peer
 A: accept
@@ -421,6 +446,17 @@ process_by_lua_block {
     -- The rest of it is still to be sent.
     ngx.thread.kill(spawn(function() h:send(("x"):rep(20000000)) end))
     i:peek(1)
+    local udp = {}
+    for n = 1, 5 do
+        udp[n] = ngx.socket.udp()
+        udp[n]:setpeername("127.0.0.1", n < 4 and $TEST_UDP_PORT or $TEST_CLOSED_PORT)
+        if n > 1 then udp[n]:send("unread") end
+    end
+    -- Nothing comes; something has come, and nobody knew or one was told of it;
+    -- nobody is there, and the same.
+    spawn(ngx.select, { udp[1] })
+    ngx.select{ udp[3], timeout = 5 }
+    ngx.select{ udp[5], timeout = 5 }
     ngx.sleep(0.3)
     ngx.log(ngx.WARN, "the worker is ", worker.busy(1))
     ngx.exit()

@@ -630,8 +630,12 @@ process_by_lua_block {
     assert(h:init { host = "unix:$TEST_DIR/http.sock", port = 0 })
     ngx.say(h:http_request({ method = "GET", uri = "/" }).body)
     h:done()
+    assert(h:init { host = "unix:$TEST_DIR/http.sock" })
+    ngx.say(h:http_request({ method = "GET", uri = "/" }).body)
+    h:done()
 }
 --- response
+localhost
 localhost
 --- no_error_log
 [error]

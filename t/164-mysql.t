@@ -687,6 +687,37 @@ full the server's public key is of no use nilnil
 [error]
 
 
+=== mysql: the server of the block above is one for MariaDB's own client, too
+# Whoever asks is blocked meanwhile: the other worker is the server.
+--- workers: 2
+--- tcp_server_config
+process_by_lua_block {
+    for _, login in ipairs {
+        "fast -psecret", "fast -pwrong", "sha256 -psecret", "sha256 -pwrong",
+        "empty --password=", "empty -pwrong",
+    } do
+        local pipe = io.popen("mariadb --no-defaults --protocol=tcp -h127.0.0.1"
+            .. " -P$TEST_PORT2 -u" .. login .. " -e 'DO 1' </dev/null 2>&1")
+        ngx.say(login, ": ", pipe:read("*a") == "" and "ok" or "denied")
+        pipe:close()
+    end
+}
+--- tcp_server_config2
+listen 127.0.0.1:$TEST_PORT2;
+process_by_lua_file server.lua;
+--- user_files eval: main::sha2_server()
+--- response
+fast -psecret: ok
+fast -pwrong: denied
+sha256 -psecret: ok
+sha256 -pwrong: denied
+empty --password=: ok
+empty -pwrong: denied
+--- timeout: 20
+--- no_error_log
+[error]
+
+
 === mysql: caching_sha2_password over TLS sends the password itself
 --- peer eval
 use Digest::SHA qw(sha256);

@@ -68,6 +68,24 @@ fn every_function_of_a_library_is_tested() {
 }
 
 #[test]
+fn every_method_of_nats_is_documented() {
+    let headings = headings("docs/nats.md");
+    assert_complete(&nats_names(), &headings, "entry in docs/nats.md");
+    let what = "function in lua/resty/nats.lua, .../message.lua";
+    assert_complete(&headings, &nats_names(), what);
+}
+
+#[test]
+fn every_method_of_nats_is_tested() {
+    // Other objects have methods of the same names: only suites of NATS count.
+    let words = words_of(|suite| suite.contains("resty.nats"));
+    let names = nats_names();
+    let methods = names.iter().filter_map(|name| name.split_once(':'));
+    let methods = methods.map(|(_, method)| format!(":{method}"));
+    assert_complete(&methods.collect(), &words, "block in t/*.t");
+}
+
+#[test]
 fn every_directive_is_documented() {
     let headings = headings("docs/directives.md");
     assert_complete(&directives(), &headings, "entry in docs/directives.md");
@@ -192,6 +210,24 @@ fn library_names() -> BTreeSet<String> {
     names
 }
 
+/// The methods of resty.nats, and of its messages, which are made in a function.
+fn nats_names() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut read_from = |file: &str, start: &str, object: &str| {
+        let before = names.len();
+        for line in read(file).lines() {
+            if let Some(rest) = line.trim_start().strip_prefix(start) {
+                let name = rest.split('(').next().unwrap_or_default();
+                names.insert(format!("{object}:{name}"));
+            }
+        }
+        assert!(names.len() > before, "no methods read from {file}");
+    };
+    read_from("lua/resty/nats.lua", "function nats.", "nats");
+    read_from("lua/resty/nats/message.lua", "function methods.", "msg");
+    names
+}
+
 /// The rows of the directive tables, and `tcp` itself.
 fn directives() -> BTreeSet<String> {
     let mut names = BTreeSet::from(["tcp".to_owned()]);
@@ -217,9 +253,14 @@ fn headings(path: &str) -> BTreeSet<String> {
 /// Names with their dots, as they stand in the suites' blocks; methods with a
 /// colon in front.
 fn words_of_suites() -> BTreeSet<String> {
+    words_of(|_| true)
+}
+
+/// The same, of the suites whose text is of interest.
+fn words_of(is_of_interest: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
-    for file in files("t", "t") {
-        let text = read(&file);
+    let suites = files("t", "t").into_iter().map(|file| read(&file));
+    for text in suites.filter(|text| is_of_interest(text)) {
         let (_, blocks) = text.split_once("__DATA__").unwrap_or_default();
         // Titles are not uses.
         for line in blocks.lines().filter(|line| !line.starts_with("===")) {

@@ -8,6 +8,7 @@ local log_of = require "tcp_lua.record"
 
 local format, find = string.format, string.find
 local pairs, setmetatable, tostring, type = pairs, setmetatable, tostring, type
+local new_table = require "table.new"
 local ngx = ngx
 
 -- self.state: nil, or one of these.
@@ -24,11 +25,20 @@ local REPEATABLE = { GET = true, HEAD = true, OPTIONS = true }
 local object = {}
 
 
--- The pool of a server's connections. One that is encrypted, or whose server
--- has been verified as somebody, must not be taken for another one.
+-- The pool of a server's connections; nil is the usual one of its address. One
+-- that is encrypted, or whose server has been verified as somebody, must not be
+-- taken for another one.
 local function pool_name(opts)
-    local name = opts.pool_name or opts.host .. ":" .. opts.port
-    if opts.ssl and not opts.pool_name then
+    if opts.pool_name then
+        return opts.pool_name
+    elseif not opts.ssl and type(opts.port) == "number"
+        and not find(opts.host, ":", 1, true)
+    then
+        return nil
+    end
+    -- That of a unix socket needs no port.
+    local name = opts.port and opts.host .. ":" .. opts.port or opts.host
+    if opts.ssl then
         name = name .. ":ssl:" .. (opts.ssl_server_name or "") .. ":"
             .. tostring(opts.ssl_ctx or "") .. ":"
             .. tostring(opts.ssl_verify ~= false)
@@ -40,10 +50,12 @@ end
 -- The server's name for Host, with its port unless it is the usual one.
 local function host_header(opts)
     local host, port = opts.host, opts.port
-    if find(host, "^unix:") then
-        return "localhost"
-    elseif find(host, ":", 1, true) and not find(host, "[", 1, true) then
-        host = "[" .. host .. "]"
+    if find(host, ":", 1, true) then
+        if find(host, "^unix:") then
+            return "localhost"
+        elseif not find(host, "[", 1, true) then
+            host = "[" .. host .. "]"
+        end
     end
     if port == (opts.ssl and 443 or 80) then
         return host
@@ -52,12 +64,15 @@ local function host_header(opts)
 end
 
 
+-- The method of sockets.
+local start_tls
+
 local function handshake(sock, opts)
     local verify = opts.ssl_verify ~= false
     if opts.ssl_ctx then
-        return sock:start_tls(opts.ssl_ctx, verify)
+        return start_tls(sock, opts.ssl_ctx, verify)
     end
-    return sock:start_tls(false, opts.ssl_server_name or opts.host, verify)
+    return start_tls(sock, false, opts.ssl_server_name or opts.host, verify)
 end
 
 
@@ -65,23 +80,27 @@ end
 -- the same connection again, and what was to be encrypted would go out plain.
 local function handshake_by_script(sock, ...)
     sock.is_script_tls = true
-    return sock:start_tls(...)
+    return start_tls(sock, ...)
 end
 
 
 local function new_socket()
     local sock = ngx.socket.tcp()
-    sock.start_tls = sock.sslhandshake
+    start_tls = start_tls or sock.sslhandshake
     sock.sslhandshake = handshake_by_script
     return sock
 end
+
+
 
 
 -- Connects to the server that `opts` describes; 1, or nil and the error.
 function object.connect(self, opts)
     local sock = self.sock
     self.state = nil
-    sock.is_script_tls = nil
+    if sock.is_script_tls then
+        sock.is_script_tls = nil
+    end
     sock:settimeout(opts.connect_timeout, opts.send_timeout, opts.read_timeout)
     local ok, err = sock:connect(opts.host, opts.port, pool_name(opts))
     if ok and opts.ssl then
@@ -238,6 +257,9 @@ return function(class)
     local metatable = { __index = class }
 
     function class.new()
-        return setmetatable({ sock = new_socket() }, metatable)
+        -- With room for all that it will have.
+        local self = new_table(0, 8)
+        self.sock = new_socket()
+        return setmetatable(self, metatable)
     end
 end

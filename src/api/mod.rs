@@ -10,7 +10,9 @@ mod clock;
 mod constants;
 mod frame;
 mod http;
+mod json;
 mod log;
+mod nats;
 mod nlog;
 mod session;
 mod shared;
@@ -51,6 +53,7 @@ pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
     frame::FUNCTIONS,
     http::PRIVATE,
+    nats::FUNCTIONS,
     socket::PRIVATE,
     ssl::PRIVATE,
     sync::PRIVATE,
@@ -69,6 +72,8 @@ pub fn install(
 ) -> mlua::Result<()> {
     constants::install(ngx)?;
     args::install(lua, native)?;
+    json::install(lua, native)?;
+    nats::install(lua, native)?;
     nlog::install(lua, native)?;
     shared::install(lua, native, dicts)
 }

@@ -19,6 +19,7 @@ use crate::nginx::connection::{ConnectError, Connection};
 use crate::nginx::io::strerror;
 use crate::nginx::local::Local;
 use crate::sched::{Thread, with_thread};
+use crate::socket::output::Sent;
 use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
 use crate::text::number::append_number;
@@ -83,7 +84,7 @@ pub const PRIVATE: &[Function] = &[
     // Closes the connection with this number.
     function("tcp_drop", |call| {
         if let Some(upstream) = call.number(1).and_then(|id| REGISTRY.find(id)) {
-            upstream.close();
+            upstream.finish();
         }
         Outcome::NONE
     }),
@@ -111,7 +112,7 @@ pub const PRIVATE: &[Function] = &[
 
 /// Where an object has its timeouts.
 pub(super) const CONNECT_TIMEOUT: i32 = 3;
-const SEND_TIMEOUT: i32 = 4;
+pub(super) const SEND_TIMEOUT: i32 = 4;
 pub(super) const READ_TIMEOUT: i32 = 5;
 
 /// The name of the pool that is looked for.
@@ -194,7 +195,7 @@ fn connect(call: &Call) -> Outcome {
                 if old.is_busy() {
                     return Ok(Outcome::error(Value::Str(old.busy_text())));
                 }
-                old.close();
+                old.finish();
             }
             let number = |i| call.number(i).map(|n| n as usize);
             let target = Target {
@@ -415,15 +416,19 @@ fn close(call: &Call) -> Outcome {
             return Ok(Outcome::error(Value::Str(upstream.busy_text())));
         }
         let was_over = upstream.is_over();
-        upstream.close();
+        upstream.finish();
         Ok(if was_over { closed() } else { Outcome::one(Value::Number(1.0)) })
     })())
 }
 
 fn shutdown(call: &Call) -> Outcome {
-    with_sendable(call, |upstream| match upstream.shutdown_write() {
-        Ok(()) => Outcome::one(Value::Number(1.0)),
-        Err(errno) => Outcome::error(kept(strerror(errno))),
+    with_sendable(call, |upstream| match upstream.flush_pushed() {
+        Err(why) => Outcome::error(Value::Str(why)),
+        Ok(Sent::Blocked) => Outcome::error(Value::Str("socket busy writing")),
+        Ok(_) => match upstream.shutdown_write() {
+            Ok(()) => Outcome::one(Value::Number(1.0)),
+            Err(errno) => Outcome::error(kept(strerror(errno))),
+        },
     })
 }
 

@@ -10,6 +10,7 @@ pub mod append;
 pub mod chunk;
 mod collector;
 pub mod compiled;
+pub mod compiled_nats;
 pub mod coroutine;
 mod library;
 pub mod native;

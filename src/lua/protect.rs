@@ -37,7 +37,7 @@ type Body = unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void);
 /// cannot be resumed any more.
 ///
 /// # Safety
-/// - `to` is live and suspended or new, with room for three values.
+/// - `to` is live and suspended or new, with room for six values.
 /// - `main` is the main thread of its VM, and no Lua code of it is running.
 #[inline]
 pub(super) unsafe fn push(

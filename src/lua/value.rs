@@ -71,7 +71,7 @@ impl Value {
     }
 }
 
-/// Up to three values: what a call returns.
+/// A few values: what a call returns.
 ///
 /// The values themselves are in one place of the worker and this is but their
 /// number: they are made, and then pushed, before the next are made. So they
@@ -84,7 +84,11 @@ pub struct Values {
     allocate: bool,
 }
 
-static VALUES: Local<[Cell<Value>; 3]> = Local::new([const { Cell::new(Value::Nil) }; 3]);
+/// How many they may be.
+const MAX: usize = 6;
+
+static VALUES: Local<[Cell<Value>; MAX]> =
+    Local::new([const { Cell::new(Value::Nil) }; MAX]);
 
 impl Values {
     /// No values.
@@ -115,6 +119,17 @@ impl Values {
         slots[2].set(c);
         let allocate = a.allocates() || b.allocates() || c.allocates();
         Values { len: 3, allocate }
+    }
+
+    /// As many values as there is room for.
+    #[inline]
+    pub fn list(values: &[Value]) -> Values {
+        let mut allocate = false;
+        for (slot, &value) in Values::slots().iter().zip(values) {
+            slot.set(value);
+            allocate |= value.allocates();
+        }
+        Values { len: values.len().min(MAX) as u8, allocate }
     }
 
     /// The same, and one value more.
@@ -148,7 +163,7 @@ impl Values {
     /// Pushes all; returns how many.
     ///
     /// # Safety
-    /// - as for `Value::push`, with three free slots.
+    /// - as for `Value::push`, with six free slots.
     #[inline(always)]
     pub(super) unsafe fn push(&self, state: *mut lua_State) -> c_int {
         let slots = Values::slots();
@@ -158,8 +173,8 @@ impl Values {
                 slots[0].get().push(state);
                 if self.len > 1 {
                     slots[1].get().push(state);
-                    if self.len > 2 {
-                        slots[2].get().push(state);
+                    for slot in slots.iter().take(usize::from(self.len)).skip(2) {
+                        slot.get().push(state);
                     }
                 }
             }
@@ -168,7 +183,7 @@ impl Values {
     }
 
     #[inline(always)]
-    fn slots() -> &'static [Cell<Value>; 3] {
+    fn slots() -> &'static [Cell<Value>; MAX] {
         &VALUES
     }
 }

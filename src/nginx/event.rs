@@ -1,6 +1,6 @@
 //! The module's own event in nginx's loop: a timer, and the next turn.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_int;
 use std::mem;
 
@@ -11,6 +11,7 @@ use ngx::ffi::{
 
 use super::Msec;
 use super::guard::guard;
+use super::local::Local;
 use super::log::Log;
 use super::time::current_msec;
 
@@ -26,6 +27,20 @@ struct Ident {
 
 /// So long the worker is held by a timer that is not there to fire.
 const LONG: Msec = 60_000;
+
+/// nginx's loop runs: what is posted now has its turn before that waits.
+static LOOPING: Local<Cell<bool>> = Local::new(Cell::new(false));
+
+/// The loop is about to begin, or has ended.
+pub fn set_looping(looping: bool) {
+    LOOPING.set(looping);
+}
+
+/// Whether whatever runs now is run by nginx's loop.
+#[inline]
+pub fn is_looping() -> bool {
+    LOOPING.get()
+}
 
 /// An event whose function runs when its timer fires and when its turn comes.
 /// An exiting worker waits for it while there is something to do.

@@ -12,6 +12,7 @@ pub mod listening;
 pub mod local;
 pub mod log;
 pub mod memory;
+pub mod random;
 pub mod resolver;
 pub mod ssl;
 pub mod stack;

@@ -71,6 +71,8 @@ pub enum Woken {
     Printed(usize),
     /// A number.
     Sent(usize),
+    /// True.
+    True,
     /// A grant by the queue with this number, `nil, "closed"` if it was closed.
     Granted(u64, bool),
     /// The same to a wait for several: the number of what came first.
@@ -280,7 +282,7 @@ impl Thread {
                 coroutine.resume(Values::two(Value::Number(n as f64), Value::Nil))
             }
             Woken::Sent(n) => coroutine.resume(Values::one(Value::Number(n as f64))),
-            Woken::Granted(_, true) => {
+            Woken::True | Woken::Granted(_, true) => {
                 coroutine.resume(Values::one(Value::Boolean(true)))
             }
             Woken::Granted(_, false) => {

@@ -12,7 +12,7 @@ use crate::nginx::local::Local;
 pub const SCRATCH_SIZE: usize = 16 * 1024;
 
 /// Buffers of more than this are freed instead of kept.
-const MAX_KEPT: usize = 256 * 1024;
+pub(super) const MAX_KEPT: usize = 256 * 1024;
 /// How many are kept.
 const MAX_FREE: usize = 32;
 

@@ -46,6 +46,17 @@ impl Input {
         self.data.capacity() > buffer::SCRATCH_SIZE
     }
 
+    /// Gives back most of much memory that little is in.
+    pub fn shrink(&mut self) {
+        let n = self.unread().len();
+        if self.data.capacity() > buffer::MAX_KEPT && n <= buffer::SCRATCH_SIZE {
+            let mut small = buffer::take();
+            small.extend_from_slice(self.unread());
+            self.data = small;
+            self.start = 0;
+        }
+    }
+
     /// Gives the memory back if nothing is unread.
     pub fn release(&mut self) {
         if self.is_empty() {

@@ -7,4 +7,4 @@ pub mod input;
 pub mod output;
 pub mod tcp;
 
-pub use tcp::{Received, SocketError, TcpSocket};
+pub use tcp::{Look, Received, SocketError, TcpSocket};

@@ -47,6 +47,15 @@ impl Output {
         &mut self.data
     }
 
+    /// Moves what is left to the front, if that is little beside what was sent: a
+    /// queue that is never empty must not grow for ever.
+    pub fn compact(&mut self) {
+        if self.start > self.len() && self.start >= JOIN_SIZE {
+            self.data.drain(..self.start);
+            self.start = 0;
+        }
+    }
+
     /// Queues bytes; those that make the queue long go to the kernel at once,
     /// from where they are.
     #[inline(always)]

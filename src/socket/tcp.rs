@@ -18,6 +18,9 @@ use crate::text::pattern::{Found, Scan, Scanner};
 /// instead of the scratch buffer: they are not copied twice.
 const DIRECT_READ: usize = 4096;
 
+/// How much a read takes where many answers come with it.
+const WIDE_READ: usize = 64 * 1024;
+
 /// One call reads no more than about so much before it lets others have a
 /// turn, however fast the other side sends; the socket stays ready.
 const TURN_READ: usize = 1024 * 1024;
@@ -60,6 +63,18 @@ impl SocketError {
 pub enum Received<'a> {
     Data(&'a [u8]),
     Failed(SocketError, &'a [u8]),
+}
+
+/// What `TcpSocket::find` is told of the bytes at the front.
+pub enum Look<R> {
+    /// This is it, and takes so many of them.
+    Found(R, usize),
+    /// So many of them are of no interest.
+    Passed(usize),
+    /// So many more are needed, at least.
+    Missing(usize),
+    /// No more of them now.
+    Enough,
 }
 
 /// The socket of a session or, later, of a script.
@@ -183,6 +198,48 @@ impl TcpSocket {
         }
     }
 
+    /// Reads until `look` has found what it looks for at the front of what is
+    /// unread (which stays in place until the next use of the socket), the other
+    /// side closes, nothing more is there or too much is (None).
+    pub fn find<R>(
+        &self,
+        mut look: impl FnMut(&[u8]) -> Look<R>,
+    ) -> Option<Result<R, SocketError>> {
+        let mut input = self.input.borrow_mut();
+        let mut turn = TURN_READ;
+        loop {
+            let missing = match look(input.unread()) {
+                Look::Found(answer, n) => {
+                    input.consume(n);
+                    return Some(Ok(answer));
+                }
+                Look::Passed(n) => {
+                    input.consume(n);
+                    continue;
+                }
+                Look::Missing(n) => n,
+                Look::Enough => return None,
+            };
+            if let Some(error) = self.read_end.get() {
+                return Some(Err(error));
+            }
+            if turn == 0 || !self.connection.read_ready() {
+                break;
+            }
+            input.shrink();
+            let want = missing.clamp(WIDE_READ, 256 * 1024);
+            let io = input.read(&self.connection, want);
+            if let Io::Done(n) = io {
+                turn = turn.saturating_sub(n);
+            }
+            if !self.note_read(io) {
+                break;
+            }
+        }
+        input.release();
+        None
+    }
+
     /// What a receive that gives up returns as partial result; consumes it.
     pub fn take_partial<R>(&self, scanner: &Scanner, give: impl FnOnce(&[u8]) -> R) -> R {
         let mut input = self.input.borrow_mut();
@@ -268,6 +325,15 @@ impl TcpSocket {
         self.note_sent(sent)
     }
 
+    /// Lets `append` add to the queue: how long that was before, and is now.
+    #[inline]
+    pub fn push(&self, append: impl FnOnce(&mut Vec<u8>)) -> (usize, usize) {
+        let mut output = self.output.borrow_mut();
+        let before = output.len();
+        append(output.buffer());
+        (before, output.len())
+    }
+
     /// Lets `append` add to the queue; its error takes back what it added.
     pub fn write_with<E>(
         &self,
@@ -350,7 +416,17 @@ impl TcpSocket {
     /// As flush, after an event said that the kernel has room.
     pub fn flush_ready(&self) -> Result<Sent, SocketError> {
         self.blocked.set(false);
-        self.flush()
+        let sent = self.flush();
+        if let Ok(Sent::Blocked) = sent {
+            self.output.borrow_mut().compact();
+        }
+        sent
+    }
+
+    /// Whether the kernel's buffer was full at the last write.
+    #[inline]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.get()
     }
 
     /// How many bytes wait for the kernel.

@@ -15,7 +15,7 @@ use crate::lua::Coroutine;
 use crate::nginx::local::Local;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::time::{self, current_msec};
-use crate::nginx::{Msec, cycle, listening};
+use crate::nginx::{Msec, cycle, event, listening};
 use crate::sched::turn::{self, Alarm, Due, Key};
 
 /// After so long the log says what the worker waits for.
@@ -52,8 +52,11 @@ pub fn started(main: &MainConf) {
         pending: main.max_pending_timers(),
         running: main.max_running_timers(),
     });
-    let Some((script, engine)) = runnable(main, main.init_worker()) else { return };
+    let Some((script, engine)) = runnable(main, main.init_worker()) else {
+        return event::set_looping(true);
+    };
     let job = run(main, script, &engine, Phase::InitWorker, accept);
+    event::set_looping(true);
     let Some(job) = job.filter(|job| !job.is_over()) else { return };
     listening::pause_accepting::<Sessions>();
     let start = Rc::new(Start {
@@ -123,6 +126,7 @@ impl Due for Start {
 /// The worker is about to exit, and nginx's event loop has ended: its sessions
 /// will not go on.
 pub fn exiting(main: &MainConf) {
+    event::set_looping(false);
     START.take();
     turn::free_all();
     let Some((script, engine)) = runnable(main, main.exit_worker()) else { return };

@@ -394,6 +394,7 @@ impl Due for GoOn {
         let step = match given {
             Some(upstream) if upstream.stage.get() == Stage::Handed => {
                 dial.pool.take();
+                upstream.leave_heartbeat();
                 upstream.count_use();
                 Step::Connected(upstream)
             }

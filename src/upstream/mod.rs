@@ -10,20 +10,25 @@
 pub mod dial;
 pub mod handles;
 pub mod heartbeat;
+mod linger;
+pub mod nats;
 pub mod pool;
+pub mod push;
 mod read;
 pub mod registry;
 pub mod tls;
 pub mod udp;
 mod write;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use self::dial::Dial;
+use self::nats::Nats;
 use self::pool::{Heartbeat, Pool};
 use self::registry::Registry;
 use self::tls::Returns;
+use self::write::{Wants, Writer};
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::connection::{self, Connection, Handler};
@@ -45,6 +50,8 @@ enum Reader {
     None,
     /// Bytes, by this pattern.
     Receive(Rc<Thread>, Scanner),
+    /// A frame of NATS.
+    Frame(Rc<Thread>),
     /// Both sides of a TLS handshake.
     Handshake(Rc<Thread>, Returns),
     /// One of several things that it waits for: that something can be read.
@@ -62,6 +69,10 @@ pub enum Stage {
     Idle,
     /// It is on its way from one script to another that has waited for it.
     Handed,
+    /// No script has it any more, but not everything that was pushed is sent.
+    Lingering,
+    /// All is sent, FIN too, and the other side is to close it.
+    Leaving,
     Closed,
 }
 
@@ -72,10 +83,15 @@ pub struct Upstream {
     /// Who makes it.
     dial: RefCell<Option<Rc<Dial>>>,
     reader: RefCell<Reader>,
-    /// Who waits until so many bytes are sent.
-    writer: RefCell<Option<(Rc<Thread>, usize)>>,
+    /// Who waits until the kernel has taken what is queued.
+    writers: RefCell<Vec<Writer>>,
     read_deadline: Cell<Option<Msec>>,
+    /// When the other side has taken nothing of what is queued for too long.
     write_deadline: Cell<Option<Msec>>,
+    /// How long that is.
+    send_timeout: Cell<Msec>,
+    /// Something was pushed.
+    has_pushed: Cell<bool>,
     /// A receive has failed: nothing more can be read.
     read_over: Cell<bool>,
     /// A receive was given up; what it waited for may still come.
@@ -90,6 +106,8 @@ pub struct Upstream {
     name: RefCell<Vec<u8>>,
     reused: Cell<u32>,
     heartbeat: RefCell<Option<Box<dyn Heartbeat>>>,
+    /// What is known of it as one to a NATS server.
+    nats: OnceCell<Box<Nats>>,
 }
 
 impl Upstream {
@@ -99,9 +117,11 @@ impl Upstream {
             stage: Cell::new(Stage::Dialing),
             dial: RefCell::new(Some(dial.clone())),
             reader: RefCell::new(Reader::None),
-            writer: RefCell::new(None),
+            writers: RefCell::new(Vec::new()),
             read_deadline: Cell::new(None),
             write_deadline: Cell::new(None),
+            send_timeout: Cell::new(60_000),
+            has_pushed: Cell::new(false),
             read_over: Cell::new(false),
             dubious: Cell::new(false),
             log_errors: Cell::new(true),
@@ -112,6 +132,7 @@ impl Upstream {
             name: RefCell::new(Vec::new()),
             reused: Cell::new(0),
             heartbeat: RefCell::new(None),
+            nats: OnceCell::new(),
         });
         upstream.connection().set_handler(&upstream);
         upstream
@@ -136,7 +157,7 @@ impl Upstream {
 
     /// Whether a thread waits for it.
     pub fn is_busy(&self) -> bool {
-        self.is_reading() || self.writer.borrow().is_some()
+        self.is_reading() || !self.writers.borrow().is_empty()
     }
 
     /// What a call returns that a thread's wait is in the way of.
@@ -198,7 +219,7 @@ impl Upstream {
     /// Threads that wait for it go on soon, with `nil, "closed"`.
     fn wake_all_closed(&self) {
         self.end_reader();
-        self.end_writer();
+        self.end_writers();
     }
 
     fn end_reader(&self) {
@@ -208,14 +229,12 @@ impl Upstream {
             Reader::Receive(thread, _) | Reader::Handshake(thread, _) => {
                 thread.fail_soon("closed");
             }
+            Reader::Frame(thread) => {
+                thread.fail_soon("closed");
+                // It may be gone before it runs.
+                self.pass_reading_on();
+            }
             Reader::Select(thread, item) => thread.grant_first_soon(item),
-        }
-    }
-
-    fn end_writer(&self) {
-        let writer = self.writer.take();
-        if let Some((thread, _)) = writer {
-            thread.fail_soon("closed");
         }
     }
 
@@ -254,7 +273,9 @@ impl Handler for Upstream {
                 self.on_read_open();
             }
             Stage::Idle => self.on_read_idle(),
-            Stage::Handed => self.close(),
+            Stage::Handed if !self.has_heartbeat() => self.close(),
+            Stage::Handed => self.on_read_idle(),
+            Stage::Lingering | Stage::Leaving => self.on_read_lingering(),
             Stage::Dialing | Stage::Closed => {}
         }
     }
@@ -273,8 +294,14 @@ impl Handler for Upstream {
                 }
                 self.on_write_open();
             }
-            Stage::Idle => self.on_write_idle(),
-            Stage::Handed | Stage::Closed => {}
+            Stage::Idle | Stage::Handed => self.on_write_idle(),
+            Stage::Lingering | Stage::Leaving => {
+                if self.connection().read_waits_for_write() {
+                    self.connection().post_read();
+                }
+                self.on_write_lingering();
+            }
+            Stage::Closed => {}
         }
     }
 
@@ -285,7 +312,7 @@ impl Handler for Upstream {
 
 impl Resource for Upstream {
     fn end(self: Rc<Self>) {
-        self.close();
+        self.finish();
     }
 
     fn place(&self) -> &Cell<usize> {
@@ -303,6 +330,10 @@ impl Source for Upstream {
                 *reader = Reader::None;
             }
             Reader::Select(own, _) if is(own) => *reader = Reader::None,
+            Reader::Frame(own) if is(own) => {
+                *reader = Reader::None;
+                self.pass_reading_on();
+            }
             Reader::Handshake(own, _) if is(own) => {
                 // Half of a handshake is of no use to anybody.
                 *reader = Reader::None;
@@ -312,17 +343,16 @@ impl Source for Upstream {
             _ => {}
         }
         drop(reader);
-        let mut writer = self.writer.borrow_mut();
-        if writer.as_ref().is_some_and(|(own, _)| is(own)) {
-            *writer = None;
-        }
+        self.remove_writer(thread);
     }
 
     fn interrupt(self: Rc<Self>, thread: &Rc<Thread>) {
         let reader = {
             let mut reader = self.reader.borrow_mut();
             match &*reader {
-                Reader::Receive(own, _) | Reader::Handshake(own, _)
+                Reader::Receive(own, _)
+                | Reader::Frame(own)
+                | Reader::Handshake(own, _)
                     if Rc::ptr_eq(own, thread) =>
                 {
                     std::mem::replace(&mut *reader, Reader::None)
@@ -330,18 +360,16 @@ impl Source for Upstream {
                 _ => Reader::None,
             }
         };
+        let wants = self.remove_writer(thread);
         thread.leave_wait();
         let values = match reader {
             Reader::Receive(_, scanner) => self.give_up(&scanner, Value::Str(DEADLINE)),
+            Reader::Frame(_) => Values::error(Value::Str(DEADLINE)),
             Reader::Handshake(..) => {
                 self.close();
                 Values::error(Value::Str(DEADLINE))
             }
-            _ => {
-                let sent = self.unsent(thread);
-                self.writer.replace(None);
-                Values::three(Value::Nil, Value::Str(DEADLINE), sent)
-            }
+            _ => self.cut_short(wants.unwrap_or(Wants::True), Value::Str(DEADLINE)),
         };
         thread.host().clone().wake_with(thread, values);
     }

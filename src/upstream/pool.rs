@@ -25,6 +25,8 @@ pub trait Heartbeat: 'static {
     /// Takes what has come of something that is not complete: it is for whoever
     /// uses the connection next.
     fn rest(&mut self) -> Vec<u8>;
+    /// Takes what the other side has told last of itself, likewise.
+    fn info(&mut self) -> Option<Vec<u8>>;
 }
 
 /// The connections of one name.
@@ -204,8 +206,18 @@ impl Upstream {
         if self.is_reading() {
             return Some("socket busy reading");
         }
-        if self.writer.borrow().is_some() || self.socket.queued() > 0 {
+        if !self.writers.borrow().is_empty() {
             return Some("socket busy writing");
+        }
+        if self.socket.queued() > 0 {
+            // What was pushed may go on its way from the pool; what is left of a
+            // call that was cut short is a beginning without its end, most often.
+            if !self.has_pushed.get() {
+                return Some("socket busy writing");
+            }
+            if self.flush_pushed().is_err() {
+                return Some("closed");
+            }
         }
         let dubious = self.dubious.get() || self.socket.writable().is_err();
         (dubious || !answers && !self.is_fresh()).then_some("connection in dubious state")
@@ -239,7 +251,13 @@ impl Upstream {
             self.pool.replace(Some(pool.clone()));
         }
         self.detach();
+        self.read_deadline.set(None);
         self.heartbeat.replace(heartbeat);
+        self.forget_reading();
+        // What one that answers has not read yet, and what is in the buffer.
+        if self.has_heartbeat() && !self.answer() {
+            return self.close();
+        }
         let next = pool.waiting.borrow_mut().pop_front();
         if let Some(dial) = next {
             return dial.hand_over(self);
@@ -253,20 +271,22 @@ impl Upstream {
             oldest
         };
         if let Some(oldest) = oldest {
-            oldest.close();
+            oldest.finish();
         }
         let c = self.connection();
         c.set_parked(true);
-        c.ignore_write();
-        self.read_deadline.set(None);
+        match self.socket.queued() {
+            0 => {
+                c.ignore_write();
+            }
+            _ => self.watch_rest(),
+        }
         if timeout > 0 {
             self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
             c.arm_read_timer(timeout);
         }
-        // What one that answers has not read yet, and what is in the buffer.
-        let good = self.heartbeat.borrow().is_none() || self.answer();
         self.socket.release_buffers();
-        if !good || !c.watch_read() {
+        if !c.watch_read() {
             self.close();
         }
     }
@@ -274,22 +294,46 @@ impl Upstream {
     /// Makes it somebody's again; false if it is of no use any more.
     #[inline]
     fn leave_pool(&self) -> bool {
-        if self.heartbeat.borrow().is_some() {
-            if !self.answer() {
-                return false;
-            }
-            let heartbeat = self.heartbeat.take();
-            let rest = heartbeat.map(|mut heartbeat| heartbeat.rest());
-            self.socket.put_back(&rest.unwrap_or_default());
-        } else if !self.is_fresh() {
+        let good = match self.has_heartbeat() {
+            true => self.answer(),
+            false => self.is_fresh(),
+        };
+        if !good {
             return false;
         }
+        self.leave_heartbeat();
         self.connection().set_parked(false);
         self.count_use();
         if let Some(pool) = &*self.pool.borrow() {
             pool.count_in();
         }
         true
+    }
+
+    /// Whether it answers the other side by itself.
+    #[inline]
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.heartbeat.borrow().is_some()
+    }
+
+    /// Somebody reads it again.
+    #[inline]
+    pub(super) fn leave_heartbeat(&self) {
+        let heartbeat = self.heartbeat.take();
+        if let Some(mut heartbeat) = heartbeat {
+            self.socket.put_back(&heartbeat.rest());
+            if let Some(info) = heartbeat.info() {
+                self.keep_info(&info);
+            }
+        }
+    }
+
+    /// Takes it out of the pool for good, though it is not closed yet.
+    pub(super) fn leave_idle(&self) {
+        let pool = self.pool.take();
+        if let Some(pool) = pool {
+            pool.lost(self, Stage::Idle);
+        }
     }
 
     pub(super) fn count_use(&self) {
@@ -302,7 +346,7 @@ impl Upstream {
         if c.take_read_timedout() {
             match self.read_deadline.get().map(left_until) {
                 Some(Some(left)) => c.arm_read_timer(left),
-                Some(None) => return self.close(),
+                Some(None) => return self.finish(),
                 None => {}
             }
         }
@@ -323,17 +367,38 @@ impl Upstream {
             return good;
         }
         match self.socket.send(&reply) {
-            Ok(Sent::Blocked) => good && self.connection().watch_write(),
+            Ok(Sent::Blocked) => {
+                self.watch_rest();
+                good && !self.is_full()
+            }
             Ok(_) => good,
             Err(_) => false,
         }
     }
 
-    /// The other side takes more of what answers it.
+    /// The other side takes more of what answers it, or of what was pushed; or has
+    /// not for too long.
     pub(super) fn on_write_idle(self: &Rc<Self>) {
+        let c = self.connection();
+        let timedout = c.take_write_timedout();
+        let before = self.socket.queued();
         let good = match self.socket.flush_ready() {
-            Ok(Sent::Blocked) => self.connection().watch_write(),
-            Ok(_) => self.connection().ignore_write(),
+            Ok(Sent::Blocked) => {
+                if self.socket.queued() < before {
+                    self.renew_write_deadline();
+                }
+                let left = self.write_deadline.get().and_then(left_until);
+                if let Some(left) = left {
+                    c.arm_write_timer(left);
+                }
+                (left.is_some() || !timedout) && c.watch_write()
+            }
+            Ok(_) => {
+                if self.write_deadline.take().is_some() {
+                    c.cancel_write_timer();
+                }
+                c.ignore_write()
+            }
             Err(_) => false,
         };
         if !good {

@@ -25,7 +25,7 @@ impl Upstream {
         if self.socket.may_receive() && budget::spend() {
             let values = self.poll_receive(scanner);
             if self.read_over.get() && !self.connection().is_open() {
-                self.end_writer();
+                self.end_writers();
             }
             values
         } else {
@@ -84,7 +84,7 @@ impl Upstream {
 
     /// A script has begun to wait: sees that it goes on.
     #[inline]
-    fn begin_to_wait(&self) {
+    pub(super) fn begin_to_wait(&self) {
         if budget::is_left() {
             self.watch_or_post();
         } else {
@@ -96,7 +96,7 @@ impl Upstream {
 
     /// Sees that the events of what is waited for come.
     #[inline]
-    fn watch_or_post(&self) {
+    pub(super) fn watch_or_post(&self) {
         let c = self.connection();
         if c.read_ready() || !c.watch_read() {
             c.post_read();
@@ -150,7 +150,7 @@ impl Upstream {
                     let thread = std::mem::replace(&mut *reader, Reader::None).thread();
                     drop(reader);
                     if !c.is_open() {
-                        self.end_writer();
+                        self.end_writers();
                     }
                     return self.resume(thread, values);
                 }
@@ -164,6 +164,10 @@ impl Upstream {
                 }
                 drop(reader);
                 self.watch_or_post();
+            }
+            Reader::Frame(_) => {
+                drop(reader);
+                self.on_read_frame(timedout);
             }
             Reader::Handshake(..) => {
                 drop(reader);
@@ -182,6 +186,7 @@ impl Upstream {
             }
             Reader::None => {
                 drop(reader);
+                self.on_read_unasked();
                 c.watch_read();
             }
         }
@@ -189,7 +194,7 @@ impl Upstream {
 
     /// Runs on a thread that has waited to read.
     #[inline]
-    fn resume(&self, thread: Option<Rc<Thread>>, values: Values) {
+    pub(super) fn resume(&self, thread: Option<Rc<Thread>>, values: Values) {
         if let Some(thread) = thread {
             thread.host().clone().wake_with(&thread, values);
         }
@@ -206,9 +211,10 @@ impl Upstream {
 }
 
 impl Reader {
-    fn thread(self) -> Option<Rc<Thread>> {
+    pub(super) fn thread(self) -> Option<Rc<Thread>> {
         match self {
             Reader::Receive(thread, _)
+            | Reader::Frame(thread)
             | Reader::Handshake(thread, _)
             | Reader::Select(thread, _) => Some(thread),
             Reader::None => None,

@@ -7,8 +7,8 @@ use ngx::ffi::{
 };
 
 use super::Connection;
-use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
+use crate::nginx::{Msec, event};
 
 impl Connection {
     /// Whether the last event (or nobody yet) said there is something to read.
@@ -89,13 +89,44 @@ impl Connection {
         }
     }
 
+    /// As post_write_soon(), for on_read.
+    #[inline]
+    pub fn post_read_soon(&self) {
+        if !event::is_looping() {
+            return self.post_read();
+        }
+        if let Some(c) = self.get() {
+            // SAFETY: as in post_write_soon().
+            unsafe { ngx_post_event((*c).read, &raw mut ngx_posted_events) };
+        }
+    }
+
     /// Runs on_write in the next turn of the event loop.
     pub fn post_write(&self) {
         if let Some(c) = self.get() {
             // SAFETY: as in post_read().
             unsafe {
+                (*(*c).write).handler = self.on_write.get();
                 hold_worker(c);
                 ngx_post_event((*c).write, &raw mut ngx_posted_next_events);
+            }
+        }
+    }
+
+    /// Runs on_write later in this turn of the event loop, before that waits; in
+    /// the next one where no turn is under way.
+    #[inline]
+    pub fn post_write_soon(&self) {
+        if !event::is_looping() {
+            return self.post_write();
+        }
+        if let Some(c) = self.get() {
+            // SAFETY: as in post_read(). What a turn's events and timers post is
+            // run after them, and what that posts, too:
+            // ngx_process_events_and_timers() and ngx_event_process_posted().
+            unsafe {
+                (*(*c).write).handler = self.on_write.get();
+                ngx_post_event((*c).write, &raw mut ngx_posted_events);
             }
         }
     }

@@ -215,8 +215,13 @@ impl Thread {
 
     /// Ends its wait: its call returns `nil, err`, soon.
     pub fn fail_soon(self: &Rc<Self>, err: &'static str) {
+        self.wake_soon(Woken::Failed(err));
+    }
+
+    /// Ends its wait, soon.
+    pub fn wake_soon(self: &Rc<Self>, woken: Woken) {
         self.leave_wait();
-        self.make_ready(Woken::Failed(err));
+        self.make_ready(woken);
     }
 
     /// Registers one more thing that it waits for, before wait_for_first().

@@ -15,7 +15,7 @@ use Test::Nginx::TCP::BlockRun;
 use Test::Nginx::TCP::Cert qw(cert_dir);
 use Test::Nginx::TCP::Options qw(opt modes repo_root);
 use Test::Nginx::TCP::PeerScript qw(peer_script_variables peer_sections);
-use Test::Nginx::TCP::Peers qw(prepare_peers stop_peers);
+use Test::Nginx::TCP::Peers qw(ages_of prepare_peers stop_peers);
 use Test::Nginx::TCP::Ports qw(test_ports);
 use Test::Nginx::TCP::Sections qw(check_sections sections_of);
 
@@ -40,16 +40,21 @@ sub run_tests {
     my %vars  = (_variables(@ports), _peer_variables($root));
 
     my $number = 0;
-    my @blocks = map { [++$number, $_] } blocks();
+    my @blocks = map {
+        my $spec = $_;
+        map { [++$number, $spec, $_] } ages_of(sections_of($spec));
+    } blocks();
     @blocks = shuffle @blocks unless opt('in_order');
     my $only = opt('block');
-    @blocks = grep { $_->[1]->name =~ /$only/ } @blocks if length $only;
+    @blocks = grep {
+        Test::Nginx::TCP::BlockRun::title(@$_[1, 2]) =~ /$only/
+    } @blocks if length $only;
 
     my $failed = 0;
     for (@blocks) {
-        my ($no, $spec) = @$_;
+        my ($no, $spec, $age) = @$_;
         my $block = Test::Nginx::TCP::BlockRun->new(
-            number => $no, spec => $spec, root => $root,
+            number => $no, spec => $spec, age => $age, root => $root,
             ports => \@ports, vars => \%vars);
         $failed++ unless $block->run;
     }
@@ -252,7 +257,9 @@ What the module under test connects to.
 =item peers
 
 Names of real servers, see L</PEERS>: C<peers: redis dns>. They run when the
-block begins.
+block begins. With a name that stands for an old and a new server the block
+runs twice (under valgrind once, with either), and its title has "(old)" and
+"(new)" behind it.
 
 =item peer, peer2, peer3
 
@@ -325,7 +332,8 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
     send_fin BYTES           the same, and the FIN with the last of them
     drip BYTES [SECONDS]     byte by byte, each in a packet
     expect BYTES             exactly these come next
-    expect_like /RE/         what comes next matches; seen up to its end
+    expect_like /RE/         what comes next matches; seen up to its end; in
+                             later steps ${name} is what (?<name>...) matched
     expect_bytes N           any N bytes
     take_bytes N             the same, and what follows is not read yet: before
                              tls on a connection that was plain
@@ -432,6 +440,27 @@ C<$TEST_DNS_SILENT_PORT> never answers, C<$TEST_DNS_SERVFAIL_PORT> always fails.
 
 C<$TEST_UDP_PORT> sends datagrams back, but not "drop...", "twice..." two
 times, for "big N" N bytes, for "empty" an empty one.
+
+=item nats, nats_auth, nats_token, nats_tls, nats_mtls, nats_ping, nats_limits
+
+nats-server, Debian's and then the newer one of scripts/nats-python:
+C<$TEST_NATS_PORT>, C<$TEST_NATS_AUTH_PORT> and so on; also _MONITOR_PORT
+(HTTP: /connz and the like) and _LOG (a path). C<nats_old>, C<nats_auth_new>
+are one of them, on the same variables. nats_auth has users with the password
+"secret": tcp, limited (subjects open.> and _INBOX.>), deny (not closed.>); the
+token of nats_token is "sesame". nats_tls has the certificate "good", nats_mtls
+asks for one by ca.pem, too. nats_ping sends PING each second, and gives up
+when four were not answered; nats_limits takes 1024 bytes of payload, 3
+subscriptions, 4 connections.
+
+=item nats_tls_first
+
+C<$TEST_NATS_TLS_FIRST_PORT>, the newer server alone: TLS comes before INFO.
+
+=item nats_py
+
+nats-py, which does what lines sent to C<$TEST_NATS_PY_PORT> say; they are in
+t/lib/nats-peer.py.
 
 =back
 

@@ -18,7 +18,8 @@ use Test::Nginx::TCP::ConfCheck qw(is_conf_check try_configuration);
 use Test::Nginx::TCP::Exchange qw(exchange);
 use Test::Nginx::TCP::Options qw(opt seconds);
 use Test::Nginx::TCP::PeerScript qw(peer_sections);
-use Test::Nginx::TCP::Peers qw(bring_up clean_up peers_of);
+use Test::Nginx::TCP::Peers qw(bring_up clean_up of_age peer_variables
+                               peers_of);
 use Test::Nginx::TCP::Sections qw(expand may_reload of_run sections_of
                                   skip_reason whole_pattern);
 use Test::Nginx::TCP::Server;
@@ -26,21 +27,31 @@ use Test::Nginx::TCP::Server;
 my $shared;     # the server that lives over blocks in hup mode
 
 
-# number: of the block in its file; spec: the Test::Base block; root: the
-# directory of this test program; ports: its ports; vars: variable => value.
+# number: of the run of a block in its file; spec: the Test::Base block; age: of
+# its peers, where they have one; root: the directory of this test program;
+# ports: its ports; vars: variable => value.
 sub new {
     my ($class, %arg) = @_;
 
     my $spec = $arg{spec};
     my $dir  = "$arg{root}/b$arg{number}";
-    my $self = bless { title => $spec->name, %arg }, $class;
+    my $self = bless { title => title($spec, $arg{age}), %arg }, $class;
 
     my $raw = sections_of($spec);
+    of_age($arg{age});
     $self->{shared} = opt('hup') && may_reload($raw, $self->{ports});
     $self->{dir} = $self->{shared} ? "$arg{root}/hup" : $dir;
-    $self->{vars} = { %{ $arg{vars} }, TEST_DIR => $self->{dir} };
+    $self->{vars} = { %{ $arg{vars} }, peer_variables(peers_of($raw)),
+                      TEST_DIR => $self->{dir} };
     $self->{sections} = expand($raw, $self->{vars});
     return $self;
+}
+
+
+# Its name, and which peers it runs with.
+sub title {
+    my ($spec, $age) = @_;
+    return $spec->name . (length $age ? " ($age)" : '');
 }
 
 

@@ -112,16 +112,21 @@ sub expect {
 
 
 # What comes next matches; the bytes up to the end of the match are seen.
+# What comes next matches, and is seen up to the end of the match; returns its
+# named groups.
 sub expect_like {
     my ($self, $pattern, $seconds) = @_;
 
-    my $end;
+    my ($end, %group);
     $self->_receive_until($seconds, sub {
         my $got = $self->unseen;
-        return defined($end = $got =~ $pattern ? $+[0] : undef);
+        return 0 unless $got =~ $pattern;
+        ($end, %group) = ($+[0], %+);
+        return 1;
     });
     $self->_fail("/$pattern/") unless defined $end;
     $self->{seen} += $end;
+    return %group;
 }
 
 

@@ -64,6 +64,7 @@ sub expect_like {
     my ($self, $pattern, $seconds) = @_;
     my $got = $self->_next($seconds);
     _fail("/$pattern/", $got) if !defined $got || $got !~ $pattern;
+    return %+;
 }
 
 

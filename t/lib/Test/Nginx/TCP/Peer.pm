@@ -49,11 +49,13 @@ sub variables {
 
 
 # What a class has to say: prepare writes files before the start; command is
-# the program and its arguments; is_ready that it serves; clean empties it.
-sub prepare  { }
-sub command  { die "no command\n" }
-sub is_ready { die "no is_ready\n" }
-sub clean    { }
+# the program and its arguments; is_ready that it serves; clean empties it;
+# brought_by is what installs it.
+sub prepare    { }
+sub command    { die "no command\n" }
+sub is_ready   { die "no is_ready\n" }
+sub clean      { }
+sub brought_by { return 'scripts/install-packages peers' }
 
 
 sub start {
@@ -108,7 +110,7 @@ sub give_up {
     $self->stop;
     my $log = Test::Nginx::TCP::Log->new("$self->{dir}/log")->tail(0, 40);
     die "peer $self->{name} did not start "
-        . "(scripts/install-packages peers brings it):\n$log";
+        . '(' . $self->brought_by . " brings it):\n$log";
 }
 
 

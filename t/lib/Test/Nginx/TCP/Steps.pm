@@ -30,7 +30,7 @@ my %VERB = (
     send_fin       => [1, 1, sub { $_[0]->client($_[1])->send_fin($_[2], $_[0]{timeout}) }],
     drip           => [1, 2, \&_drip],
     expect         => [1, 1, sub { $_[0]->client($_[1])->expect($_[2], $_[0]{timeout}) }],
-    expect_like    => [1, 1, sub { $_[0]->client($_[1])->expect_like($_[2], $_[0]{timeout}) }],
+    expect_like    => [1, 1, \&_expect_like],
     expect_bytes   => [1, 1, sub { $_[0]->client($_[1])->expect_bytes($_[2], $_[0]{timeout}) }],
     take_bytes     => [1, 1, sub { $_[0]->client($_[1])->take_bytes($_[2], $_[0]{timeout}) }],
     expect_nothing => [1, 1, sub { $_[0]->client($_[1])->expect_nothing($_[2]) }],
@@ -70,7 +70,7 @@ my %VERB = (
 # timeout: seconds each step may take.
 sub new {
     my ($class, %arg) = @_;
-    return bless { clients => {}, listeners => {}, %arg }, $class;
+    return bless { clients => {}, listeners => {}, groups => {}, %arg }, $class;
 }
 
 
@@ -81,7 +81,7 @@ sub run {
         my $verb = $VERB{ $step->{verb} }
             or die "unknown step: $step->{text}\n";
         my ($least, $most, $code) = @$verb;
-        my @args = @{ $step->{args} };
+        my @args = map { $self->_fill($_) } @{ $step->{args} };
         die "wrong number of arguments: $step->{text}\n"
             if @args < $least || @args > $most;
 
@@ -158,6 +158,22 @@ sub _connect {
     my %arg = map { /^(rcvbuf)=(\d+)$/ ? ($1, $2) : () } @args;
     my ($peer) = grep { !/^rcvbuf=/ } @args;
     $self->_do_connect($name, defined $peer ? $peer : $self->{peer}, %arg);
+}
+
+
+# expect_like /(?<name>RE)/: ${name} stands for it in the steps that follow
+sub _expect_like {
+    my ($self, $name, $pattern) = @_;
+    my %group = $self->client($name)->expect_like($pattern, $self->{timeout});
+    $self->{groups} = { %{ $self->{groups} }, %group };
+}
+
+
+sub _fill {
+    my ($self, $argument) = @_;
+    return $argument if ref $argument;
+    my $groups = $self->{groups};
+    return $argument =~ s/\$\{(\w+)\}/$groups->{$1} \/\/ $&/ger;
 }
 
 

@@ -10,6 +10,7 @@ use parent 'Test::Nginx::TCP::Peer';
 use Test::Nginx::TCP::Cert qw(cert_dir cert_files);
 use Test::Nginx::TCP::Conf qw(write_file);
 use Test::Nginx::TCP::Log;
+use Test::Nginx::TCP::Options qw(repo_root);
 
 # Of the bootstrap and of the server.
 my @SMALL = qw(--innodb-log-file-size=4M --innodb-use-native-aio=0
@@ -63,7 +64,7 @@ sub command {
         '--socket=' . $self->_socket, "--pid-file=$dir/pid",
         "--init-file=$dir/init.sql", '--innodb-flush-log-at-trx-commit=0',
         '--innodb-buffer-pool-size=8M', '--performance-schema=off',
-        '--max-allowed-packet=64M',
+        '--max-allowed-packet=64M', $self->_plugins,
         $self->{tls} ? ("--ssl-cert=$cert", "--ssl-key=$key",
                         '--ssl-ca=' . cert_dir() . '/ca.pem') : (),
     );
@@ -84,6 +85,13 @@ sub clean {
                 --execute='DROP DATABASE IF EXISTS test;
                            CREATE DATABASE test' 2>&1`;
     $? == 0 or die "mariadb: cannot be emptied: $said\n";
+}
+
+
+# Where the plugins are that scripts/mariadb-plugin has fetched.
+sub _plugins {
+    my $dir = repo_root() . '/target/mariadb-plugin';
+    return -d $dir ? "--plugin-dir=$dir" : ();
 }
 
 

@@ -1,0 +1,88 @@
+-- Frames of NATS over a socket: publish(), and a reader of what the server
+-- sends. The usual case of both is called by FFI, which LuaJIT compiles into
+-- the loop around it (src/lua/compiled_nats.rs); all else is src/api/nats.rs.
+
+local _, native = ...
+
+local ffi = require "ffi"
+local cast, ffi_string, typeof = ffi.cast, ffi.string, ffi.typeof
+local nats_publish, nats_read = native.nats_publish, native.nats_read
+local floor, sub, type = math.floor, string.sub, type
+
+local do_publish = cast(
+    typeof("int (*)(double, const char *, size_t, const char *, size_t,"
+        .. " const char *, size_t, const char *, size_t)"),
+    native.nats_functions.publish)
+local do_message = cast(
+    typeof("int (*)(double, const char *, size_t, const char *, size_t,"
+        .. " void *)"),
+    native.nats_functions.message)
+
+-- What do_message() answers with: the payload, and behind it the subject to
+-- reply to. Whatever allocates may collect garbage, and a finalizer read a
+-- message: so nothing that does may stand between the call and the string made
+-- of it.
+local buffer = ffi.new("char [?]", 65536)
+local REPLY = 131072
+
+local MESSAGE = 1
+
+
+-- true, or nil and what is wrong. `reply`, `headers` (a whole block) may be
+-- nil, as may the payload.
+local function publish(sock, subject, reply, payload, headers)
+    local id = sock[1]
+    if type(id) == "number" and type(subject) == "string"
+        and type(payload) == "string"
+    then
+        if reply == nil and headers == nil then
+            if do_publish(id, subject, #subject, "", 0, payload, #payload,
+                "", 0) == 1
+            then
+                return true
+            end
+        elseif type(reply or "") == "string" and type(headers or "") == "string"
+            and reply ~= "" and headers ~= ""
+        then
+            local reply_to, block = reply or "", headers or ""
+            if do_publish(id, subject, #subject, reply_to, #reply_to, payload,
+                #payload, block, #block) == 1
+            then
+                return true
+            end
+        end
+    end
+    return nats_publish(sock, subject, reply, payload, headers)
+end
+
+
+local function remember(reader, ...)
+    local kind, subject, sid = ...
+    if kind == MESSAGE then
+        reader.subject, reader.sid = subject, sid
+    end
+    return ...
+end
+
+-- The next frame: its kind, and what src/api/nats.rs says. `reader` is a table
+-- with the last message's `subject` and `sid`, strings that are empty at first.
+local function read(reader, sock, msec)
+    local id, subject, sid = sock[1], reader.subject, reader.sid
+    if type(id) == "number" then
+        local size = do_message(id, subject, #subject, sid, #sid, buffer)
+        if size >= 0 then
+            if size < REPLY then
+                return MESSAGE, subject, sid, nil, ffi_string(buffer, size)
+            end
+            local reply = floor(size / REPLY)
+            size = size - reply * REPLY
+            local both = ffi_string(buffer, size + reply)
+            return MESSAGE, subject, sid, sub(both, size + 1),
+                sub(both, 1, size)
+        end
+    end
+    return remember(reader, nats_read(sock, msec))
+end
+
+
+return { publish = publish, read = read }
