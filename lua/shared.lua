@@ -215,8 +215,8 @@ local function unusual(code)
 end
 
 
--- Methods do not call it as a tail: LuaJIT gives up traces with many such calls,
--- as in a handler that stores many values.
+-- Methods do not call it as a tail: LuaJIT gives up traces with many such
+-- calls, as in a handler that stores many values.
 local function store(mode, self, key, value, exptime, flags)
     local handle = handles[self]
     if not handle then

@@ -31,7 +31,8 @@
 //!
 //! | guarded by | |
 //! |---|---|
-//! | the stripe's lock | buckets and their links, keys, values, expiry times, flags, the young and the stock |
+//! | the stripe's lock | buckets and their links, keys, values, expiry times, flags |
+//! | the same | the slots of the young and of the stock |
 //! | the global lock | LRU and wheel with their links in entries, blocks, garbage |
 //! | nothing | marks, uneven |
 //!
