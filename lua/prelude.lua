@@ -521,6 +521,37 @@ local function pcall_aside(finalizer, object)
     return ok, err
 end
 
+-- Finalizers, each with its object behind it, that came while a native's values
+-- were pushed: they could call natives, which would change what is not pushed
+-- yet. They run after that.
+local put_off = {}
+
+local function finalize(finalizer, object)
+    if finalizing(true) then
+        put_off[#put_off + 1] = finalizer
+        put_off[#put_off + 1] = object
+        return
+    end
+    local ok, err
+    if plainly then
+        ok, err = pcall(finalizer, object)
+    else
+        ok, err = pcall_aside(finalizer, object)
+    end
+    finalizing(false)
+    if not ok then
+        pcall(log_finalizer, err)
+    end
+end
+
+native.run_put_off(function()
+    local list = put_off
+    put_off = {}
+    for i = 1, #list, 2 do
+        finalize(list[i], list[i + 1])
+    end
+end)
+
 local function guarded(finalizer)
     if type(finalizer) ~= "function" then
         return finalizer
@@ -532,17 +563,7 @@ local function guarded(finalizer)
                 -- No finalizer: a script calls it.
                 return finalizer(object)
             end
-            finalizing(true)
-            local ok, err
-            if plainly then
-                ok, err = pcall(finalizer, object)
-            else
-                ok, err = pcall_aside(finalizer, object)
-            end
-            finalizing(false)
-            if not ok then
-                pcall(log_finalizer, err)
-            end
+            finalize(finalizer, object)
         end
         guards[finalizer] = guard
     end

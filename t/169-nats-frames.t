@@ -1281,3 +1281,51 @@ process_by_lua_block {
 0 0 1 500
 --- no_error_log
 [error]
+
+
+=== gc: finalizers that call natives, also for the same socket, while a frame is made
+--- peer eval
+my $frames = "MSG subject.of.it 12 reply.to.it 5\r\nhello\r\n"
+    . "HMSG s.2 13 r.2 12 17\r\nNATS/1.0\r\n\r\nworld\r\n";
+[ ['A:', 'accept'], ['A:', send => $frames x 20000], ['A:', 'expect_eof'] ]
+--- tcp_server_config
+process_by_lua_block {
+    local frames, wire = require "resty.nats.frames", require "resty.nats.wire"
+    local sock = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+    local reader = { subject = "", sid = "" }
+    local other = { subject = "", sid = "" }
+    local bad, n, in_gc = 0, 0, 0
+    local function check(kind, subject, sid, reply, payload, headers)
+        if kind ~= 1 then return false end
+        n = n + 1
+        local t = table.concat({ subject, sid, reply, payload, headers }, " ")
+        if t ~= "subject.of.it 12 reply.to.it hello"
+            and t ~= "s.2 13 r.2 world NATS/1.0\r\n\r\n"
+        then
+            bad = bad + 1
+        end
+        return true
+    end
+    local function trash()
+        getmetatable(newproxy(true)).__gc = function()
+            in_gc = in_gc + 1
+            ngx.now()
+            ngx.encode_base64("some text that is somewhat long" .. in_gc)
+            pcall(function() check(frames.read(other, sock)) end)
+        end
+    end
+    repeat
+        for i = 1, 10 do trash() end
+        if n % 1000 == 0 then collectgarbage("step", 10) end
+        local more = check(frames.read(reader, sock, 500))
+    until not more or n >= 40000
+    ngx.say(n >= 39990, " ", bad, " ", in_gc > 100)
+    sock:close()
+}
+--- request
+--- response
+true 0 true
+--- timeout: 30
+--- skip_mode: slow: megabytes byte by byte
+--- no_error_log
+[error]

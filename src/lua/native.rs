@@ -19,7 +19,7 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
 use super::coroutine::Results;
-use super::value::{Value, Values};
+use super::value::{self, Value, Values};
 use crate::nginx::guard;
 use crate::nginx::local::Local;
 use crate::text::number::append_number;
@@ -432,7 +432,7 @@ unsafe extern "C-unwind" {
 }
 
 /// Addresses of ours that no script can make.
-static MARKS: [u8; 3] = [0; 3];
+static MARKS: [u8; 4] = [0; 4];
 
 fn mark(n: usize) -> *mut c_void {
     (&raw const MARKS[n]).cast_mut().cast()
@@ -487,13 +487,47 @@ pub fn forget_wait() {
 /// C function yields there is lost, even in a coroutine of the finalizer's.
 static FINALIZERS: Local<Cell<u32>> = Local::new(Cell::new(0));
 
-/// For the prelude: a finalizer begins (true), or has ended.
+/// For the prelude: a finalizer begins (true), or has ended. True: it has to be put
+/// off, and has not begun.
 pub(super) unsafe extern "C-unwind" fn finalizing(state: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; any index may be converted.
     let begins = unsafe { lua::lua_toboolean(state, 1) != 0 };
+    if begins && value::puts_off() {
+        // SAFETY: called by Lua; a C function has room for a value.
+        unsafe { lua::lua_pushboolean(state, 1) };
+        return 1;
+    }
     let n = FINALIZERS.get();
     FINALIZERS.set(if begins { n + 1 } else { n.saturating_sub(1) });
     0
+}
+
+/// For the prelude: the function that runs the finalizers that were put off.
+pub(super) unsafe extern "C-unwind" fn set_run_put_off(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua, with a function.
+    unsafe {
+        lua::lua_settop(state, 1);
+        lua::lua_pushlightuserdata(state, mark(3));
+        lua::lua_pushvalue(state, 1);
+        lua::lua_rawset(state, lua::LUA_REGISTRYINDEX);
+    }
+    0
+}
+
+/// Calls it.
+///
+/// # Safety
+/// - `state` is live, has a free slot, and a Lua error may be raised in it.
+/// - no value with a destructor is alive in frames that such an error would cross.
+#[cold]
+pub(super) unsafe fn run_put_off(state: *mut lua_State) {
+    // SAFETY: by the caller's duty; the prelude has set it before any finalizer of
+    // a script's could run.
+    unsafe {
+        lua::lua_pushlightuserdata(state, mark(3));
+        lua::lua_rawget(state, lua::LUA_REGISTRYINDEX);
+        lua::lua_call(state, 0, 0);
+    }
 }
 
 /// Slots that arguments with nested tables may need, see `append`.

@@ -10,6 +10,7 @@ use std::ptr;
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
+use super::native;
 use crate::nginx::local::Local;
 
 /// A buffer that grew beyond this is freed before its next use.
@@ -90,6 +91,20 @@ const MAX: usize = 6;
 static VALUES: Local<[Cell<Value>; MAX]> =
     Local::new([const { Cell::new(Value::Nil) }; MAX]);
 
+/// Values are being pushed, which may run finalizers: those must not make others,
+/// nor touch the buffers that the bytes of these are in.
+static PUSHING: Local<Cell<bool>> = Local::new(Cell::new(false));
+
+/// Finalizers wait for the end of that.
+static PUT_OFF: Local<Cell<bool>> = Local::new(Cell::new(false));
+
+/// Whether a finalizer that is about to run has come in the middle of a push, after
+/// which it will run.
+pub(super) fn puts_off() -> bool {
+    PUT_OFF.set(PUSHING.get());
+    PUSHING.get()
+}
+
 impl Values {
     /// No values.
     pub const NONE: Values = Values { len: 0, allocate: false };
@@ -167,6 +182,7 @@ impl Values {
     #[inline(always)]
     pub(super) unsafe fn push(&self, state: *mut lua_State) -> c_int {
         let slots = Values::slots();
+        PUSHING.set(self.allocate);
         // SAFETY: the caller's duties are the same.
         unsafe {
             if self.len > 0 {
@@ -178,6 +194,11 @@ impl Values {
                     }
                 }
             }
+        }
+        if PUSHING.replace(false) && PUT_OFF.replace(false) {
+            // SAFETY: the caller's duties are the same, and a native has room for
+            // a value more; the values are pushed.
+            unsafe { native::run_put_off(state) };
         }
         self.len()
     }

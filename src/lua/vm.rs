@@ -16,7 +16,7 @@ use mlua::{Lua, Table};
 use super::anchor::Anchors;
 use super::collector::Collector;
 use super::library;
-use super::native::{Function, finalizing, lua_isyieldable, wait_mark};
+use super::native::{Function, finalizing, lua_isyieldable, set_run_put_off, wait_mark};
 use super::registry::{self, Ref};
 use crate::nginx::log::{Level, Log};
 use crate::nginx::symbol::lookup;
@@ -148,9 +148,10 @@ impl Vm {
         for functions in private {
             install(lua, &native, functions)?;
         }
-        let raw: [(&str, lua::lua_CFunction); 6] = [
+        let raw: [(&str, lua::lua_CFunction); 7] = [
             ("is_yieldable", is_yieldable),
             ("finalizing", finalizing),
+            ("run_put_off", set_run_put_off),
             ("registry_get", registry::registry_get),
             ("registry_add", registry::registry_add),
             ("registry_set", registry::registry_set),

@@ -7,6 +7,7 @@ local wire = require "resty.nats.wire"
 
 local on_message, on_pong = dispatch.on_message, dispatch.on_pong
 local msec, nats_push = wire.msec, wire.nats_push
+local nats_read = wire.nats_read
 
 local BUSY = role.BUSY
 
@@ -77,7 +78,11 @@ function reader.step(core, left, for_wait)
     end
     local was = core.wait_reads
     core.wait_reads = for_wait
-    return on_frame(core, limit, left, was, read(core, core.sock, limit))
+    if for_wait then
+        return on_frame(core, limit, left, was, read(core, core.sock, limit))
+    end
+    -- Answers have a subject each, which is not the usual message.
+    return on_frame(core, limit, left, was, nats_read(core.sock, limit))
 end
 
 

@@ -5,6 +5,7 @@
 local _, native = ...
 
 return {
+    nats_read = native.nats_read,
     nats_push = native.nats_push,
     nats_flush = native.nats_flush,
     nats_queue = native.nats_queue,
