@@ -1,12 +1,13 @@
--- init_by_lua of `ours` and of the peer http-lua: the work of the rows that
--- count operations of the scheduler and of shared dictionaries (dict_jobs.lua),
--- the same code in both. A request is one word, NAME:CLIENTS:BEFORE:COUNT. The
--- answer is what COUNT operations took, after BEFORE others in the same
--- handler: nanoseconds of the worker on a CPU, and of time. With several
--- clients each of them does COUNT.
+-- For init_by_lua of `ours` and of the peer http-lua: the work of the rows that
+-- count operations of the scheduler, of sockets, and of shared dictionaries
+-- (dict_jobs.lua), the same code in both. A request is one word,
+-- NAME:CLIENTS:BEFORE:COUNT. The answer is what COUNT operations took, after
+-- BEFORE others in the same handler: nanoseconds of the worker on a CPU, and of
+-- time. With several clients each of them does COUNT.
 local dict_jobs = require "dict_jobs"
 local ffi = require "ffi"
 local semaphore = require "ngx.semaphore"
+local upstream = require "upstream"
 
 ffi.cdef [[
     struct bench_time { long seconds, nanoseconds; };
@@ -26,6 +27,7 @@ local LONG = 600
 
 local spawn, wait = ngx.thread.spawn, ngx.thread.wait
 local sleep = ngx.sleep
+local tcp = ngx.socket.tcp
 local timer_at = ngx.timer.at
 
 local jobs = {}
@@ -124,6 +126,31 @@ function jobs.wrap(n)
         sum = sum + i
     end
     assert(sum == n * (n + 1) / 2)
+end
+
+
+-- A message and its answer on a connection of a pool.
+function jobs.upstream(n)
+    for _ = 1, n do
+        local sock = tcp()
+        local ok, err = sock:connect(upstream.host, upstream.echo)
+        if not ok then
+            error(err)
+        end
+        ok, err = sock:send("0123456789")
+        if not ok then
+            error(err)
+        end
+        local data
+        data, err = sock:receive(10)
+        if not data then
+            error(err)
+        end
+        ok, err = sock:setkeepalive(60000, 100)
+        if not ok then
+            error(err)
+        end
+    end
 end
 
 

@@ -23,8 +23,8 @@ class Row:
     """The row that this one repeats when much has gone before."""
 
     def batch_of(self, count):
-        """Options of tcp-load that make `count` operations of all jobs."""
-        return ["--batch", str(count // self.jobs)] if self.batch else []
+        """The operations of each job that make `count` of all; None: no jobs."""
+        return count // self.jobs if self.batch else None
 
 
 # What a job may cost: so much of what it costs http-lua.
@@ -57,6 +57,13 @@ DICT_OPERATIONS = [
 ]
 
 
+def resp(command, counts=(5000, 25000)):
+    """A command of redis, one at a time on each of 50 connections."""
+    return Row(f"resp-{command}", f"redis-benchmark: {command.upper()}, 50 clients",
+               "resp", ("redis-benchmark", "-t", command.replace("ping", "ping_mbulk")),
+               counts, fixed=True)
+
+
 ROWS = [
     Row("echo-10", "echo 10 B, 50 clients", "echo-10",
         ("echo", "--size", "10"), (5000, 25000)),
@@ -76,6 +83,15 @@ ROWS = [
         ("line", "--size", "10"), (5000, 25000)),
     Row("connect", "connect, one request, close; 50 clients", "connect",
         ("connect", "--size", "10"), (1000, 5000)),
+    Row("upstream", "10 B through an upstream's echo, 50 clients", "upstream",
+        ("echo", "--size", "10"), (5000, 25000)),
+    Row("upstream-tls", "10 B through an upstream's echo by TLS, 50 clients",
+        "upstream-tls", ("echo", "--size", "10"), (5000, 25000)),
+    Row("upstream-loop", "connect from the pool, send, receive, setkeepalive", "job",
+        job("upstream", clients=50), (5000, 25000), batch=500, jobs=50),
+    resp("ping"),
+    resp("set"),
+    resp("get"),
     Row("spawn", "spawn + wait, after 10 threads", "job",
         job("spawn", before=10), (1000, 21000), batch=20, jobs=1000),
     Row("spawn-30k", "spawn + wait, after 30,000 threads", "job",

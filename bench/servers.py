@@ -6,6 +6,8 @@ counts.
 """
 
 import contextlib
+import csv
+import json
 import os
 import pathlib
 import random
@@ -24,21 +26,25 @@ LOAD = HERE / "load" / "target" / "release" / "tcp-load"
 EPOLL_ECHO = LOAD.with_name("epoll-echo")
 NGINX = os.environ.get("NGINX_BINARY", "nginx")
 HAPROXY = os.environ.get("HAPROXY_BINARY", "haproxy")
+REDIS = os.environ.get("REDIS_BINARY", "redis-server")
 MODULE = pathlib.Path(os.environ.get(
     "NGINX_TCP_LUA_MODULE",
     HERE.parent / "target" / "release" / "libngx_tcp_lua_module.so")).resolve()
 
 SERVICES = ["echo-10", "echo-1k", "echo-64k", "line", "connect", "sleep",
-            "parked", "bulk"]
+            "parked", "bulk", "upstream", "upstream-tls"]
 
 # Services that a server without messages of its own gives on its echo port.
 ECHOES = ["echo-10", "echo-1k", "echo-64k", "line", "parked"]
 
-# Below the ports that the kernel gives to clients.
-FIRST_PORT, LAST_PORT = 20000, 32000
+# Below the ports that the kernel gives to clients, and those of the tests.
+FIRST_PORT, LAST_PORT = 10000, 19500
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+
+# Requests of redis-benchmark, where nobody says how many.
+REDIS_REQUESTS = 100000
 
 
 class Failed(Exception):
@@ -49,9 +55,12 @@ class Server:
     """One server process, perhaps below another command (`wrapper`)."""
 
     name = ""
+    connects = False
+    """Whether it connects to others."""
 
     def __init__(self, wrapper=()):
         self.wrapper = list(wrapper)
+        self.upstreams = {}
         self.ports = {}
         self.process = None
         self.worker = None
@@ -67,6 +76,9 @@ class Server:
             self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="tcp-bench-"))
             self.scratch.chmod(0o755)
             self.stack.callback(shutil.rmtree, self.scratch, ignore_errors=True)
+            # Before it chooses ports: theirs are taken then.
+            if self.connects:
+                self.upstreams = self.start_upstreams()
             command = self.prepare()
             self.start(command)
         except BaseException:
@@ -85,6 +97,19 @@ class Server:
         """Options of tcp-load for this server alone."""
         del row
         return []
+
+    def start_upstreams(self):
+        """The servers that this one connects to; gives their words."""
+        echo = self.stack.enter_context(EpollEcho())
+        tls = TlsEcho(echo)
+        words = {"UPSTREAM_ECHO": echo.ports["echo-10"],
+                 "UPSTREAM_CONNECT": echo.ports["connect"],
+                 "UPSTREAM_BULK": echo.ports["bulk"],
+                 # Without nginx's stream module there is nothing to be served.
+                 "UPSTREAM_TLS": 1}
+        if not tls.unavailable():
+            words["UPSTREAM_TLS"] = self.stack.enter_context(tls).ports["tls"]
+        return words
 
     def start(self, command):
         log = open(self.scratch / "output.log", "wb")
@@ -162,6 +187,7 @@ class EpollEcho(Server):
 
 class HAProxy(Server):
     name = "haproxy"
+    connects = True
 
     def unavailable(self):
         return None if shutil.which(HAPROXY) else f"no {HAPROXY}"
@@ -170,7 +196,8 @@ class HAProxy(Server):
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
         folder = HERE / "peers" / "haproxy"
         conf = self.scratch / "haproxy.cfg"
-        fill(folder / "haproxy.cfg.in", conf, self.ports, SCRIPTS=folder)
+        fill(folder / "haproxy.cfg.in", conf, self.ports, SCRIPTS=folder,
+             **self.upstreams)
         return [HAPROXY, "-db", "-f", str(conf)]
 
 
@@ -206,6 +233,7 @@ class Nginx(Server):
 
 class Ours(Nginx):
     name = "ours"
+    connects = True
     template = "ours/nginx.conf.in"
 
     def unavailable(self):
@@ -214,19 +242,22 @@ class Ours(Nginx):
         return super().unavailable()
 
     def prepare(self):
-        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
+        services = [*SERVICES, "resp"]
+        self.ports = dict(zip(services, free_ports(len(services))))
         # All jobs, not only sleep.
         self.ports["job"] = self.ports["sleep"]
         return super().prepare()
 
     def words(self):
-        return {"MODULE": MODULE, "SCRIPTS": HERE / "ours", "BENCH": HERE}
+        return {"MODULE": MODULE, "SCRIPTS": HERE / "ours", "BENCH": HERE,
+                "CONF": HERE.parent / "conf", **self.upstreams}
 
 
 class HttpLua(Nginx):
     """OpenResty's http-lua module, by HTTP: only jobs."""
 
     name = "http-lua"
+    connects = True
     template = "peers/http-lua.conf.in"
 
     def unavailable(self):
@@ -237,7 +268,8 @@ class HttpLua(Nginx):
         return super().prepare()
 
     def words(self):
-        return {"LOAD_LUA": http_lua_modules()[0], "BENCH": HERE}
+        return {"LOAD_LUA": http_lua_modules()[0], "BENCH": HERE,
+                **self.upstreams}
 
     def load_options(self, row):
         del row
@@ -264,30 +296,85 @@ class StreamReturn(Nginx):
 
 class StreamProxy(Nginx):
     name = "stream-proxy"
+    connects = True
     template = "peers/stream-proxy.conf.in"
 
     def unavailable(self):
         return super().unavailable() or stream_module()[1]
 
     def prepare(self):
-        self.upstream = self.stack.enter_context(EpollEcho())
-        echo, connect, bulk = free_ports(3)
-        self.ports = {"echo": echo, "connect": connect, "bulk": bulk}
+        echo, tls, connect, bulk = free_ports(4)
+        self.ports = {"echo": echo, "upstream-tls": tls, "connect": connect,
+                      "bulk": bulk}
         command = super().prepare()
-        self.ports.update(dict.fromkeys(ECHOES, echo))
+        self.ports.update(dict.fromkeys([*ECHOES, "upstream"], echo))
         return command
 
     def words(self):
-        return {
-            "LOAD_STREAM": stream_module()[0],
-            "UPSTREAM_ECHO": self.upstream.ports["echo-10"],
-            "UPSTREAM_CONNECT": self.upstream.ports["connect"],
-            "UPSTREAM_BULK": self.upstream.ports["bulk"],
-        }
+        return {"LOAD_STREAM": stream_module()[0], **self.upstreams}
+
+
+class Njs(Nginx):
+    """nginx's stream proxy whose data go through JavaScript."""
+
+    name = "njs"
+    connects = True
+    template = "peers/njs.conf.in"
+
+    def unavailable(self):
+        return super().unavailable() or stream_js_modules()[1]
+
+    def prepare(self):
+        self.ports = {"upstream": free_ports(1)[0]}
+        return super().prepare()
+
+    def words(self):
+        return {"LOAD_STREAM": stream_js_modules()[0], "PEERS": HERE / "peers",
+                **self.upstreams}
+
+
+class TlsEcho(Nginx):
+    """No peer: `echo` by TLS, to connect to."""
+
+    name = "tls-echo"
+    template = "peers/tls-echo.conf.in"
+
+    def __init__(self, echo):
+        super().__init__()
+        self.echo = echo
+
+    def unavailable(self):
+        reason = super().unavailable() or stream_module()[1]
+        return reason or (None if shutil.which("openssl") else "no openssl")
+
+    def prepare(self):
+        self.ports = {"tls": free_ports(1)[0]}
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+             "-days", "2", "-keyout", "key.pem", "-out", "cert.pem"],
+            cwd=self.scratch, stderr=subprocess.DEVNULL, check=True)
+        return super().prepare()
+
+    def words(self):
+        return {"LOAD_STREAM": stream_module()[0],
+                "UPSTREAM_ECHO": self.echo.ports["echo-10"]}
+
+
+class Redis(Server):
+    name = "redis"
+
+    def unavailable(self):
+        return None if shutil.which(REDIS) else f"no {REDIS}"
+
+    def prepare(self):
+        self.ports = {"resp": free_ports(1)[0]}
+        return [REDIS, "--bind", "127.0.0.1", "--port", str(self.ports["resp"]),
+                "--save", "", "--appendonly", "no", "--dir", str(self.scratch)]
 
 
 PEERS = {cls.name: cls for cls in
-         (Ours, HttpLua, HAProxy, StreamReturn, StreamProxy, EpollEcho)}
+         (Ours, HttpLua, HAProxy, Njs, StreamReturn, StreamProxy, Redis, EpollEcho)}
 
 
 def setup(build=True):
@@ -318,22 +405,60 @@ def chosen(names):
     return classes
 
 
-def load(server, row, options, seconds):
-    """Runs tcp-load against `server`; gives its line of JSON as text."""
-    command = [str(LOAD), row.load[0], f"127.0.0.1:{server.ports[row.service]}",
-               *row.load[1:], *server.load_options(row), "--json",
-               "--label", server.name, "--seconds", str(seconds), *options]
+def load(server, row, seconds, count=None, pid=None, batch=None):
+    """Runs the row's load against `server`; gives what it found. `pid` is whose
+    CPU time or memory counts."""
+    if row.load[0] == "redis-benchmark":
+        return redis_benchmark(server, row, seconds, count or REDIS_REQUESTS, pid)
+    options = [*row.load[1:], *server.load_options(row)]
+    for name, value in (("count", count), ("pid", pid), ("batch", batch)):
+        if value is not None:
+            options += [f"--{name}", str(value)]
+    # tcp-load ends by itself: after the time, a warm-up and two graces.
+    text = output_of(server, row, seconds + 90, [
+        str(LOAD), row.load[0], f"127.0.0.1:{server.ports[row.service]}", *options,
+        "--json", "--label", server.name, "--seconds", str(seconds)])
+    return json.loads(text)
+
+
+def redis_benchmark(server, row, seconds, count, pid):
+    command = ["redis-benchmark", "-h", "127.0.0.1", "-p",
+               str(server.ports[row.service]), "--csv"]
+    # So that there is something to get.
+    output_of(server, row, seconds, [*command, "-c", "1", "-n", "1", "-t", "set"])
+    before = cpu_seconds(pid) if pid else 0
+    text = output_of(server, row, seconds,
+                     [*command, "-c", "50", "-n", str(count), *row.load[1:]])
+    cpu = cpu_seconds(pid) - before if pid else 0
+    found = next(iter(csv.DictReader(text.splitlines())), None)
+    if not found:
+        raise Failed(f"{server.name}, {row.key}: redis-benchmark printed {text!r}")
+    # It ends with an error where it does not get an answer to each request.
+    result = {"label": server.name, "operations": count, "cpu_us": cpu / count * 1e6,
+              "per_second": float(found["rps"])}
+    for name in ("p50", "p99", "max"):
+        result[f"{name}_us"] = float(found[f"{name}_latency_ms"]) * 1e3
+    return result
+
+
+def output_of(server, row, seconds, command):
+    """What a load prints that has to end well, and in time."""
     try:
-        # tcp-load ends by itself: after the time, a warm-up and two graces.
         result = subprocess.run(command, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True,
-                                timeout=seconds + 90)
+                                timeout=seconds)
     except subprocess.TimeoutExpired as err:
         raise Failed(f"{server.name}, {row.key}: the load did not end") from err
     if result.returncode != 0:
         raise Failed(f"{server.name}, {row.key}: {result.stderr.strip()}\n"
                      f"{server.logs()}")
     return result.stdout
+
+
+def cpu_seconds(pid):
+    """How long a process was on a CPU."""
+    text = pathlib.Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
+    return int(text.split()[0]) / 1e9
 
 
 def free_ports(number):
@@ -365,6 +490,15 @@ def stream_module():
     if re.search(r"--with-stream(\s|$)", arguments):
         return "", None
     return load_modules(arguments, ["ngx_stream_module.so"])
+
+
+def stream_js_modules():
+    """The lines that load njs for streams, and why that cannot be."""
+    line, reason = stream_module()
+    if reason:
+        return "", reason
+    js, reason = load_modules(nginx_arguments(), ["ngx_stream_js_module.so"])
+    return f"{line}\n{js}", reason
 
 
 def http_lua_modules():

@@ -1,14 +1,15 @@
 -- ngx.socket.tcp: the objects of scripts and their methods.
 --
--- An object is a table: [1] is the number of its connection, as long as it has
--- one, [2] the name of its pool, [3] to [5] are its timeouts in milliseconds
--- (connect, send, read), [6] is the address to connect from.
+-- An object is a table: [1] is the number of its connection, or false before it
+-- has one, [2] the name of its pool, [3] to [5] are its timeouts in
+-- milliseconds (connect, send, read), [6] is the address to connect from.
 
 local native, ngx = ...
 
-local reuse, no_thread = native.tcp_reuse, native.no_thread
+local reuse, learn = native.tcp_reuse, native.tcp_learn
+local no_thread = native.no_thread
 local connect, receive_until = native.tcp_connect, native.tcp_receive_until
-local setkeepalive = native.tcp_setkeepalive
+local keep, setkeepalive = native.tcp_keep, native.tcp_setkeepalive
 local get_option, set_option = native.tcp_get_option, native.tcp_set_option
 local address, bindable = native.tcp_address, native.tcp_bindable
 local error, floor, select = error, math.floor, select
@@ -19,8 +20,14 @@ local tonumber, tostring, type = tonumber, tostring, type
 
 local PLACES = 2 ^ 24
 
--- The object of each connection, by its place.
+-- The object of each connection, by its place. Before them are the names of the
+-- pools that reuse() knows.
+local FIRST = 17
 local objects = setmetatable({}, { __mode = "v" })
+
+-- What a new object has. A table of constants would be copied from a template,
+-- which costs twice as much as to make it.
+local NO_NUMBER, NONE = false, nil
 
 local tcp = {
     send = native.tcp_send,
@@ -70,7 +77,7 @@ end
 local function sweep()
     local id, place = native.tcp_next(0)
     while id do
-        if objects[id % PLACES + 1] == nil then
+        if objects[id % PLACES + FIRST] == nil then
             native.tcp_drop(id)
         end
         id, place = native.tcp_next(place)
@@ -83,7 +90,7 @@ local function connected(self, name, id, crowded)
         return nil, crowded
     end
     self[1], self[2] = id, name
-    objects[id % PLACES + 1] = self
+    objects[id % PLACES + FIRST] = self
     if crowded then
         sweep()
     end
@@ -150,7 +157,13 @@ function tcp.connect(self, host, port, options, extra)
     host, port = host_and_port(host, port, "connect")
     local name = is_unix(host) and host or host .. ":" .. port
     local size, backlog
-    if options ~= nil then
+    if options == nil then
+        -- So that reuse() finds the pool, if there is one by now.
+        local place, pool_name = learn(host, port)
+        if place then
+            objects[place] = pool_name
+        end
+    else
         local kind = type(options)
         if kind == "table" then
             local pool = options.pool
@@ -228,6 +241,10 @@ local function unsigned(value, n, text)
 end
 
 function tcp.setkeepalive(self, timeout, size, options, extra)
+    -- What is usual needs no more.
+    if options == nil and extra == nil and keep(self, timeout, size) then
+        return 1
+    end
     check_object(self, "setkeepalive")
     timeout = unsigned(timeout, 1, "bad timeout value")
     size = unsigned(size, 2, "bad pool size")
@@ -472,7 +489,8 @@ function socket.tcp(...)
     if n > 0 then
         raise("expecting zero arguments, but got " .. n)
     end
-    return setmetatable({ false, nil, nil, nil, nil, nil }, tcp_metatable)
+    return setmetatable({ NO_NUMBER, NONE, NONE, NONE, NONE, NONE },
+        tcp_metatable)
 end
 
 socket.stream = socket.tcp

@@ -209,6 +209,36 @@ expect_eof
 [error]
 
 
+=== resp: commands of redis' clients
+--- config eval: main::example('resp/nginx.conf')
+--- user_files eval: main::scripts('resp')
+--- request_parts
+send "*1\r\n\$4\r\nPING\r\n"
+expect "+PONG\r\n"
+send "*3\r\n\$3\r\nSET\r\n\$4\r\nname\r\n\$12\r\ntwo\r\n\0words\xff\r\n"
+expect "+OK\r\n"
+send "*2\r\n\$3\r\nget\r\n\$4\r\nname\r\n*2\r\n\$3\r\nGET\r\n\$2\r\nno\r\n"
+expect "\$12\r\ntwo\r\n\0words\xff\r\n\$-1\r\n"
+send "ttl name\r\nTTL no\nset other x EX 100\r\n\r\nTTL other\r\n"
+expect ":-1\r\n:-2\r\n+OK\r\n:100\r\n"
+send "EXISTS name no name\r\nDEL name no other\r\nPING again\r\n"
+expect ":2\r\n:2\r\n\$5\r\nagain\r\n"
+send "*3\r\n\$3\r\nSET\r\n\$4\r\nlong\r\n\$30000\r\n"
+send "x" x 30000
+send "\r\nGET long\n"
+expect "+OK\r\n\$30000\r\n"
+expect "x" x 30000
+expect "\r\n"
+send "DEL long\r\nHELLO\r\nGET\r\nSET a b c d\r\n"
+expect ":1\r\n-ERR unknown command 'HELLO'\r\n"
+expect "-ERR wrong number of arguments for 'GET' command\r\n-ERR syntax error\r\n"
+send "*1\r\n\$x\r\n"
+expect "-ERR Protocol error: no such number\r\n"
+expect_eof
+--- no_error_log
+[error]
+
+
 === banner: the server speaks first
 --- config eval: main::example('banner/nginx.conf')
 --- user_files eval: main::scripts('banner')

@@ -164,6 +164,84 @@ mine 1
 [error]
 
 
+=== names: a pool that is gone has a successor
+--- tcp_config
+server {
+    listen 127.0.0.1:$TEST_PORT2;
+    process_by_lua_block {
+        while ngx.receive(1) do
+            ngx.print("y")
+        end
+    }
+}
+--- tcp_server_config
+process_by_lua_block {
+    local function use(ends)
+        local sock = ngx.socket.tcp()
+        assert(sock:connect("127.0.0.1", $TEST_PORT2))
+        local times = sock:getreusedtimes()
+        assert(sock:send("x"))
+        assert(sock:receive(1))
+        assert(sock[ends](sock))
+        return times .. " " .. sock[2]
+    end
+    for _, ends in ipairs{ "setkeepalive", "setkeepalive", "setkeepalive",
+                           "close", "setkeepalive", "setkeepalive",
+                           "setkeepalive", "close" } do
+        ngx.say(use(ends))
+    end
+}
+--- request
+--- response
+0 127.0.0.1:$TEST_PORT2
+1 127.0.0.1:$TEST_PORT2
+2 127.0.0.1:$TEST_PORT2
+3 127.0.0.1:$TEST_PORT2
+0 127.0.0.1:$TEST_PORT2
+1 127.0.0.1:$TEST_PORT2
+2 127.0.0.1:$TEST_PORT2
+3 127.0.0.1:$TEST_PORT2
+--- no_error_log
+[error]
+
+
+=== names: addresses that look alike have pools of their own
+--- tcp_config
+server {
+    listen 127.0.0.1:$TEST_PORT2;
+    listen 127.0.1.1:$TEST_PORT2;
+    listen 127.1.0.1:$TEST_PORT2;
+    process_by_lua_block {
+        local own = ngx.req.socket():getsockname()
+        while ngx.receive(1) do
+            ngx.say(own)
+        end
+    }
+}
+--- tcp_server_config
+process_by_lua_block {
+    local hosts = { "127.0.0.1", "127.0.1.1", "127.1.0.1" }
+    local wrong, reused = 0, 0
+    for i = 1, 60 do
+        local host = hosts[i % 7 % 3 + 1]
+        local sock = ngx.socket.tcp()
+        assert(sock:connect(host, i % 2 == 0 and $TEST_PORT2 or "$TEST_PORT2"))
+        reused = reused + sock:getreusedtimes()
+        assert(sock:send("x"))
+        if sock:receive() ~= host or sock[2] ~= host .. ":$TEST_PORT2" then
+            wrong = wrong + 1
+        end
+        assert(sock:setkeepalive())
+    end
+    ngx.say(wrong, " wrong, ", reused > 60 and "" or "not ", "used again")
+}
+--- request
+--- response
+0 wrong, used again
+--- no_error_log
+[error]
+
+
 === order: the last that came is the first that goes
 --- peer
 A: accept

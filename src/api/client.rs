@@ -89,7 +89,7 @@ fn number_of(session: &Session) -> f64 {
 /// Calls `f` with the running session, if the object that is argument 1 is of
 /// its client.
 fn with_client(call: &Call, f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {
-    let own = call.item_number(1, 1);
+    let own = call.object_number(1);
     with_session(|session| match session {
         Some(session) if own == Some(number_of(session)) => {
             session.touch();
@@ -157,7 +157,7 @@ fn read(call: &Call, mut scanner: Scanner) -> Result<Outcome, Outcome> {
             result = Err(raised);
             return Outcome::NONE;
         }
-        let timeout = match call.item_number(1, READ_TIMEOUT) {
+        let timeout = match call.object_number(READ_TIMEOUT) {
             Some(msec) if msec >= 1.0 => (msec as usize).min(super::MAX_MSEC),
             _ => session.conf.read_timeout(),
         };

@@ -78,12 +78,6 @@ pub fn install(
     shared::install(lua, native, dicts)
 }
 
-/// Frees what natives keep between two calls, when the process has done with the
-/// VM.
-pub fn free_buffers() {
-    socket::free_buffer();
-}
-
 /// Calls `f` with the session whose script is running; elsewhere raises.
 #[inline]
 fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {

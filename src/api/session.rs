@@ -53,7 +53,10 @@ fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
             Some(bytes) => out.extend_from_slice(bytes),
             None => {
                 for i in 1..=call.len() {
-                    call.append(i, out).map_err(|error| (i, error))?;
+                    match call.bytes(i) {
+                        Some(bytes) => out.extend_from_slice(bytes),
+                        None => call.append(i, out).map_err(|error| (i, error))?,
+                    }
                 }
             }
         }

@@ -1,43 +1,40 @@
 //! `ngx.socket.tcp`: what `lua/socket.lua` makes the methods of its objects of.
 //!
-//! An object is a table: [1] is its connection's number while it has one, [2]
-//! the name of its pool, [3] to [5] are its timeouts in milliseconds.
+//! An object is a table: [1] is its connection's number, or false before it has
+//! one, [2] the name of its pool, [3] to [5] are its timeouts in milliseconds.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::session::receive_pattern;
 use super::{check_can_wait, check_events, flatten, in_thread};
 use crate::lua::append::AppendError;
 use crate::lua::value::{build, kept};
-use crate::lua::{
-    Call, Function, Kind, Outcome, Value, Values, function, table_function,
-};
+use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function, table_method};
 use crate::nginx::Msec;
 use crate::nginx::address::Address;
 use crate::nginx::connection::{ConnectError, Connection};
 use crate::nginx::io::strerror;
-use crate::nginx::local::Local;
 use crate::sched::{Thread, with_thread};
 use crate::socket::output::Sent;
 use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
-use crate::text::number::append_number;
 use crate::text::pattern::{Pattern, Scanner};
 use crate::upstream::dial::{self, Dialing, Target};
 use crate::upstream::registry::place_of;
-use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat};
+use crate::upstream::{REGISTRY, Sending, Upstream, heartbeat, lookup};
 
 pub const PRIVATE: &[Function] = &[
     function("tcp_reuse", reuse),
+    function("tcp_learn", learn),
     function("tcp_connect", |call| connect(call).raised_above()),
-    table_function("tcp_send", send),
+    table_method("tcp_send", send),
     function("tcp_receive", receive),
     function("tcp_receiveany", receive_any),
     function("tcp_peek", peek),
     function("tcp_receive_until", |call| receive_until(call).raised_above()),
     function("tcp_close", close),
     function("tcp_shutdown", shutdown),
+    function("tcp_keep", keep),
     function("tcp_setkeepalive", set_keepalive),
     function("tcp_getreusedtimes", |call| {
         with_open(call, |upstream| {
@@ -115,18 +112,10 @@ pub(super) const CONNECT_TIMEOUT: i32 = 3;
 pub(super) const SEND_TIMEOUT: i32 = 4;
 pub(super) const READ_TIMEOUT: i32 = 5;
 
-/// The name of the pool that is looked for.
-static NAME: Local<RefCell<Vec<u8>>> = Local::new(RefCell::new(Vec::new()));
-
-/// Frees it, when the process has done with the VM.
-pub(super) fn free_buffer() {
-    NAME.take();
-}
-
 /// The connection of the object that is argument 1.
 #[inline]
 pub(super) fn upstream_of(call: &Call) -> Option<Rc<Upstream>> {
-    REGISTRY.find(call.item_number(1, 1)?)
+    REGISTRY.find(call.object_number(1)?)
 }
 
 #[cold]
@@ -146,40 +135,50 @@ fn with_open(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outcome {
 /// A timeout that the object has, or what the configuration says.
 #[inline]
 pub(super) fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) -> Msec {
-    match call.item_number(1, at) {
+    match call.object_number(at) {
         Some(msec) if msec >= 1.0 => (msec as usize).min(super::MAX_MSEC),
         _ => current::conf().map_or(60_000, default),
     }
 }
 
 /// `reuse(self, host, port, objects)`: takes a connection out of the pool of that
-/// name, if there is one, and the arguments are the usual ones.
+/// address, if it is a remembered one that has one, and the arguments are the usual
+/// ones. Before the objects the table has the names of the remembered pools.
 fn reuse(call: &Call) -> Outcome {
     const NO: Outcome = Outcome::Return(Values::NONE);
-    let (Some(host), Some(port)) = (call.bytes(2), call.number(3)) else { return NO };
     if call.kind(1) != Kind::Table || call.kind(4) != Kind::Table {
         return NO;
     }
+    let (Some(host), Some(port)) = (call.bytes(2), call.number(3)) else { return NO };
     if upstream_of(call).is_some() || REGISTRY.is_crowded() {
         return NO;
     }
-    // Its bytes stay until the next call of this function.
-    let mut name = NAME.borrow_mut();
-    name.clear();
-    name.extend_from_slice(host);
-    name.push(b':');
-    append_number(port, &mut name);
     with_thread(|thread| {
         let (Some(thread), Some(conf)) = (thread, current::conf()) else { return NO };
-        match dial::reuse(thread, &name, conf) {
-            Some(id) => Outcome::Adopted(Values::three(
+        match dial::reuse(thread, host, port, conf) {
+            Some((pool, id)) => Outcome::Adopted(Values::three(
                 Value::Number(id as f64),
-                Value::bytes(&name),
-                Value::Number(place_of(id) as f64),
+                Value::Number((pool + 1) as f64),
+                Value::Number((place_of(id) + lookup::PLACES) as f64),
             )),
             None => NO,
         }
     })
+}
+
+/// `learn(host, port)`: remembers the pool of that address, if there is one: its
+/// number, and its name.
+fn learn(call: &Call) -> Outcome {
+    let (Some(host), Some(port)) = (call.bytes(1), call.number(2)) else {
+        return Outcome::NONE;
+    };
+    match lookup::learn(host, port) {
+        Some((place, pool)) => Outcome::Return(Values::two(
+            Value::Number((place + 1) as f64),
+            build(|out| out.extend_from_slice(pool.name())),
+        )),
+        None => Outcome::NONE,
+    }
 }
 
 /// `connect(self, name, host, port, pool_size, backlog, from)`: the connection's
@@ -441,6 +440,46 @@ fn with_sendable(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outco
     }
 }
 
+/// `keep(self, msec, size)`: gives the connection back, if that is possible and the
+/// arguments are the usual ones. Else it does nothing and returns nothing.
+fn keep(call: &Call) -> Outcome {
+    match (upstream_of(call), kept_for(call)) {
+        (Some(upstream), Some((timeout, size)))
+            if size > 0 && upstream.unkeepable(false).is_none() =>
+        {
+            upstream.keep(timeout, size, None);
+            Outcome::one(Value::Number(1.0))
+        }
+        _ => Outcome::NONE,
+    }
+}
+
+/// The arguments 2 and 3, or what the configuration says: how long, and among how
+/// many. None: they are no such numbers.
+#[inline]
+fn kept_for(call: &Call) -> Option<(Msec, usize)> {
+    let conf = current::conf();
+    let timeout = match unsigned(call, 2)? {
+        Some(msec) => msec.min(super::MAX_MSEC),
+        None => conf.map_or(60_000, ServerConf::socket_keepalive_timeout),
+    };
+    let size = match unsigned(call, 3)? {
+        Some(size) => size,
+        None => conf.map_or(30, ServerConf::socket_pool_size),
+    };
+    Some((timeout, size))
+}
+
+/// A number that is not negative, if there is one. None: it is something else.
+#[inline]
+fn unsigned(call: &Call, i: usize) -> Option<Option<usize>> {
+    match call.number(i) {
+        Some(n) if n >= 0.0 => Some(Some(n as i64 as usize)),
+        None if matches!(call.kind(i), Kind::None | Kind::Nil) => Some(None),
+        _ => None,
+    }
+}
+
 /// `setkeepalive(self, msec, size, heartbeat)`
 fn set_keepalive(call: &Call) -> Outcome {
     let Some(upstream) = upstream_of(call) else {
@@ -457,14 +496,8 @@ fn set_keepalive(call: &Call) -> Outcome {
         }
         return Outcome::error(Value::Str(why));
     }
-    let conf = current::conf();
-    let timeout = match call.number(2) {
-        Some(msec) => (msec as usize).min(super::MAX_MSEC),
-        None => conf.map_or(60_000, ServerConf::socket_keepalive_timeout),
-    };
-    let size = match call.number(3) {
-        Some(size) => size as usize,
-        None => conf.map_or(30, ServerConf::socket_pool_size),
+    let Some((timeout, size)) = kept_for(call) else {
+        return Outcome::raise(format_args!("bad timeout or pool size"));
     };
     if size == 0 {
         return Outcome::error(Value::Str("zero pool size"));

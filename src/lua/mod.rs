@@ -21,7 +21,9 @@ pub mod value;
 pub mod vm;
 
 pub use coroutine::{Coroutine, Failure, Results, Resumed, Unowned};
-pub use native::{Call, Function, Kind, Outcome, forget_wait, function, table_function};
+pub use native::{
+    Call, Function, Kind, Outcome, forget_wait, function, table_function, table_method,
+};
 pub use value::{Value, Values};
 pub use vm::Vm;
 

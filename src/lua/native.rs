@@ -39,7 +39,7 @@ where
     F: Fn(&Call) -> Outcome + Copy + 'static,
 {
     const { assert!(mem::size_of::<F>() == 0, "an API function captures nothing") }
-    Function { name, entry: trampoline::<F, false> }
+    Function { name, entry: trampoline::<F, NO_TABLES> }
 }
 
 /// As function(), for one that appends tables (`Call::append`).
@@ -48,7 +48,16 @@ where
     F: Fn(&Call) -> Outcome + Copy + 'static,
 {
     const { assert!(mem::size_of::<F>() == 0, "an API function captures nothing") }
-    Function { name, entry: trampoline::<F, true> }
+    Function { name, entry: trampoline::<F, 1> }
+}
+
+/// As table_function(), for one whose first argument is its object.
+pub const fn table_method<F>(name: &'static str, _body: F) -> Function
+where
+    F: Fn(&Call) -> Outcome + Copy + 'static,
+{
+    const { assert!(mem::size_of::<F>() == 0, "an API function captures nothing") }
+    Function { name, entry: trampoline::<F, 2> }
 }
 
 /// What a native call comes to. It fits into a register.
@@ -58,9 +67,10 @@ pub enum Outcome {
     Return(Values),
     /// The call returns this number, and nil: what prints answer.
     Sent(u32),
-    /// The call returns true. Before that the table that is argument 1 gets the
-    /// first two of these at its places 1 and 2, and becomes the item of the table
-    /// that is argument 4 whose number is the third.
+    /// The call returns the number 1. Before that the table that is argument 1 gets
+    /// the first of these three numbers as its item 1; the item of the table that is
+    /// argument 4 whose number is the second as its item 2; and becomes the item of
+    /// that table whose number is the third.
     Adopted(Values),
     /// The call returns what a light thread has left.
     Results(Results),
@@ -210,8 +220,8 @@ pub struct Position {
 pub struct Call {
     pub(super) state: *mut lua_State,
     top: c_int,
-    /// The type of argument 1, once somebody has asked for it.
-    first: Cell<Option<c_int>>,
+    /// The types of the first arguments, once somebody has asked for them.
+    kinds: [Cell<c_int>; KINDS],
     not_send: PhantomData<*const ()>,
 }
 
@@ -235,18 +245,19 @@ impl Call {
 
     #[inline]
     fn raw_kind(&self, i: c_int) -> c_int {
-        if i == 1
-            && let Some(first) = self.first.get()
+        let kept = self.kinds.get(i as usize - 1);
+        if let Some(kind) = kept.map(Cell::get)
+            && kind != UNKNOWN
         {
-            return first;
+            return kind;
         }
         if i > self.top {
             return lua::LUA_TNONE;
         }
         // SAFETY: any positive index may be asked for its type.
         let kind = unsafe { lua::lua_type(self.state, i) };
-        if i == 1 {
-            self.first.set(Some(kind));
+        if let Some(kept) = kept {
+            kept.set(kind);
         }
         kind
     }
@@ -302,6 +313,23 @@ impl Call {
             lua::lua_settop(self.state, self.top);
             is_nil
         }
+    }
+
+    /// As item_number(1, n), and what it found stays on the stack, below what the
+    /// call returns: so it costs less, and is for a few items of a call.
+    #[inline(always)]
+    pub fn object_number(&self, n: i32) -> Option<f64> {
+        if self.kind(1) != Kind::Table {
+            return None;
+        }
+        let mut is_number = 0;
+        // SAFETY: as in item_number(), but for the room: a C function has more
+        // than the few that callers use beside their results.
+        let found = unsafe {
+            lua::lua_rawgeti_(self.state, 1, n);
+            lua_tonumberx(self.state, -1, &mut is_number)
+        };
+        (is_number != 0).then_some(found)
     }
 
     /// A boolean.
@@ -531,9 +559,17 @@ pub(super) unsafe fn run_put_off(state: *mut lua_State) {
 }
 
 /// Slots that arguments with nested tables may need, see `append`.
-const TABLE_SLOTS: c_int = 2 * super::append::MAX_DEPTH as c_int + 8;
+const TABLE_SLOTS: c_int = 2 * super::append::MAX_DEPTH as c_int + 16;
+/// For a native that appends no tables.
+const NO_TABLES: c_int = 0;
 
-unsafe extern "C-unwind" fn trampoline<F, const TABLES: bool>(
+/// No type of Lua's.
+const UNKNOWN: c_int = -2;
+/// Of how many arguments the types are kept.
+const KINDS: usize = 4;
+
+/// `TABLES` is the first argument that may be a table to append.
+unsafe extern "C-unwind" fn trampoline<F, const TABLES: c_int>(
     state: *mut lua_State,
 ) -> c_int
 where
@@ -545,13 +581,17 @@ where
         let top = lua::lua_gettop(state);
         // Walking a table needs room; growing the stack can raise, so it is
         // done here.
-        let mut first = None;
-        if TABLES && top > 0 {
-            let kind = lua::lua_type(state, 1);
-            first = Some(kind);
-            if kind == lua::LUA_TTABLE
-                || (2..=top).any(|i| lua::lua_type(state, i) == lua::LUA_TTABLE)
-            {
+        let mut kinds = [UNKNOWN; KINDS];
+        if TABLES != NO_TABLES {
+            let mut found = false;
+            for i in TABLES..=top {
+                let kind = lua::lua_type(state, i);
+                found |= kind == lua::LUA_TTABLE;
+                if let Some(kept) = kinds.get_mut(i as usize - 1) {
+                    *kept = kind;
+                }
+            }
+            if found {
                 lua::luaL_checkstack(state, TABLE_SLOTS, ptr::null());
             }
         }
@@ -560,8 +600,8 @@ where
             // `F` is a zero-sized function item, checked in function(): any
             // aligned address holds one.
             let body: &F = NonNull::dangling().as_ref();
-            let first = Cell::new(first);
-            let call = Call { state, top, first, not_send: PhantomData };
+            let kinds = kinds.map(Cell::new);
+            let call = Call { state, top, kinds, not_send: PhantomData };
             match catch_unwind(AssertUnwindSafe(|| body(&call))) {
                 Ok(outcome) => outcome,
                 Err(payload) => {
@@ -594,16 +634,16 @@ where
 /// - called as the last thing of a native whose arguments 1 and 4 are tables.
 #[inline(always)]
 unsafe fn adopt(state: *mut lua_State, values: Values) -> c_int {
-    // SAFETY: by the caller's duty; a native has room for three values more.
+    let [id, name, place] = values.numbers();
+    // SAFETY: by the caller's duty; a native has room for a value more.
     unsafe {
-        values.push(state);
-        let place = lua::lua_tonumber(state, -1) as c_int;
-        lua::lua_settop(state, -2);
-        lua::lua_rawseti_(state, 1, 2);
+        lua::lua_pushnumber(state, id);
         lua::lua_rawseti_(state, 1, 1);
+        lua::lua_rawgeti_(state, 4, name as c_int);
+        lua::lua_rawseti_(state, 1, 2);
         lua::lua_pushvalue(state, 1);
-        lua::lua_rawseti_(state, 4, place);
-        lua::lua_pushboolean(state, 1);
+        lua::lua_rawseti_(state, 4, place as c_int);
+        lua::lua_pushnumber(state, 1.0);
     }
     1
 }

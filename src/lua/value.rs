@@ -158,6 +158,15 @@ impl Values {
         }
     }
 
+    /// Three values that are numbers.
+    #[inline(always)]
+    pub(super) fn numbers(&self) -> [f64; 3] {
+        [0, 1, 2].map(|i: usize| match Values::slots()[i].get() {
+            Value::Number(n) => n,
+            _ => 0.0,
+        })
+    }
+
     /// `nil, err`.
     pub fn error(err: Value) -> Values {
         Values::two(Value::Nil, err)

@@ -58,8 +58,9 @@ impl Input {
     }
 
     /// Gives the memory back if nothing is unread.
+    #[inline]
     pub fn release(&mut self) {
-        if self.is_empty() {
+        if self.is_empty() && self.data.capacity() > 0 {
             self.start = 0;
             buffer::give(std::mem::take(&mut self.data));
         }

@@ -143,8 +143,9 @@ impl Output {
     }
 
     /// Gives the memory back, if nothing is queued.
+    #[inline]
     pub fn release(&mut self) {
-        if self.is_empty() {
+        if self.is_empty() && self.data.capacity() > 0 {
             self.start = 0;
             buffer::give(std::mem::take(&mut self.data));
         }

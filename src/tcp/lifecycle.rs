@@ -10,7 +10,6 @@ use super::listen::Sessions;
 use super::script::Script;
 use super::session;
 use super::worker;
-use crate::api;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
 use crate::nginx::cycle;
@@ -39,7 +38,6 @@ pub fn configured(main: &'static MainConf, _cf: &mut Conf) -> ConfResult {
 /// nginx has made all zones of the shared dictionaries.
 pub fn zones_ready(main: &'static MainConf) -> ConfResult {
     let result = set_up(main);
-    api::free_buffers();
     lua::free_buffers();
     result
 }
@@ -95,7 +93,6 @@ pub fn worker_exiting(main: &'static MainConf) {
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
     buffer::free_all();
-    api::free_buffers();
     lua::free_buffers();
 }
 

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::lookup;
 use super::pool::{self, Pool};
 use super::{REGISTRY, Stage, Upstream};
 use crate::lua::value::{build, kept};
@@ -128,11 +129,18 @@ pub fn dial(thread: &Rc<Thread>, target: Target<'_>) -> Dialing {
     }
 }
 
-/// Takes a connection out of the pool with this name, if it has one: its number.
+/// Takes a connection out of the pool of this address, if that is remembered and
+/// has one: the pool's number, and the connection's.
 #[inline]
-pub fn reuse(thread: &Rc<Thread>, name: &[u8], conf: &ServerConf) -> Option<u64> {
-    let upstream = pool::find(name)?.take()?;
-    upstream.attach(thread.host(), conf.socket_log_errors())
+pub fn reuse(
+    thread: &Rc<Thread>,
+    host: &[u8],
+    port: f64,
+    conf: &ServerConf,
+) -> Option<(usize, u64)> {
+    let (place, upstream) = lookup::take(host, port)?;
+    let id = upstream.attach(thread.host(), conf.socket_log_errors())?;
+    Some((place, id))
 }
 
 /// Gives a connection to the thread's host: its number, and whether it is time

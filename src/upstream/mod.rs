@@ -11,6 +11,7 @@ pub mod dial;
 pub mod handles;
 pub mod heartbeat;
 mod linger;
+pub mod lookup;
 pub mod nats;
 pub mod pool;
 pub mod push;
@@ -380,6 +381,7 @@ pub fn free_all() {
     connection::each::<Upstream>(|upstream| upstream.close());
     ssl::free();
     REGISTRY.free();
+    lookup::free();
     pool::free();
     udp::free_all();
 }

@@ -10,7 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use super::dial::Dial;
-use super::{Stage, Upstream};
+use super::{Stage, Upstream, lookup};
 use crate::nginx::io::Io;
 use crate::nginx::local::Local;
 use crate::nginx::time::{current_msec, left_until};
@@ -114,6 +114,11 @@ impl Pool {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
     /// Counts a connection in, if there may be one more.
     pub(super) fn enter(&self) -> bool {
         let open = self.active.get() + self.idle.borrow().len();
@@ -191,6 +196,7 @@ impl Pool {
             let own = pools.get(&self.name);
             if own.is_some_and(|own| std::ptr::eq(&raw const **own, self)) {
                 pools.remove(&self.name);
+                lookup::forget(self);
             }
         }
     }
@@ -220,7 +226,16 @@ impl Upstream {
             }
         }
         let dubious = self.dubious.get() || self.socket.writable().is_err();
-        (dubious || !answers && !self.is_fresh()).then_some("connection in dubious state")
+        (dubious || !answers && !self.seems_fresh())
+            .then_some("connection in dubious state")
+    }
+
+    /// As is_fresh(), as far as one knows without asking the kernel, which is asked
+    /// before somebody else gets the connection. What OpenSSL has of a record or an
+    /// alert only it knows.
+    fn seems_fresh(&self) -> bool {
+        let asks = self.connection().tls().is_some() || self.socket.may_receive();
+        !asks || self.is_fresh()
     }
 
     /// Whether there are no bytes to read, nor FIN. Events that came with the one

@@ -60,7 +60,9 @@ impl Upstream {
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         let c = self.connection();
         c.arm_read_timer(timeout);
-        *self.reader.borrow_mut() = Reader::Receive(thread.clone(), scanner);
+        let nobody = self.reader.replace(Reader::Receive(thread.clone(), scanner));
+        // It is None, as receive_now() has seen: there is nothing to drop.
+        std::mem::forget(nobody);
         thread.wait_for(self.clone());
         self.begin_to_wait();
         None

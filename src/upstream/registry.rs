@@ -79,8 +79,9 @@ impl<T: Clone> Registry<T> {
     /// The socket with this number.
     #[inline]
     pub fn find(&self, id: f64) -> Option<T> {
-        // A cast of anything that is no such number gives one that is nobody's.
-        let id = id as u64;
+        // A cast of anything that is no such number gives one that is nobody's; this
+        // one costs less than to unsigned.
+        let id = id as i64 as u64;
         let table = self.0.borrow();
         let entry = table.places.get((id % PLACES) as usize)?;
         if u64::from(entry.uses) != id / PLACES {

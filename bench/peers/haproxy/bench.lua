@@ -30,6 +30,27 @@ local function connect(applet)
 end
 
 
+-- There is no pool: each client has a connection of its own. The variable has
+-- the port.
+local function upstream(method, variable)
+    local port = tonumber(os.getenv(variable))
+    return function(applet)
+        local sock = core.tcp()
+        sock:settimeout(3600)
+        assert(sock[method](sock, "127.0.0.1", port))
+        while true do
+            local data = applet:receive(10)
+            if not data or #data == 0 then
+                break
+            end
+            assert(sock:send(data))
+            applet:send(sock:receive(10))
+        end
+        sock:close()
+    end
+end
+
+
 -- The one job of jobs.lua that there is here. Nobody waits for the others, but
 -- all of them run at the same time.
 local function sleep(applet)
@@ -65,3 +86,7 @@ core.register_service("line", "tcp", line)
 core.register_service("connect", "tcp", connect)
 core.register_service("sleep", "tcp", sleep)
 core.register_service("bulk", "tcp", bulk)
+core.register_service("upstream", "tcp",
+    upstream("connect", "UPSTREAM_ECHO"))
+core.register_service("upstream-tls", "tcp",
+    upstream("connect_ssl", "UPSTREAM_TLS"))

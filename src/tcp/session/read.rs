@@ -54,7 +54,9 @@ impl Session {
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);
-        *self.reader.borrow_mut() = Reader::Receive(thread.clone(), scanner);
+        let nobody = self.reader.replace(Reader::Receive(thread.clone(), scanner));
+        // It is None, as receive_now() has seen: there is nothing to drop.
+        std::mem::forget(nobody);
         thread.wait_for_host();
         None
     }
