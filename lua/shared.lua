@@ -10,6 +10,7 @@ if not native.dicts then
 end
 
 local ffi = require "ffi"
+local band = require("bit").band
 local cast, ffi_string, typeof = ffi.cast, ffi.string, ffi.typeof
 local ceil, huge = math.ceil, math.huge
 local error, setmetatable, tonumber = error, setmetatable, tonumber
@@ -22,13 +23,15 @@ local tostring, type = tostring, type
 -- the reply and the buffer are another's. So nothing that does may stand before
 -- the last use of them; reading a pointer out of the reply is such a thing.
 local BUFFER_SIZE = 65536
-local buffer = ffi.new("char [?]", BUFFER_SIZE)
+local room = ffi.new("char [?]", BUFFER_SIZE + 63)
+-- Aligned, so that long strings are copied and compared sooner.
+local buffer = cast("char *", band(cast("intptr_t", room) + 63, -64))
 local reply = ffi.new([[
     struct {
         char *buffer;
         const char *bytes;
         double number;
-        double len;
+        int32_t len;
         uint32_t flags;
         uint32_t stale;
         uint32_t forced;
@@ -40,18 +43,24 @@ local function native_function(name, signature)
 end
 
 local do_get = native_function("get",
-    "int (*)(void *, const char *, size_t, int, void *)")
+    "int (*)(void *, const char *, size_t, void *)")
+local do_get_stale = native_function("get_stale",
+    "int (*)(void *, const char *, size_t, void *)")
 local do_store = native_function("store",
-    "int (*)(void *, const char *, size_t, int, const char *, size_t, double,"
-        .. " double, uint32_t, void *)")
+    "int (*)(void *, const char *, size_t, const char *, size_t, int, double,"
+        .. " uint32_t)")
+local do_store_number = native_function("store_number",
+    "int (*)(void *, const char *, size_t, double, int, int, double, uint32_t)")
 local do_delete = native_function("delete",
     "int (*)(void *, const char *, size_t)")
 local do_incr = native_function("incr",
-    "int (*)(void *, const char *, size_t, double, int, double, double,"
-        .. " void *)")
+    "int (*)(void *, const char *, size_t, double, void *)")
+local do_incr_init = native_function("incr_init",
+    "int (*)(void *, const char *, size_t, double, double, double, void *)")
 local do_push = native_function("push",
-    "int (*)(void *, const char *, size_t, int, const char *, size_t, double,"
-        .. " void *)")
+    "int (*)(void *, const char *, size_t, const char *, size_t, int, void *)")
+local do_push_number = native_function("push_number",
+    "int (*)(void *, const char *, size_t, double, int, void *)")
 local do_pop = native_function("pop",
     "int (*)(void *, const char *, size_t, int, void *)")
 local do_len = native_function("len",
@@ -71,8 +80,11 @@ local do_whole = native_function("whole",
 local NIL, BOOLEAN, NUMBER, STRING = 0, 1, 3, 4
 local errors = native.dict_errors
 
--- How a value is stored.
-local ALWAYS, ABSENT, PRESENT, SAFE = 0, 16, 32, 64
+-- How a value is stored; SAFE is added.
+local ALWAYS, ABSENT, PRESENT, SAFE = 0, 1, 2, 4
+
+-- Is added to what a store answers for which live entries had to go.
+local HAS_FORCED = 256
 
 local FLUSH_ALL, FLUSH_EXPIRED, CAPACITY, FREE_SPACE, CHECK = 0, 1, 2, 3, 4
 
@@ -148,7 +160,7 @@ function dict.get(self, key)
         end
         len = #key
     end
-    local kind = do_get(handle, key, len, 0, reply)
+    local kind = do_get(handle, key, len, reply)
     local flags, value = reply.flags
     if kind == STRING then
         local n = reply.len
@@ -179,7 +191,7 @@ function dict.get_stale(self, key)
     if not key then
         return nil, err
     end
-    local kind = do_get(handle, key, #key, 1, reply)
+    local kind = do_get_stale(handle, key, #key, reply)
     if kind == NIL then
         return nil
     elseif kind > STRING then
@@ -190,17 +202,31 @@ function dict.get_stale(self, key)
 end
 
 
--- Methods call it, and push() and pop(), as a tail: to errors it is the method.
+-- What a store answers that is not 0.
+local function unusual(code)
+    local forced = code >= HAS_FORCED
+    if forced then
+        code = code - HAS_FORCED
+    end
+    if code == 0 then
+        return true, nil, forced
+    end
+    return false, errors[code], forced
+end
+
+
+-- Methods do not call it as a tail: LuaJIT gives up traces with many such
+-- calls, as in a handler that stores many values.
 local function store(mode, self, key, value, exptime, flags)
     local handle = handles[self]
     if not handle then
-        bad_zone()
+        error('bad "zone" argument', 3)
     end
     local ttl = 0
     if exptime then
         ttl = checked_time(exptime)
         if not ttl then
-            error('bad "exptime" argument', 2)
+            error('bad "exptime" argument', 3)
         end
     end
     if not flags then
@@ -208,7 +234,7 @@ local function store(mode, self, key, value, exptime, flags)
     elseif type(flags) ~= "number" then
         flags = tonumber(flags)
         if not flags then
-            error('bad "flags" argument', 2)
+            error('bad "flags" argument', 3)
         end
     end
     local len = type(key) == "string" and #key or 0
@@ -223,14 +249,12 @@ local function store(mode, self, key, value, exptime, flags)
     local kind = type(value)
     local code
     if kind == "string" then
-        code = do_store(handle, key, len, STRING + mode, value, #value, 0, ttl,
-            flags, reply)
+        code = do_store(handle, key, len, value, #value, mode, ttl, flags)
     elseif kind == "number" then
-        code = do_store(handle, key, len, NUMBER + mode, nil, 0, value, ttl,
-            flags, reply)
+        code = do_store_number(handle, key, len, value, 0, mode, ttl, flags)
     elseif kind == "boolean" then
-        code = do_store(handle, key, len, BOOLEAN + mode, nil, 0,
-            value and 1 or 0, ttl, flags, reply)
+        code = do_store_number(handle, key, len, value and 1 or 0, 1, mode, ttl,
+            flags)
     elseif kind ~= "nil" then
         return nil, "bad value type"
     elseif mode % SAFE ~= ALWAYS then
@@ -240,39 +264,75 @@ local function store(mode, self, key, value, exptime, flags)
         return true, nil, false
     end
     if code == 0 then
-        return true, nil, reply.forced ~= 0
+        return true, nil, false
     end
-    return false, errors[code], reply.forced ~= 0
+    return unusual(code)
 end
 
 
 function dict.set(self, key, value, exptime, flags)
-    return store(ALWAYS, self, key, value, exptime, flags)
+    local ok, err, forcible = store(ALWAYS, self, key, value, exptime, flags)
+    if ok == nil then
+        return nil, err
+    end
+    return ok, err, forcible
 end
 
 
 function dict.safe_set(self, key, value, exptime, flags)
-    return store(ALWAYS + SAFE, self, key, value, exptime, flags)
+    local ok, err, forcible =
+        store(ALWAYS + SAFE, self, key, value, exptime, flags)
+    if ok == nil then
+        return nil, err
+    end
+    return ok, err, forcible
 end
 
 
 function dict.add(self, key, value, exptime, flags)
-    return store(ABSENT, self, key, value, exptime, flags)
+    local ok, err, forcible = store(ABSENT, self, key, value, exptime, flags)
+    if ok == nil then
+        return nil, err
+    end
+    return ok, err, forcible
 end
 
 
 function dict.safe_add(self, key, value, exptime, flags)
-    return store(ABSENT + SAFE, self, key, value, exptime, flags)
+    local ok, err, forcible =
+        store(ABSENT + SAFE, self, key, value, exptime, flags)
+    if ok == nil then
+        return nil, err
+    end
+    return ok, err, forcible
 end
 
 
 function dict.replace(self, key, value, exptime, flags)
-    return store(PRESENT, self, key, value, exptime, flags)
+    local ok, err, forcible = store(PRESENT, self, key, value, exptime, flags)
+    if ok == nil then
+        return nil, err
+    end
+    return ok, err, forcible
 end
 
 
 function dict.delete(self, key)
-    return store(ALWAYS, self, key)
+    local handle = handles[self]
+    if not handle then
+        bad_zone()
+    end
+    local len = type(key) == "string" and #key or 0
+    if len == 0 or len > 65535 then
+        local err
+        key, err = checked_key(key)
+        if not key then
+            return nil, err
+        end
+        len = #key
+    end
+    do_delete(handle, key, len)
+    return true, nil, false
 end
 
 
@@ -315,13 +375,16 @@ function dict.incr(self, key, value, init, init_ttl)
             error('must provide "init" when providing "init_ttl"', 2)
         end
     end
-    local code = do_incr(handle, key, len, value, init and 1 or 0, init or 0,
-        ttl, reply)
+    if not init then
+        local code = do_incr(handle, key, len, value, reply)
+        if code ~= 0 then
+            return nil, errors[code]
+        end
+        return reply.number
+    end
+    local code = do_incr_init(handle, key, len, value, init, ttl, reply)
     if code ~= 0 then
         return nil, errors[code]
-    end
-    if not init then
-        return reply.number
     end
     return reply.number, nil, reply.forced ~= 0
 end
@@ -342,11 +405,9 @@ local function push(side, self, key, value)
     local kind = type(value)
     local code
     if kind == "string" then
-        code = do_push(handle, key, #key, STRING + 16 * side, value, #value, 0,
-            reply)
+        code = do_push(handle, key, #key, value, #value, side, reply)
     elseif kind == "number" then
-        code = do_push(handle, key, #key, NUMBER + 16 * side, nil, 0, value,
-            reply)
+        code = do_push_number(handle, key, #key, value, side, reply)
     else
         return nil, "bad value type"
     end
@@ -527,20 +588,24 @@ function dict.free_space(self)
 end
 
 
-local methods = { __index = dict }
+-- Looks at every link and byte with all locks held.
+function dict._check(self)
+    local handle = handles[self]
+    if not handle then
+        bad_zone()
+    end
+    if whole(handle, CHECK, 0) == 0 then
+        return true
+    end
+    return nil, value_of(STRING)
+end
+
+
+-- With what has to live as long as they do.
+local methods = { __index = dict, room }
 
 for name, handle in next, native.dicts do
     local self = setmetatable({}, methods)
     handles[self] = cast("void *", handle)
     ngx.shared[name] = self
 end
-
--- For tests: true, or nil and what is wrong with the dictionary.
-local function check(self)
-    if whole(handles[self], CHECK, 0) == 0 then
-        return true
-    end
-    return nil, value_of(STRING)
-end
-
-rawset(dict, "_check", check)

@@ -472,6 +472,123 @@ process_by_lua_block {
 [error]
 
 
+=== add and delete: locks that come and go leave nothing
+--- tcp_config eval
+$main::DICTS
+--- tcp_server_config
+process_by_lua_block {
+    local t = require "dict"
+    local dogs = t.empty("dogs")
+    local free = dogs:free_space()
+    -- Some are kept a while, as by handlers that wait.
+    local held, failed = {}, 0
+    for i = 1, rounds do
+        local key = "lock" .. i % 97
+        if held[key] then
+            dogs:delete(key)
+            held[key] = nil
+        elseif dogs:add(key, i % 3 == 0 or ("x"):rep(i % 5 * 20), i % 2 * 60) then
+            held[key] = true
+        else
+            failed = failed + 1
+        end
+    end
+    local n = 0
+    for _ in pairs(held) do n = n + 1 end
+    ngx.say(failed, " ", n > 0, " ", #dogs:get_keys() == n, " ", dogs:_check())
+    for key in pairs(held) do dogs:delete(key) end
+    ngx.say(#dogs:get_keys(), " ", dogs:free_space() == free, " ", dogs:_check())
+}
+--- response
+0 true true true
+0 true true
+--- timeout: 30
+--- no_error_log
+[error]
+
+
+=== delete, then add: the new ones count as used last
+--- tcp_config eval
+$main::DICTS
+--- tcp_server_config
+process_by_lua_block {
+    local t = require "dict"
+    local dogs = t.empty("dogs")
+    for i = 1, 9 do dogs:set(i, "a value") end
+    for _, key in ipairs{ 4, 2, 7 } do
+        dogs:delete(key)
+        dogs:add(key, "a value", key)
+        dogs:delete(key)
+        dogs:add(key, "another")
+        ngx.say(#dogs:get_keys())
+    end
+    ngx.say(table.concat(dogs:get_keys(), " ", 7))
+    -- Dead ones are not listed.
+    dogs:delete(9)
+    dogs:add(9, "another", 0.001)
+    ngx.sleep(0.02)
+    ngx.say(#dogs:get_keys(), " ", dogs:get(9))
+    ngx.say(dogs:flush_expired(), " ", dogs:_check())
+}
+--- response
+9
+9
+9
+4 2 7
+8 nil
+1 true
+--- no_error_log
+[error]
+
+
+=== delete: its memory is there for values of every size
+--- tcp_config eval
+$main::DICTS
+--- tcp_server_config
+process_by_lua_block {
+    local t = require "dict"
+    local dogs = t.empty("dogs")
+    local n = 0
+    while dogs:safe_set("key" .. n + 1, ("s"):rep(500)) do n = n + 1 end
+    for i = 1, n do
+        dogs:delete("key" .. i)
+        if i % 7 == 0 then dogs:add("key" .. i, ("s"):rep(501)) end
+    end
+    ngx.say(n > 1000, " ", #dogs:get_keys(0) == math.floor(n / 7))
+    -- All that is free, but for what it takes to hold it together.
+    local len = math.floor(dogs:free_space() * 0.95)
+    ngx.say(dogs:safe_set("large", ("l"):rep(len)))
+    ngx.say(#dogs:get("large") == len, " ", dogs:_check())
+    dogs:delete("large")
+    for i = 7, n, 7 do dogs:delete("key" .. i) end
+    t.empty("dogs")
+    ngx.say(dogs:_check())
+}
+--- response
+true true
+truenilfalse
+true true
+true
+--- no_error_log
+[error]
+
+
+=== _check: of what is no dictionary
+--- tcp_config eval
+$main::DICTS
+--- tcp_server_config
+process_by_lua_block {
+    local check = ngx.shared.dogs._check
+    ngx.say(pcall(check, {}))
+    ngx.say(pcall(check))
+}
+--- response
+falsebad "zone" argument
+falsebad "zone" argument
+--- no_error_log
+[error]
+
+
 === churn: mixed sizes, half of the memory in use, and never out of it
 --- tcp_config eval
 $main::DICTS

@@ -4,18 +4,21 @@ use mlua::{LightUserData, Lua, Table};
 
 use crate::lua::compiled::{self, Argument, Object, Reply, Strings};
 use crate::nginx::time::current_msec;
-use crate::shdict::{self, Dict, End, Error, Store, Value, When, kind};
+use crate::shdict::{Answer, Dict, End, Error, Store, Value, When, kind};
 use crate::tcp::shared_dict::SharedDict;
 
-/// Numbers of errors; those below are types of values.
-const ERRORS: &[(i32, Error)] = &[
-    (8, Error::Exists),
-    (9, Error::NotFound),
-    (10, Error::NotANumber),
-    (11, Error::IsList),
-    (12, Error::NotAList),
-    (13, Error::NoMemory),
+/// All errors, in their order. Their numbers begin behind the types of values.
+const ERRORS: &[Error] = &[
+    Error::Exists,
+    Error::NotFound,
+    Error::NotANumber,
+    Error::NotAList,
+    Error::NoMemory,
 ];
+const FIRST_ERROR: i32 = 8;
+
+/// What is added to the answer of a store for which live entries had to go.
+const HAS_FORCED: i32 = 256;
 
 /// What a panic leaves, see `compiled`.
 const FAILED: (i32, &str) = (-1, "failed");
@@ -42,8 +45,10 @@ pub fn install(
     }
     let errors = lua.create_table()?;
     errors.set(FAILED.0, FAILED.1)?;
-    for (number, error) in ERRORS {
-        errors.set(*number, error.text())?;
+    // It cannot be got.
+    errors.set(kind::LIST, "value is a list")?;
+    for error in ERRORS {
+        errors.set(number_of(*error), error.text())?;
     }
     native.set("dicts", handles)?;
     native.set("dict_functions", functions)?;
@@ -55,9 +60,9 @@ fn now() -> u64 {
     current_msec() as u64
 }
 
-#[cold]
+#[inline(always)]
 fn number_of(error: Error) -> i32 {
-    ERRORS.iter().find(|(_, e)| *e == error).map_or(FAILED.0, |(number, _)| *number)
+    FIRST_ERROR + error as i32
 }
 
 #[inline(always)]
@@ -66,39 +71,53 @@ fn code(result: Result<(), Error>) -> i32 {
 }
 
 /// Milliseconds; what is longer than all clocks is for ever.
+#[inline(always)]
 fn ttl(msec: f64) -> u64 {
+    if msec == 0.0 { 0 } else { long_ttl(msec) }
+}
+
+#[inline(never)]
+fn long_ttl(msec: f64) -> u64 {
     if msec < 1e15 { msec as u64 } else { 0 }
 }
 
+#[inline(always)]
 fn value(argument: Argument) -> Value {
-    match argument.kind {
-        kind::STRING => Value::Str(argument.bytes),
-        kind::NUMBER => Value::Number(argument.number),
-        _ => Value::Boolean(argument.number != 0.0),
+    match argument {
+        Argument::Str(bytes) => Value::Str(bytes),
+        Argument::Number(number) => Value::Number(number),
+        Argument::Boolean(boolean) => Value::Boolean(boolean),
     }
 }
 
-/// Answers with what was read; its type, or what is wrong.
-#[inline(always)]
-fn answer(
-    read: impl FnOnce(&mut shdict::Reply) -> Result<(), Error>,
-    reply: &mut Reply,
-) -> i32 {
-    let mut found = shdict::Reply::new(reply.buffer());
-    let result = read(&mut found);
-    let shdict::Reply { kind, flags, stale, number, len, long, .. } = found;
-    if let Err(error) = result {
-        return number_of(error);
+impl Answer for Reply {
+    #[inline(always)]
+    fn buffer(&mut self) -> &mut [u8] {
+        Reply::buffer(self)
     }
-    reply.number = number;
-    reply.flags = flags;
-    reply.stale = u32::from(stale);
-    if long.is_empty() {
-        reply.set_len(len);
-    } else {
-        reply.set_long(long.into_boxed_slice());
+
+    #[inline(always)]
+    fn set_len(&mut self, len: usize) {
+        Reply::set_len(self, len);
     }
-    kind as i32
+
+    fn set_long(&mut self, bytes: Vec<u8>) {
+        Reply::set_long(self, bytes.into_boxed_slice());
+    }
+
+    #[inline(always)]
+    fn set_number(&mut self, number: f64) {
+        self.number = number;
+    }
+
+    #[inline(always)]
+    fn set_flags(&mut self, flags: u32) {
+        self.flags = flags;
+    }
+
+    fn set_stale(&mut self, is_stale: bool) {
+        self.stale = u32::from(is_stale);
+    }
 }
 
 fn end(side: i32) -> End {
@@ -107,8 +126,12 @@ fn end(side: i32) -> End {
 
 impl Object for Dict {
     #[inline(always)]
-    fn get(&self, key: &[u8], stale: bool, reply: &mut Reply) -> i32 {
-        answer(|found| Dict::get(self, key, stale, now(), found), reply)
+    fn get(&self, key: &[u8], reply: &mut Reply) -> i32 {
+        Dict::get(self, key, now(), reply) as i32
+    }
+
+    fn get_stale(&self, key: &[u8], reply: &mut Reply) -> i32 {
+        Dict::get_stale(self, key, now(), reply) as i32
     }
 
     #[inline(always)]
@@ -119,7 +142,6 @@ impl Object for Dict {
         mode: u32,
         msec: f64,
         flags: u32,
-        reply: &mut Reply,
     ) -> i32 {
         let when = match mode & 3 {
             0 => When::Always,
@@ -128,10 +150,10 @@ impl Object for Dict {
         };
         let how = Store { when, evict: mode & 4 == 0, ttl: ttl(msec), flags };
         let (result, forced) = Dict::store(self, key, value(argument), how, now());
-        reply.forced = u32::from(forced);
-        code(result)
+        code(result) + if forced { HAS_FORCED } else { 0 }
     }
 
+    #[inline(always)]
     fn delete(&self, key: &[u8]) -> i32 {
         Dict::delete(self, key, now());
         0
@@ -151,13 +173,14 @@ impl Object for Dict {
         code(result.map(|number| reply.number = number))
     }
 
-    fn push(&self, key: &[u8], argument: Argument, side: u32, reply: &mut Reply) -> i32 {
-        let result = Dict::push(self, key, value(argument), end(side as i32), now());
+    fn push(&self, key: &[u8], argument: Argument, side: i32, reply: &mut Reply) -> i32 {
+        let result = Dict::push(self, key, value(argument), end(side), now());
         code(result.map(|len| reply.number = f64::from(len)))
     }
 
     fn pop(&self, key: &[u8], side: i32, reply: &mut Reply) -> i32 {
-        answer(|found| Dict::pop(self, key, end(side), now(), found), reply)
+        let popped = Dict::pop(self, key, end(side), now(), reply);
+        popped.map_or_else(number_of, |kind| kind as i32)
     }
 
     fn len(&self, key: &[u8], reply: &mut Reply) -> i32 {

@@ -17,7 +17,7 @@ pub struct Reply {
     buffer: *mut u8,
     bytes: *const u8,
     pub number: f64,
-    len: f64,
+    len: u32,
     pub flags: u32,
     pub stale: u32,
     pub forced: u32,
@@ -39,7 +39,7 @@ impl Reply {
     /// Answers with the first `len` bytes of the buffer.
     #[inline(always)]
     pub fn set_len(&mut self, len: usize) {
-        self.len = len as f64;
+        self.len = len as u32;
     }
 
     /// Answers with a string that is longer; Lua frees it.
@@ -49,13 +49,12 @@ impl Reply {
     }
 }
 
-/// A value among the arguments: its type, as Lua numbers them, and what of it
-/// that type has.
+/// A value among the arguments.
 #[derive(Clone, Copy, Debug)]
-pub struct Argument<'a> {
-    pub kind: u32,
-    pub bytes: &'a [u8],
-    pub number: f64,
+pub enum Argument<'a> {
+    Str(&'a [u8]),
+    Number(f64),
+    Boolean(bool),
 }
 
 /// Strings, for which Lua asks one by one.
@@ -71,16 +70,9 @@ impl Strings {
 
 /// What compiled code works on. Numbers mean what `lua/shared.lua` says.
 pub trait Object: 'static {
-    fn get(&self, key: &[u8], stale: bool, reply: &mut Reply) -> i32;
-    fn store(
-        &self,
-        key: &[u8],
-        value: Argument,
-        mode: u32,
-        ttl: f64,
-        flags: u32,
-        reply: &mut Reply,
-    ) -> i32;
+    fn get(&self, key: &[u8], reply: &mut Reply) -> i32;
+    fn get_stale(&self, key: &[u8], reply: &mut Reply) -> i32;
+    fn store(&self, key: &[u8], value: Argument, mode: u32, ttl: f64, flags: u32) -> i32;
     fn delete(&self, key: &[u8]) -> i32;
     fn incr(
         &self,
@@ -89,7 +81,7 @@ pub trait Object: 'static {
         init: Option<(f64, f64)>,
         reply: &mut Reply,
     ) -> i32;
-    fn push(&self, key: &[u8], value: Argument, side: u32, reply: &mut Reply) -> i32;
+    fn push(&self, key: &[u8], value: Argument, side: i32, reply: &mut Reply) -> i32;
     fn pop(&self, key: &[u8], side: i32, reply: &mut Reply) -> i32;
     fn len(&self, key: &[u8], reply: &mut Reply) -> i32;
     fn ttl(&self, key: &[u8], reply: &mut Reply) -> i32;
@@ -104,13 +96,17 @@ pub fn handle<T: Object>(object: &'static T) -> *mut c_void {
 }
 
 /// The functions, by name.
-pub fn functions<T: Object>() -> [(&'static str, *mut c_void); 14] {
+pub fn functions<T: Object>() -> [(&'static str, *mut c_void); 18] {
     [
         ("get", get::<T> as *mut c_void),
+        ("get_stale", get_stale::<T> as *mut c_void),
         ("store", store::<T> as *mut c_void),
+        ("store_number", store_number::<T> as *mut c_void),
         ("delete", delete::<T> as *mut c_void),
         ("incr", incr::<T> as *mut c_void),
+        ("incr_init", incr_init::<T> as *mut c_void),
         ("push", push::<T> as *mut c_void),
+        ("push_number", push_number::<T> as *mut c_void),
         ("pop", pop::<T> as *mut c_void),
         ("len", len::<T> as *mut c_void),
         ("ttl", ttl::<T> as *mut c_void),
@@ -135,14 +131,10 @@ fn call(f: impl FnOnce() -> i32) -> c_int {
 /// The bytes of a Lua string.
 ///
 /// # Safety
-/// - `len` bytes at `data` stay there for the call; without any, `data` may be
-///   null.
+/// - `len` bytes at `data` stay there for the call.
 #[inline(always)]
 unsafe fn bytes<'a>(data: *const c_char, len: usize) -> &'a [u8] {
-    if len == 0 {
-        return &[];
-    }
-    // SAFETY: the caller's duty.
+    // SAFETY: the caller's duty; an empty string of Lua's has an address, too.
     unsafe { std::slice::from_raw_parts(data.cast(), len) }
 }
 
@@ -154,12 +146,22 @@ unsafe extern "C" fn get<T: Object>(
     object: *const T,
     key: *const c_char,
     key_len: usize,
-    stale: c_int,
     reply: *mut Reply,
 ) -> c_int {
     // SAFETY: see above.
     let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
-    call(|| object.get(key, stale != 0, reply))
+    call(|| object.get(key, reply))
+}
+
+unsafe extern "C" fn get_stale<T: Object>(
+    object: *const T,
+    key: *const c_char,
+    key_len: usize,
+    reply: *mut Reply,
+) -> c_int {
+    // SAFETY: see above.
+    let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
+    call(|| object.get_stale(key, reply))
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -167,21 +169,38 @@ unsafe extern "C" fn store<T: Object>(
     object: *const T,
     key: *const c_char,
     key_len: usize,
-    mode: c_int,
     value: *const c_char,
     value_len: usize,
-    number: f64,
+    mode: c_int,
     ttl: f64,
     flags: u32,
-    reply: *mut Reply,
 ) -> c_int {
     // SAFETY: see above.
-    let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
-    let (kind, mode) = (mode as u32 % 16, mode as u32 / 16);
+    let (object, key) = unsafe { (&*object, bytes(key, key_len)) };
     // SAFETY: see above.
-    let bytes = unsafe { bytes(value, value_len) };
-    let value = Argument { kind, bytes, number };
-    call(|| object.store(key, value, mode, ttl, flags, reply))
+    let value = Argument::Str(unsafe { bytes(value, value_len) });
+    call(|| object.store(key, value, mode as u32, ttl, flags))
+}
+
+/// Of a boolean, if `is_boolean` says so.
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C" fn store_number<T: Object>(
+    object: *const T,
+    key: *const c_char,
+    key_len: usize,
+    number: f64,
+    is_boolean: c_int,
+    mode: c_int,
+    ttl: f64,
+    flags: u32,
+) -> c_int {
+    // SAFETY: see above.
+    let (object, key) = unsafe { (&*object, bytes(key, key_len)) };
+    let value = match is_boolean {
+        0 => Argument::Number(number),
+        _ => Argument::Boolean(number != 0.0),
+    };
+    call(|| object.store(key, value, mode as u32, ttl, flags))
 }
 
 unsafe extern "C" fn delete<T: Object>(
@@ -194,40 +213,59 @@ unsafe extern "C" fn delete<T: Object>(
     call(|| object.delete(key))
 }
 
-#[allow(clippy::too_many_arguments)]
 unsafe extern "C" fn incr<T: Object>(
     object: *const T,
     key: *const c_char,
     key_len: usize,
     by: f64,
-    has_init: c_int,
+    reply: *mut Reply,
+) -> c_int {
+    // SAFETY: see above.
+    let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
+    call(|| object.incr(key, by, None, reply))
+}
+
+unsafe extern "C" fn incr_init<T: Object>(
+    object: *const T,
+    key: *const c_char,
+    key_len: usize,
+    by: f64,
     init: f64,
     ttl: f64,
     reply: *mut Reply,
 ) -> c_int {
     // SAFETY: see above.
     let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
-    let init = (has_init != 0).then_some((init, ttl));
-    call(|| object.incr(key, by, init, reply))
+    call(|| object.incr(key, by, Some((init, ttl)), reply))
 }
 
-#[allow(clippy::too_many_arguments)]
 unsafe extern "C" fn push<T: Object>(
     object: *const T,
     key: *const c_char,
     key_len: usize,
-    mode: c_int,
     value: *const c_char,
     value_len: usize,
-    number: f64,
+    side: c_int,
     reply: *mut Reply,
 ) -> c_int {
     // SAFETY: see above.
     let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
     // SAFETY: see above.
-    let bytes = unsafe { bytes(value, value_len) };
-    let value = Argument { kind: mode as u32 % 16, bytes, number };
-    call(|| object.push(key, value, mode as u32 / 16, reply))
+    let value = Argument::Str(unsafe { bytes(value, value_len) });
+    call(|| object.push(key, value, side, reply))
+}
+
+unsafe extern "C" fn push_number<T: Object>(
+    object: *const T,
+    key: *const c_char,
+    key_len: usize,
+    number: f64,
+    side: c_int,
+    reply: *mut Reply,
+) -> c_int {
+    // SAFETY: see above.
+    let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
+    call(|| object.push(key, Argument::Number(number), side, reply))
 }
 
 unsafe extern "C" fn pop<T: Object>(

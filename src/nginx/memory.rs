@@ -6,8 +6,11 @@
 //! lies outside reads as zero, because such a reader may follow a reference
 //! that is out of date. Writing outside is a mistake and panics.
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+/// What is copied in two words.
+const SHORT: usize = 16;
 
 /// A range of shared memory.
 #[derive(Clone, Copy, Debug)]
@@ -16,49 +19,73 @@ pub struct Memory {
     len: usize,
     /// Below it a word of any size is inside.
     limit: usize,
-    /// Below it several words are, of NEAR bytes together.
+    /// Below it all of a `Near` is.
     near: usize,
 }
 
-const NEAR: usize = 64;
+/// How many bytes a `Near` has.
+pub const NEAR: usize = 128;
 
-/// Words of a memory, whose place was looked at once for all.
+/// The bytes from a place on that is a multiple of eight, whose range was looked
+/// at once for all.
 #[derive(Clone, Copy)]
-pub struct Words<'a, const N: usize>(&'a [AtomicU32; N]);
+pub struct Near<'a>(&'a [AtomicU64; NEAR / 8]);
 
-impl<const N: usize> Words<'_, N> {
+impl Near<'_> {
+    /// The place of `n` bytes.
     #[inline(always)]
-    pub fn load(&self, i: usize) -> u32 {
-        self.0[i].load(Ordering::Relaxed)
+    fn place(&self, at: usize, n: usize) -> *const u8 {
+        assert!(at <= NEAR - n);
+        // SAFETY: inside of the array (checked).
+        unsafe { ptr::from_ref(self.0).cast::<u8>().add(at) }
     }
 
     #[inline(always)]
-    pub fn store(&self, i: usize, value: u32) {
+    fn word32(&self, at: usize) -> &AtomicU32 {
+        // SAFETY: inside, and aligned as the array is.
+        unsafe { &*self.place(at & !3, 4).cast() }
+    }
+
+    #[inline(always)]
+    fn word64(&self, at: usize) -> &AtomicU64 {
+        // SAFETY: as above.
+        unsafe { &*self.place(at & !7, 8).cast() }
+    }
+
+    #[inline(always)]
+    pub fn load32(&self, at: usize) -> u32 {
+        self.word32(at).load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn load64(&self, at: usize) -> u64 {
+        self.word64(at).load(Ordering::Relaxed)
+    }
+
+    /// Eight bytes anywhere.
+    #[inline(always)]
+    pub fn load_unaligned(&self, at: usize) -> u64 {
+        // SAFETY: inside; a volatile read takes bytes that change as they come.
+        unsafe { self.place(at, 8).cast::<Unaligned64>().read_volatile().0 }
+    }
+
+    #[inline(always)]
+    pub fn store32(&self, at: usize, value: u32) {
         hook();
-        self.0[i].store(value, Ordering::Release);
-    }
-}
-
-/// Likewise of eight bytes.
-#[derive(Clone, Copy)]
-pub struct Longs<'a, const N: usize>(&'a [AtomicU64; N]);
-
-impl<const N: usize> Longs<'_, N> {
-    #[inline(always)]
-    pub fn load(&self, i: usize) -> u64 {
-        self.0[i].load(Ordering::Relaxed)
+        self.word32(at).store(value, Ordering::Release);
     }
 
     #[inline(always)]
-    pub fn store(&self, i: usize, value: u64) {
+    pub fn store64(&self, at: usize, value: u64) {
         hook();
-        self.0[i].store(value, Ordering::Release);
+        self.word64(at).store(value, Ordering::Release);
     }
 
+    /// Replaces `old` by `new`; whether it was there.
     #[inline(always)]
-    pub fn swap(&self, i: usize, old: u64, new: u64) -> bool {
+    pub fn swap64(&self, at: usize, old: u64, new: u64) -> bool {
         hook();
-        let word = &self.0[i];
+        let word = self.word64(at);
         word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
@@ -104,22 +131,12 @@ impl Memory {
         self.word32(at).map_or(0, |word| word.load(Ordering::Acquire))
     }
 
-    /// Words of four bytes in a row.
+    /// The bytes from `at` on, if all of them are there.
     #[inline(always)]
-    pub fn words<const N: usize>(&self, at: usize) -> Option<Words<'_, N>> {
-        const { assert!(4 * N <= NEAR) }
+    pub fn near(&self, at: usize) -> Option<Near<'_>> {
         // SAFETY: inside (checked), mapped, see new(), and aligned as the base.
         (at < self.near)
-            .then(|| Words(unsafe { &*self.base.as_ptr().add(at & !3).cast() }))
-    }
-
-    /// Words of eight bytes in a row.
-    #[inline(always)]
-    pub fn longs<const N: usize>(&self, at: usize) -> Option<Longs<'_, N>> {
-        const { assert!(8 * N <= NEAR) }
-        // SAFETY: as above.
-        (at < self.near)
-            .then(|| Longs(unsafe { &*self.base.as_ptr().add(at & !7).cast() }))
+            .then(|| Near(unsafe { &*self.base.as_ptr().add(at & !7).cast() }))
     }
 
     #[inline(always)]
@@ -157,19 +174,6 @@ impl Memory {
         if !self.has(at, out.len()) {
             return;
         }
-        if (8..=16).contains(&out.len()) {
-            // Two words, which may overlap.
-            let (from, to, last) = (self.base.as_ptr(), out.as_mut_ptr(), out.len() - 8);
-            // SAFETY: both ranges are there; unaligned volatile reads take
-            // bytes that change as they come.
-            unsafe {
-                let a = from.add(at).cast::<Unaligned64>().read_volatile();
-                let b = from.add(at + last).cast::<Unaligned64>().read_volatile();
-                to.cast::<Unaligned64>().write(a);
-                to.add(last).cast::<Unaligned64>().write(b);
-            }
-            return;
-        }
         // SAFETY: both ranges are there, and are distinct because `out` is
         // memory of this process. The call is opaque to the compiler, which
         // so assumes nothing about bytes that another process changes.
@@ -182,6 +186,23 @@ impl Memory {
         }
     }
 
+    /// As read() of the first `len` bytes, which may leave others behind them in
+    /// `out`.
+    #[inline(always)]
+    pub fn read_start(&self, at: usize, len: usize, out: &mut [u8]) {
+        if len > SHORT || at >= self.near || out.len() < SHORT {
+            return self.read(at, &mut out[..len]);
+        }
+        // SAFETY: both ranges are there, SHORT is less than NEAR; unaligned volatile
+        // reads take bytes that change as they come.
+        unsafe {
+            let from = self.base.as_ptr().add(at).cast::<Unaligned64>();
+            let to = out.as_mut_ptr().cast::<Unaligned64>();
+            to.write(from.read_volatile());
+            to.add(1).write(from.add(1).read_volatile());
+        }
+    }
+
     /// Copies bytes in, under a lock.
     #[inline(always)]
     pub fn write(&self, at: usize, bytes: &[u8]) {
@@ -189,6 +210,19 @@ impl Memory {
             outside()
         }
         let bytes = half_written(self, at, bytes);
+        if (8..=SHORT).contains(&bytes.len()) {
+            // Two words, which may overlap.
+            let last = bytes.len() - 8;
+            // SAFETY: both ranges are there.
+            unsafe {
+                let (from, to) = (bytes.as_ptr(), self.base.as_ptr().add(at));
+                let a = from.cast::<Unaligned64>().read();
+                let b = from.add(last).cast::<Unaligned64>().read();
+                to.cast::<Unaligned64>().write(a);
+                to.add(last).cast::<Unaligned64>().write(b);
+            }
+            return;
+        }
         // SAFETY: as in read(); the caller's lock keeps other writers away.
         unsafe {
             libc::memcpy(
@@ -200,6 +234,7 @@ impl Memory {
     }
 
     /// Copies bytes from one place to another; the two do not overlap.
+    #[inline(always)]
     pub fn copy(&self, from: usize, to: usize, len: usize) {
         hook();
         let apart = from.abs_diff(to) >= len;

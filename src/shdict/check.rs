@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
+use super::entry::Head;
 use super::hold::Hold;
 use super::layout::{
-    CHAIN, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, JOURNAL, KEY_LEN, LEVELS,
+    CHAIN, CHANGED, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, JOURNAL, KEY_LEN, LEVELS,
     LRU_HEAD, LRU_NEXT, LRU_PREV, LRU_TAIL, NEXT, NODE_LEN, NODE_NEXT, NODE_PREV,
-    NODE_TYPE, Ref, SAVING, SLOTS, VERSION, WHEEL, at,
+    NODE_TYPE, Ref, SAVING, SLOTS, STOCK_SLOTS, UNEVEN, VERSION, WHEEL, YOUNG_SLOTS, at,
+    stock_at, units, young_at,
 };
+use super::young::slot_of;
 use super::{Dict, heap, kind};
 
 impl Dict {
@@ -41,8 +44,16 @@ impl Dict {
         if self.count() as usize != entries.len() {
             return Err(format!("{} entries, {} counted", entries.len(), self.count()));
         }
-        self.check_lru(&entries)?;
-        self.check_wheel(&entries)?;
+        let young = self.check_young(&entries)?;
+        for (block, size) in self.in_stock() {
+            self.claim(block, &mut blocks)?;
+            if size != units(memory, block) {
+                return Err(format!("block {block} is not known to have {size} units"));
+            }
+        }
+        let old = entries.difference(&young).copied().collect();
+        self.check_lru(&old)?;
+        self.check_wheel(&old)?;
         let mut garbage = memory.load32(GARBAGE);
         while garbage != 0 {
             self.claim(garbage, &mut blocks)?;
@@ -60,13 +71,49 @@ impl Dict {
     fn check_stripe(&self, stripe: usize) -> Result<(), String> {
         let at = self.layout.stripe_at(stripe);
         let words = self.stripe(at);
-        if !words.load(VERSION).is_multiple_of(2) {
+        if !words.load64(VERSION).is_multiple_of(2) {
             return Err(format!("the version of stripe {stripe} is odd"));
         }
-        if words.load(SAVING) != 0 {
+        if words.load64(SAVING) != 0 {
             return Err(format!("stripe {stripe} has saved something"));
         }
+        if words.load32(CHANGED) != 0 {
+            return Err(format!("the journal of stripe {stripe} is open"));
+        }
+        let slots = (0..YOUNG_SLOTS).map(|slot| young_at(at, slot));
+        let stock = (0..STOCK_SLOTS).map(|slot| stock_at(at, slot));
+        let is_even = slots.chain(stock).all(|place| self.memory.load32(place) == 0);
+        let is_known = self.memory.load8(self.layout.uneven_at(stripe)) != 0
+            && self.memory.load32(UNEVEN) != 0;
+        if !is_even && !is_known {
+            return Err(format!("stripe {stripe} is not known to be uneven"));
+        }
         Ok(())
+    }
+
+    /// The young entries.
+    fn check_young(&self, entries: &HashSet<Ref>) -> Result<HashSet<Ref>, String> {
+        let marked = |entry: &Ref| self.head(*entry).filter(Head::is_young);
+        let is_young = |entry: &&Ref| marked(entry).is_some();
+        let young: HashSet<Ref> = entries.iter().filter(is_young).copied().collect();
+        let mut n = 0;
+        for stripe in (0..self.layout.stripes).map(|i| self.layout.stripe_at(i)) {
+            for slot in 0..YOUNG_SLOTS {
+                let entry = self.memory.load32(young_at(stripe, slot));
+                if entry == 0 {
+                    continue;
+                }
+                n += 1;
+                let is_home = self.layout.home(self.hash_of(entry)) == stripe;
+                if !is_home || marked(&entry).map(slot_of) != Some(slot) {
+                    return Err(format!("entry {entry} is in a wrong slot of the young"));
+                }
+            }
+        }
+        if n != young.len() {
+            return Err(format!("{} entries are young, {n} in slots", young.len()));
+        }
+        Ok(young)
     }
 
     fn check_bucket(

@@ -4,10 +4,10 @@
 use super::Dict;
 use super::heap::room;
 use super::layout::{
-    BORN, CHAIN, DATA, EXPIRES, FLUSHES, HASH, KEY_LEN, NEXT, Ref, SIZE, UNIT, VALUE_LEN,
-    at, units,
+    BORN, CHAIN, DATA, EXPIRES, FLUSHES, HASH, IS_YOUNG, KEY_LEN, LRU_PREV, NEXT, Ref,
+    SIZE, UNIT, VALUE_LEN, at, units,
 };
-use crate::nginx::memory::Words;
+use crate::nginx::memory::Near;
 
 /// The type of a value, as Lua numbers them; lists are not Lua's.
 pub mod kind {
@@ -29,24 +29,58 @@ pub(super) enum Found<'a> {
 /// The header of a block that another one goes on in.
 const MORE: usize = 8;
 
-/// The fixed part of an entry, for a look at several fields.
+/// The fixed part of an entry, and what follows it.
 #[derive(Clone, Copy)]
-pub(super) struct Head<'a>(Words<'a, { DATA / 4 }>);
+pub(super) struct Head<'a>(Near<'a>);
+
+/// Keys of so many bytes are compared and hashed as two words, which may overlap.
+/// They are in the first block: each has room for them.
+const TWO_WORDS: std::ops::RangeInclusive<usize> = 8..=16;
+
+/// The two words of a key that is not too long or too short.
+#[inline(always)]
+pub(super) fn two_words(key: &[u8]) -> Option<(u64, u64)> {
+    let (first, last) = (key.first_chunk()?, key.last_chunk()?);
+    let words = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    TWO_WORDS.contains(&key.len()).then_some(words)
+}
 
 impl Head<'_> {
     #[inline(always)]
     pub fn get(&self, field: usize) -> u32 {
-        self.0.load(field / 4)
+        self.0.load32(field)
     }
 
     #[inline(always)]
     pub fn set(&self, field: usize, value: u32) {
-        self.0.store(field / 4, value);
+        self.0.store32(field, value);
     }
 
     #[inline(always)]
     pub fn expires(&self) -> u64 {
-        u64::from(self.get(EXPIRES)) | u64::from(self.get(EXPIRES + 4)) << 32
+        self.0.load64(EXPIRES)
+    }
+
+    #[inline(always)]
+    pub fn set_expires(&self, expires: u64) {
+        self.0.store64(EXPIRES, expires);
+    }
+
+    #[inline(always)]
+    pub fn kind(&self) -> u32 {
+        self.get(KEY_LEN) >> 16
+    }
+
+    /// It is not in the LRU list and the wheel yet.
+    #[inline(always)]
+    pub fn is_young(&self) -> bool {
+        self.get(LRU_PREV) & IS_YOUNG != 0
+    }
+
+    /// The size of its block in bytes.
+    #[inline(always)]
+    pub fn size(&self) -> usize {
+        (self.get(SIZE) >> 2) as usize * UNIT
     }
 }
 
@@ -54,7 +88,7 @@ impl Dict {
     /// None if this is not a place for an entry.
     #[inline(always)]
     pub(super) fn head(&self, entry: Ref) -> Option<Head<'_>> {
-        self.memory.words(at(entry, 0)).map(Head)
+        self.memory.near(at(entry, 0)).map(Head)
     }
 
     /// The entry of a key in its bucket, among so many at most.
@@ -79,8 +113,19 @@ impl Dict {
         if head.get(KEY_LEN) & 0xffff != key.len() as u32 {
             return false;
         }
+        match two_words(key) {
+            Some((first, last)) => {
+                head.0.load64(DATA).to_le() == first
+                    && head.0.load_unaligned(DATA + key.len() - 8).to_le() == last
+            }
+            None => self.is_other_key(entry, head, key),
+        }
+    }
+
+    #[inline(never)]
+    fn is_other_key(&self, entry: Ref, head: Head, key: &[u8]) -> bool {
         let memory = &self.memory;
-        if DATA + key.len() <= (head.get(SIZE) >> 2) as usize * UNIT {
+        if DATA + key.len() <= head.size() {
             return memory.equals(at(entry, DATA), key);
         }
         self.pieces(entry, DATA, 0, key.len(), |at, part| memory.equals(at, &key[part]))
@@ -135,8 +180,18 @@ impl Dict {
         (key_len + 7) & !7
     }
 
-    /// Where a value is that is in one piece.
+    /// Where the value of a number is.
     #[inline(always)]
+    pub(super) fn number_at(&self, (entry, head): (Ref, Head), key_len: usize) -> usize {
+        let pos = Dict::value_pos(key_len);
+        if DATA + pos + 8 <= head.size() {
+            return at(entry, DATA + pos);
+        }
+        self.place(entry, DATA, pos, 8)
+    }
+
+    /// Where a value is that is in one piece.
+    #[inline(never)]
     pub(super) fn place(
         &self,
         first: Ref,

@@ -13,9 +13,10 @@ use super::journal::Change;
 use super::kind;
 use super::layout::{
     CHAIN, COUNT, DATA, EXP_NEXT, FREE_UNITS, GARBAGE, HAND, KEY_LEN, LRU_PREV, LRU_TAIL,
-    NEXT, NODE_NEXT, Ref, SLOTS, UNIT, WHEEL, at,
+    NEXT, NODE_NEXT, Ref, SLOTS, UNIT, WHEEL, at, young_at,
 };
 use super::lists::{link_lru, link_wheel, move_hand, slots_at, unlink_lru, unlink_wheel};
+use super::young::slot_of;
 
 /// Steps of one search for an expired entry.
 const STEPS: usize = 256;
@@ -23,6 +24,9 @@ const STEPS: usize = 256;
 const SPARED: usize = 128;
 /// Entries that may go before others have a turn of the global lock.
 const TURN: usize = 128;
+
+/// How often the owners of stripes whose stock may be wanted get a turn.
+const PATIENT: usize = 64;
 
 /// How far a store may go to make room.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,10 +59,15 @@ impl Dict {
             if let Some(made) = self.try_make(hold, header, len, units, least) {
                 return Some(made);
             }
-            if !self.drop_one(hold, evict, forced) {
+            let evened = self.even(hold);
+            let waits = if evened.some || self.drop_one(hold, evict, forced) {
+                round % TURN == 0
+            } else if evened.busy && round < PATIENT {
+                true
+            } else {
                 return None;
-            }
-            if round % TURN == 0 {
+            };
+            if waits {
                 hold.pass_global();
             }
         }
@@ -256,9 +265,17 @@ impl Dict {
 
     /// Takes an entry out of all lists.
     pub(super) fn unlink(&self, change: &mut Change, entry: Ref) {
-        self.unlink_bucket(change, entry);
-        unlink_lru(change, entry);
-        unlink_wheel(change, entry);
+        let hash = self.hash_of(entry);
+        self.unlink_bucket(change, entry, hash);
+        match self.head(entry) {
+            Some(head) if head.is_young() => {
+                change.set(young_at(self.layout.home(hash), slot_of(head)), 0);
+            }
+            _ => {
+                unlink_lru(change, entry);
+                unlink_wheel(change, entry);
+            }
+        }
     }
 
     /// Frees an entry that is in no list: at once, or as garbage if it has many
@@ -321,7 +338,8 @@ impl Dict {
     }
 
     pub(super) fn count(&self) -> u32 {
-        self.memory.load32(COUNT)
+        let stripes = (0..self.layout.stripes).map(|i| self.layout.stripe_at(i));
+        stripes.map(|stripe| self.memory.load32(stripe + COUNT)).sum()
     }
 }
 

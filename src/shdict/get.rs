@@ -5,8 +5,8 @@
 use std::sync::atomic::{Ordering, fence};
 
 use super::entry::{Found, Head};
-use super::hold::Hold;
-use super::layout::{DATA, FLAGS, KEY_LEN, Ref, VALUE_LEN, VERSION};
+use super::hold::Held;
+use super::layout::{DATA, FLAGS, Ref, VALUE_LEN, VERSION, at};
 use super::lock::Stripe;
 use super::{Dict, Error, kind};
 
@@ -18,151 +18,197 @@ const TRIES: usize = 16;
 /// been led in a circle.
 const CHAIN_MAX: usize = 64;
 
-/// What was read.
-#[derive(Debug)]
-pub struct Reply<'a> {
-    pub kind: u32,
-    pub flags: u32,
-    /// It has expired, or was flushed.
-    pub stale: bool,
-    pub number: f64,
-    /// The length of a string: in `short` if it is not longer, or in `long`.
-    pub len: usize,
-    pub short: &'a mut [u8],
-    pub long: Vec<u8>,
+/// Where a value goes that is read.
+pub trait Answer {
+    /// Memory for a string; not always for the longest.
+    fn buffer(&mut self) -> &mut [u8];
+    /// The string is the first `len` bytes of the buffer.
+    fn set_len(&mut self, len: usize);
+    /// The string is too long for the buffer.
+    fn set_long(&mut self, bytes: Vec<u8>);
+    /// The number, or 0 or 1 for a boolean.
+    fn set_number(&mut self, number: f64);
+    /// The entry's flags.
+    fn set_flags(&mut self, flags: u32);
+    /// Whether it has expired or was flushed, for get_stale().
+    fn set_stale(&mut self, is_stale: bool);
 }
 
-enum Seen {
-    Whole,
-    Changing,
+/// A reader's look at a stripe: what it sees counts as long as the version is the
+/// same. Under the lock it is.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    stripe: Stripe<'a>,
+    version: u64,
+}
+
+impl<'a> Look<'a> {
+    /// None while the stripe changes.
+    #[inline(always)]
+    fn begin(stripe: Stripe<'a>) -> Option<Look<'a>> {
+        let version = stripe.load64(VERSION);
+        fence(Ordering::Acquire);
+        version.is_multiple_of(2).then_some(Look { stripe, version })
+    }
+
+    /// Whether what was seen so far counts.
+    #[inline(always)]
+    fn is_valid(&self) -> bool {
+        fence(Ordering::Acquire);
+        self.stripe.load64(VERSION) == self.version
+    }
 }
 
 impl Dict {
-    /// Reads the value of a key; nil if it is not there. The dead are read
-    /// only if `stale`.
+    /// Reads the value of a key; its type, nil if it is not there. The elements of
+    /// a list are not read.
     #[inline(always)]
-    pub fn get(
+    pub fn get(&self, key: &[u8], now: u64, answer: &mut impl Answer) -> u32 {
+        self.get_if::<false>(key, now, answer)
+    }
+
+    /// As get(), also of the dead.
+    pub fn get_stale(&self, key: &[u8], now: u64, answer: &mut impl Answer) -> u32 {
+        self.get_if::<true>(key, now, answer)
+    }
+
+    #[inline(always)]
+    fn get_if<const STALE: bool>(
         &self,
         key: &[u8],
-        stale: bool,
         now: u64,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
-        let hash = self.hash(key);
-        let stripe = self.stripe(self.layout.stripe_at(self.layout.stripe_of(hash)));
-        if let Seen::Changing = self.look(stripe, hash, key, stale, now, reply) {
-            self.get_again(stripe, hash, key, stale, now, reply);
+        answer: &mut impl Answer,
+    ) -> u32 {
+        match self.look::<STALE>(key, now, answer) {
+            Some(kind) => kind,
+            None => self.get_again::<STALE>(key, now, answer),
         }
-        if reply.kind == kind::LIST { Err(Error::IsList) } else { Ok(()) }
     }
 
     #[cold]
-    fn get_again(
+    #[inline(never)]
+    fn get_again<const STALE: bool>(
         &self,
-        stripe: Stripe,
-        hash: u32,
         key: &[u8],
-        stale: bool,
         now: u64,
-        reply: &mut Reply,
-    ) {
+        answer: &mut impl Answer,
+    ) -> u32 {
         for _ in 0..TRIES {
-            if let Seen::Whole = self.look(stripe, hash, key, stale, now, reply) {
-                return;
+            if let Some(kind) = self.look::<STALE>(key, now, answer) {
+                return kind;
             }
             std::hint::spin_loop();
         }
-        let _hold = Hold::stripe(self, hash);
-        reply.kind = kind::NIL;
+        let hash = self.hash(key);
+        let held = Held::stripe(self, hash);
+        let mut kind = kind::NIL;
         if let Found::Entry(entry, head) = self.search(hash, key, usize::MAX) {
-            self.copy_out((entry, head), key.len(), stale, now, reply, || true);
+            let (stripe, found) = (held.home().1, (entry, head));
+            let look = Look { stripe, version: stripe.load64(VERSION) };
+            let copied = self.copy_out::<STALE>(found, key.len(), now, answer, look);
+            kind = copied.unwrap_or(kind::NIL);
             self.touch(entry);
         }
+        held.release();
+        kind
     }
 
+    /// None if the stripe was changed meanwhile.
     #[inline(always)]
-    fn look(
+    fn look<const STALE: bool>(
         &self,
-        stripe: Stripe,
-        hash: u32,
         key: &[u8],
-        stale: bool,
         now: u64,
-        reply: &mut Reply,
-    ) -> Seen {
-        let version = stripe.load(VERSION);
-        fence(Ordering::Acquire);
-        if !version.is_multiple_of(2) {
-            return Seen::Changing;
-        }
-        let unchanged = || {
-            fence(Ordering::Acquire);
-            stripe.load(VERSION) == version
-        };
-        let found = match self.search(hash, key, CHAIN_MAX) {
-            Found::Unsure => return Seen::Changing,
-            Found::Nothing => {
-                reply.kind = kind::NIL;
-                0
-            }
+        answer: &mut impl Answer,
+    ) -> Option<u32> {
+        let hash = self.hash(key);
+        let look = Look::begin(self.stripe(self.layout.home(hash)))?;
+        match self.search(hash, key, CHAIN_MAX) {
+            Found::Unsure => None,
+            Found::Nothing => look.is_valid().then_some(kind::NIL),
             Found::Entry(entry, head) => {
                 let found = (entry, head);
-                match self.copy_out(found, key.len(), stale, now, reply, unchanged) {
-                    Seen::Changing => return Seen::Changing,
-                    Seen::Whole => entry,
+                let kind = self.copy_out::<STALE>(found, key.len(), now, answer, look)?;
+                if !look.is_valid() {
+                    return None;
                 }
+                self.touch(entry);
+                Some(kind)
             }
-        };
-        if !unchanged() {
-            return Seen::Changing;
         }
-        if found != 0 {
-            self.touch(found);
-        }
-        Seen::Whole
     }
 
     #[inline(always)]
-    fn copy_out(
+    fn copy_out<const STALE: bool>(
         &self,
         (entry, head): (Ref, Head),
         key_len: usize,
-        stale: bool,
         now: u64,
-        reply: &mut Reply,
-        unchanged: impl Fn() -> bool,
-    ) -> Seen {
-        reply.stale = !self.is_alive(head, now);
-        if reply.stale && !stale {
-            reply.kind = kind::NIL;
-            return Seen::Whole;
+        answer: &mut impl Answer,
+        look: Look,
+    ) -> Option<u32> {
+        let is_alive = self.is_alive(head, now);
+        if !STALE && !is_alive {
+            return Some(kind::NIL);
         }
-        reply.kind = head.get(KEY_LEN) >> 16;
-        reply.flags = head.get(FLAGS);
-        let pos = Dict::value_pos(key_len);
-        if reply.kind == kind::STRING {
-            reply.len = head.get(VALUE_LEN) as usize;
-            let out = if reply.len <= reply.short.len() {
-                &mut reply.short[..reply.len]
-            } else {
-                // No memory is asked for a length that never was.
-                if !unchanged() || reply.len > self.memory.len() {
-                    return Seen::Changing;
-                }
-                reply.long = vec![0; reply.len];
-                &mut reply.long
-            };
-            if !self.read(entry, DATA, pos, out) {
-                return Seen::Changing;
+        answer.set_flags(head.get(FLAGS));
+        if STALE {
+            answer.set_stale(!is_alive);
+        }
+        let (kind, pos) = (head.kind(), Dict::value_pos(key_len));
+        if kind == kind::STRING {
+            let len = head.get(VALUE_LEN) as usize;
+            let out = answer.buffer();
+            if DATA + pos + len <= head.size() && len <= out.len() {
+                self.memory.read_start(at(entry, DATA + pos), len, out);
+                answer.set_len(len);
+            } else if !self.copy_other(entry, pos, len, answer, look) {
+                return None;
             }
-        } else if reply.kind != kind::LIST {
-            let bits = self.memory.load64(self.place(entry, DATA, pos, 8));
-            reply.number = match reply.kind {
+        } else if kind != kind::LIST {
+            let bits = self.memory.load64(self.number_at((entry, head), key_len));
+            answer.set_number(match kind {
                 kind::NUMBER => f64::from_bits(bits),
                 _ => (bits.to_ne_bytes()[0]).into(),
-            };
+            });
         }
-        Seen::Whole
+        Some(kind)
+    }
+
+    /// Copies out a string that is in several pieces or too long for the buffer.
+    /// False if it is none any more.
+    #[inline(never)]
+    fn copy_other(
+        &self,
+        entry: Ref,
+        pos: usize,
+        len: usize,
+        answer: &mut impl Answer,
+        look: Look,
+    ) -> bool {
+        // No memory is asked for a length that never was.
+        if !look.is_valid() || len > self.memory.len() {
+            return false;
+        }
+        self.answer(answer, len, |out| self.read(entry, DATA, pos, out))
+    }
+
+    /// Answers with a string that `read` reads, if it can.
+    pub(super) fn answer(
+        &self,
+        answer: &mut impl Answer,
+        len: usize,
+        read: impl Fn(&mut [u8]) -> bool,
+    ) -> bool {
+        if let Some(out) = answer.buffer().get_mut(..len) {
+            let done = read(out);
+            answer.set_len(len);
+            return done;
+        }
+        let mut long = vec![0; len];
+        let done = read(&mut long);
+        answer.set_long(long);
+        done
     }
 
     /// The entry of a key, dead or alive, or 0; under the lock of its stripe.
@@ -177,34 +223,15 @@ impl Dict {
     /// Milliseconds until a key expires; 0 if it never does.
     pub fn ttl(&self, key: &[u8], now: u64) -> Result<u64, Error> {
         let hash = self.hash(key);
-        let _hold = Hold::stripe(self, hash);
+        let held = Held::stripe(self, hash);
         let entry = self.find(hash, key);
-        if entry == 0 || !self.is_live(entry, now) {
-            return Err(Error::NotFound);
-        }
-        self.touch(entry);
-        Ok(self.expires(entry).saturating_sub(now))
-    }
-}
-
-impl<'a> Reply<'a> {
-    /// With nothing in it, and room for a short string.
-    #[inline(always)]
-    pub fn new(short: &'a mut [u8]) -> Reply<'a> {
-        let long = Vec::new();
-        Reply {
-            kind: kind::NIL,
-            flags: 0,
-            stale: false,
-            number: 0.0,
-            len: 0,
-            short,
-            long,
-        }
-    }
-
-    /// The string.
-    pub fn bytes(&self) -> &[u8] {
-        if self.len <= self.short.len() { &self.short[..self.len] } else { &self.long }
+        let ttl = if entry == 0 || !self.is_live(entry, now) {
+            Err(Error::NotFound)
+        } else {
+            self.touch(entry);
+            Ok(self.expires(entry).saturating_sub(now))
+        };
+        held.release();
+        ttl
     }
 }

@@ -14,7 +14,7 @@ pub const MIN_SIZE: usize = 16 * 1024;
 pub const MAX_SIZE: usize = 16 * 1024 * 1024 * 1024;
 
 /// Says that the zone is laid out, and how.
-pub(super) const MAGIC: u64 = 0x5443_5044_4943_5401;
+pub(super) const MAGIC: u64 = 0x5443_5044_4943_5402;
 
 // The header: what is read always and written seldom.
 pub(super) const MAGIC_AT: usize = 0;
@@ -23,13 +23,14 @@ pub(super) const SECRETS: usize = 8;
 pub(super) const RECOVERY_LOCK: usize = 24;
 /// How often the dictionary was flushed: entries of another time are dead.
 pub(super) const FLUSHES: usize = 32;
+/// Whether some stripe may have young entries or a stock.
+pub(super) const UNEVEN: usize = 36;
 
 // What the global lock guards.
 pub(super) const GLOBAL: usize = 64;
 pub(super) const GARBAGE: usize = GLOBAL + 16;
 pub(super) const LRU_HEAD: usize = GLOBAL + 20;
 pub(super) const LRU_TAIL: usize = GLOBAL + 24;
-pub(super) const COUNT: usize = GLOBAL + 28;
 pub(super) const FREE_UNITS: usize = GLOBAL + 32;
 pub(super) const HAND: usize = GLOBAL + 36;
 pub(super) const WHEEL: usize = GLOBAL + 40;
@@ -49,16 +50,34 @@ pub(super) const SL_COUNT: usize = 8;
 /// Its journal: the number of records, and they, of eight bytes.
 pub(super) const JOURNAL: usize = (GLOBAL_END + 63) & !63;
 pub(super) const RECORDS: u32 = 128;
-const STRIPES: usize = JOURNAL + 8 + 8 * RECORDS as usize + 56;
+const STRIPES: usize = (JOURNAL + 8 + 8 * RECORDS as usize + 127) & !127;
 
-// A stripe: three words of eight bytes, and bytes. Its lock, a version that is
-// odd while it changes, and what part of an entry is being overwritten: where
-// it is, in units of eight, 2^32 times; and its length, or 0.
+// A stripe, at its lock: what an operation needs is in one line of the cache, as
+// a rule.
 pub(super) const LOCK: usize = 0;
-pub(super) const VERSION: usize = 1;
-pub(super) const SAVING: usize = 2;
-/// What that part was.
-pub(super) const SAVED: usize = 24;
+/// Odd while it changes.
+pub(super) const VERSION: usize = 8;
+/// What part of an entry is being overwritten: where it is, in units of eight,
+/// 2^32 times; and its length, or 0.
+pub(super) const SAVING: usize = 16;
+/// The number of records of its journal.
+pub(super) const CHANGED: usize = 24;
+/// How many entries it has.
+pub(super) const COUNT: usize = 28;
+/// What that part was; or the records.
+pub(super) const SAVED: usize = 32;
+pub(super) const STRIPE_RECORDS: u32 = 8;
+
+// In the line before: references of entries that are not in the LRU list and the
+// wheel yet, and of free blocks, each with its units.
+const BEFORE: usize = 64;
+pub(super) const YOUNG_SLOTS: usize = 8;
+pub(super) const STOCK_SLOTS: usize = 4;
+/// The largest block that is kept there, in units.
+const STOCK_MAX: u32 = 128;
+/// It is not more than such a part of the zone: in a small one, where a few
+/// entries are many of all, their order is exact.
+const STOCK_PART: usize = 4096;
 
 // A block.
 pub(super) const SIZE: usize = 0;
@@ -83,6 +102,8 @@ pub(super) const HASH: usize = 52;
 pub(super) const DATA: usize = 56;
 
 pub(super) const IN_SLOT: u32 = 1 << 31;
+/// As LRU_PREV: it is young, and this + its slot.
+pub(super) const IS_YOUNG: u32 = 1 << 31;
 /// The fewest units of the first block of an entry.
 pub(super) const MIN_ENTRY: u32 = 5;
 
@@ -99,35 +120,47 @@ pub(super) const MIN_NODE: u32 = 3;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     pub stripes: usize,
+    stripe_mask: u32,
     stripe_size: usize,
+    /// The largest block in stock.
+    pub stock_max: u32,
     /// How much of an entry can be overwritten in place.
     pub saved_max: usize,
+    uneven_at: usize,
     pub buckets_at: usize,
     pub buckets: usize,
-    pub touched_at: usize,
+    bucket_mask: u32,
+    touched_at: usize,
     pub heap: Ref,
     pub heap_end: Ref,
 }
 
 impl Layout {
     pub fn new(len: usize) -> Layout {
-        let stripes = (len / (64 * 1024)).clamp(1, 64);
-        let stripes = 1 << stripes.ilog2();
+        // A stripe for 64 KiB, later for 128 KiB.
+        let stripes = (len / (128 * 1024)).max((len / (64 * 1024)).min(64));
+        let stripes = 1 << stripes.clamp(1, 512).ilog2();
         let saved_max = if len >= 1024 * 1024 { 1280 } else { 256 };
-        let stripe_size = (SAVED + saved_max + 63) & !63;
-        let buckets_at = STRIPES + stripes * stripe_size;
+        let stripe_size = (BEFORE + SAVED + saved_max + 127) & !127;
+        let stripes_end = STRIPES + stripes * stripe_size;
+        let uneven_at = stripes_end;
+        let buckets_at = (uneven_at + stripes + 63) & !63;
         let buckets = 1usize << (len / 128).max(stripes).ilog2();
         let touched_at = buckets_at + 4 * buckets;
         let heap_at = (touched_at + len / 64 + 1).next_multiple_of(64);
         let heap = (heap_at / UNIT) as Ref;
-        // The last unit is the end's mark.
-        let heap_end = (len / UNIT - 1) as Ref;
+        // There is the end's mark, and room to look at an entry as a whole.
+        let heap_end = (len / UNIT - 4) as Ref;
         Layout {
             stripes,
+            stripe_mask: stripes as u32 - 1,
             stripe_size,
+            stock_max: STOCK_MAX.min((len / STOCK_PART / UNIT) as u32),
             saved_max,
+            uneven_at,
             buckets_at,
             buckets,
+            bucket_mask: buckets as u32 - 1,
             touched_at,
             heap,
             heap_end,
@@ -136,19 +169,31 @@ impl Layout {
 
     #[inline(always)]
     pub fn stripe_at(&self, stripe: usize) -> usize {
-        STRIPES + stripe * self.stripe_size
+        STRIPES + BEFORE + stripe * self.stripe_size
+    }
+
+    /// Where the stripe of a hash is.
+    #[inline(always)]
+    pub fn home(&self, hash: u32) -> usize {
+        self.stripe_at((hash & self.stripe_mask) as usize)
+    }
+
+    /// The byte that says whether a stripe may have young entries or a stock.
+    #[inline(always)]
+    pub fn uneven_at(&self, stripe: usize) -> usize {
+        self.uneven_at + stripe
     }
 
     #[inline(always)]
     pub fn stripe_of(&self, hash: u32) -> usize {
-        hash as usize & (self.stripes - 1)
+        (hash & self.stripe_mask) as usize
     }
 
     /// Where the first reference of a bucket is.
     #[inline(always)]
     pub fn bucket_at(&self, hash: u32) -> usize {
         // The low bits say the stripe: a bucket is in one stripe.
-        self.buckets_at + 4 * (hash as usize & (self.buckets - 1))
+        self.buckets_at + 4 * (hash & self.bucket_mask) as usize
     }
 
     /// The byte that says whether the entry was used.
@@ -156,6 +201,18 @@ impl Layout {
     pub fn touched_at(&self, entry: Ref) -> usize {
         self.touched_at + (entry as usize * UNIT / 64)
     }
+}
+
+/// Where the slot of a young entry is, of the stripe at `stripe`.
+#[inline(always)]
+pub(super) fn young_at(stripe: usize, slot: usize) -> usize {
+    stripe - BEFORE + 4 * slot
+}
+
+/// Where a block of the stock is; behind it, its units.
+#[inline(always)]
+pub(super) fn stock_at(stripe: usize, slot: usize) -> usize {
+    stripe - BEFORE + 4 * YOUNG_SLOTS + 8 * slot
 }
 
 /// The offset of a field of a block.

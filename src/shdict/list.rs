@@ -2,13 +2,13 @@
 //! and last element. Elements are linked both ways.
 
 use super::evict::Evict;
-use super::get::Reply;
+use super::get::Answer;
 use super::hold::Hold;
 use super::layout::{
     CHAIN, DATA, EXPIRES, GARBAGE, KEY_LEN, MIN_NODE, NEXT, NODE_DATA, NODE_LEN,
     NODE_NEXT, NODE_PREV, NODE_TYPE, Ref, VALUE_LEN, at,
 };
-use super::store::Value;
+use super::store::{New, Value};
 use super::{Dict, Error, heap, kind};
 
 /// An end of a list.
@@ -58,9 +58,9 @@ impl Dict {
             entry
         } else {
             // It has expired until the element is in it.
-            let list = (kind::LIST, &[0; 8][..]);
-            let expired = (1, 0);
-            self.put(&mut hold, hash, key, list, expired, Evict::Dead, &mut false)?
+            let (kind, bytes) = (kind::LIST, &[0; 8][..]);
+            let new = New { hash, key, kind, bytes, expires: 1, flags: 0 };
+            self.put(&mut hold, &new, Evict::Dead, &mut false)?
         };
         let mut short = [0; 8];
         let bytes = value.bytes(&mut short);
@@ -114,15 +114,14 @@ impl Dict {
         key: &[u8],
         end: End,
         now: u64,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
+        answer: &mut impl Answer,
+    ) -> Result<u32, Error> {
         self.set_now(now);
-        reply.kind = kind::NIL;
         let hash = self.hash(key);
         let mut hold = Hold::stripe(self, hash);
         let entry = self.find(hash, key);
         if entry == 0 || !self.is_live(entry, now) {
-            return Ok(());
+            return Ok(kind::NIL);
         }
         if self.kind(entry) != kind::LIST {
             return Err(Error::NotAList);
@@ -130,18 +129,13 @@ impl Dict {
         hold.take_global();
         let (first, last) = self.ends_at(entry, end);
         let node = self.memory.load32(first);
-        reply.len = self.memory.load32(at(node, NODE_LEN)) as usize;
-        let out = if reply.len <= reply.short.len() {
-            &mut reply.short[..reply.len]
-        } else {
-            reply.long = vec![0; reply.len];
-            &mut reply.long
-        };
-        self.read(node, NODE_DATA, 0, out);
-        reply.kind = self.memory.load32(at(node, NODE_TYPE)) >> 16;
-        if reply.kind == kind::NUMBER {
+        let kind = self.memory.load32(at(node, NODE_TYPE)) >> 16;
+        if kind == kind::NUMBER {
             let place = self.place(node, NODE_DATA, 0, 8);
-            reply.number = f64::from_bits(self.memory.load64(place));
+            answer.set_number(f64::from_bits(self.memory.load64(place)));
+        } else {
+            let len = self.memory.load32(at(node, NODE_LEN)) as usize;
+            self.answer(answer, len, |out| self.read(node, NODE_DATA, 0, out));
         }
 
         let mut change = hold.change();
@@ -165,7 +159,7 @@ impl Dict {
             self.touch(entry);
         }
         self.free_garbage(&mut hold);
-        Ok(())
+        Ok(kind)
     }
 
     /// The length of a list; 0 if there is none.

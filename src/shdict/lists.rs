@@ -15,22 +15,32 @@ impl Dict {
         let bucket = self.layout.bucket_at(hash);
         change.set(at(entry, CHAIN), change.get(bucket));
         change.set(bucket, entry);
-        change.set(COUNT, change.get(COUNT) + 1);
+        let count = self.layout.home(hash) + COUNT;
+        change.set(count, change.get(count) + 1);
     }
 
-    pub(super) fn unlink_bucket(&self, change: &mut Change, entry: Ref) {
-        let mut link = self.layout.bucket_at(self.hash_of(entry));
+    #[inline(always)]
+    pub(super) fn unlink_bucket(&self, change: &mut Change, entry: Ref, hash: u32) {
+        let mut link = self.layout.bucket_at(hash);
         loop {
             let next = change.get(link);
             if next == entry {
                 break;
             }
-            assert!(next != 0, "an entry of a shared dictionary is in no bucket");
+            if next == 0 {
+                lost();
+            }
             link = at(next, CHAIN);
         }
         change.set(link, change.get(at(entry, CHAIN)));
-        change.set(COUNT, change.get(COUNT) - 1);
+        let count = self.layout.home(hash) + COUNT;
+        change.set(count, change.get(count) - 1);
     }
+}
+
+#[cold]
+fn lost() -> ! {
+    panic!("an entry of a shared dictionary is in no bucket")
 }
 
 /// Makes an entry the one used last.
@@ -40,6 +50,15 @@ pub(super) fn link_lru(change: &mut Change, entry: Ref) {
     change.set(at(entry, LRU_NEXT), first);
     change.set(if first == 0 { LRU_TAIL } else { at(first, LRU_PREV) }, entry);
     change.set(LRU_HEAD, entry);
+}
+
+/// Makes it the one used first.
+pub(super) fn link_lru_last(change: &mut Change, entry: Ref) {
+    let last = change.get(LRU_TAIL);
+    change.set(at(entry, LRU_PREV), last);
+    change.set(at(entry, LRU_NEXT), 0);
+    change.set(if last == 0 { LRU_HEAD } else { at(last, LRU_NEXT) }, entry);
+    change.set(LRU_TAIL, entry);
 }
 
 pub(super) fn unlink_lru(change: &mut Change, entry: Ref) {

@@ -14,10 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Dict;
-use super::journal::{put_back, undo};
-use super::layout::{GLOBAL, LOCK, RECOVERY_LOCK, VERSION};
+use super::journal::{undo, undo_stripe};
+use super::layout::{GLOBAL, LOCK, RECOVERY_LOCK, UNEVEN, VERSION};
 use super::owner::{Owner, is_alive};
-use crate::nginx::memory::Longs;
+use crate::nginx::memory::Near;
 
 /// How long an owner may keep a lock before somebody asks whether it lives.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 2 });
@@ -28,34 +28,48 @@ const SPINS: u32 = 8;
 const TURNS: u32 = 4;
 const NAP: Duration = Duration::from_micros(50);
 
-/// The words of a stripe.
-pub(super) type Stripe<'a> = Longs<'a, 3>;
+/// The first bytes of a stripe.
+pub(super) type Stripe<'a> = Near<'a>;
 
 /// From here on readers do not believe what they see of the stripe.
 #[inline(always)]
-pub(super) fn begin_change(stripe: Stripe) {
-    stripe.store(VERSION, stripe.load(VERSION) | 1);
+pub(super) fn begin_change(stripe: Stripe) -> u64 {
+    let version = stripe.load64(VERSION) | 1;
+    stripe.store64(VERSION, version);
     fence(Ordering::Release);
+    version
 }
 
+/// What begin_change() has said is given back.
 #[inline(always)]
-pub(super) fn end_change(stripe: Stripe) {
-    stripe.store(VERSION, (stripe.load(VERSION) | 1).wrapping_add(1));
+pub(super) fn end_change(stripe: Stripe, version: u64) {
+    stripe.store64(VERSION, version.wrapping_add(1));
+}
+
+/// As end_change(), for who may have begun; of another process, too.
+pub(super) fn end_any_change(stripe: Stripe) {
+    let version = stripe.load64(VERSION);
+    stripe.store64(VERSION, version.wrapping_add(version & 1));
+}
+
+/// The layout has none beyond the memory.
+#[cold]
+fn no_stripe() -> ! {
+    panic!("a stripe outside of a shared memory zone")
 }
 
 impl Dict {
-    /// The words of the stripe at `at`.
+    /// The stripe at `at`.
     #[inline(always)]
     pub(super) fn stripe(&self, at: usize) -> Stripe<'_> {
-        // There are: at comes from the layout.
-        self.memory.longs(at).unwrap_or_else(|| self.stripe(GLOBAL))
+        self.memory.near(at).unwrap_or_else(|| no_stripe())
     }
 
     /// As lock(), of a stripe.
     #[inline(always)]
     pub(super) fn lock_stripe(&self, at: usize) -> Stripe<'_> {
         let stripe = self.stripe(at);
-        if !stripe.swap(LOCK, 0, self.me.get()) {
+        if !stripe.swap64(LOCK, 0, self.me.get()) {
             self.wait(at, |dead| self.recover(dead));
         }
         stripe
@@ -123,13 +137,14 @@ impl Dict {
         if memory.load64(GLOBAL) == dead {
             undo(memory);
         }
-        stripes().for_each(|stripe| put_back(memory, stripe));
+        stripes().for_each(|stripe| undo_stripe(memory, stripe));
         // All is as it was before the change: now others may look at it.
         for (_, stripe) in stripes() {
-            let version = stripe.load(VERSION);
-            stripe.store(VERSION, version.wrapping_add(version & 1));
-            stripe.swap(LOCK, dead, 0);
+            end_any_change(stripe);
+            stripe.swap64(LOCK, dead, 0);
         }
+        // The dead may have been about to say so.
+        memory.store32(UNEVEN, 1);
         memory.swap64(GLOBAL, dead, 0);
         self.unlock(RECOVERY_LOCK);
     }

@@ -7,14 +7,15 @@
 //! ```text
 //! zone   | nginx's header, its mutex | memory of the dictionary              |
 //!
-//! memory | header | global | journal | stripes | buckets | marks | heap      |
-//!          secrets  lock     old      1 to 64   4 bytes   a byte  blocks
-//!          flushes  LRU list words    of these: each, a   for 64
-//!                   wheel                       power of  bytes of
-//!                   free lists                  two       the heap
+//! memory | header | global | journal | stripes | uneven | buckets | marks | heap  |
+//!          secrets  lock     old       1 to 512  a byte   4 bytes   a byte  blocks
+//!          flushes  LRU list words     of these  for each each, a   for 64
+//!          uneven   wheel                        stripe   power of  bytes of
+//!                   free lists                            two       the heap
 //!                   garbage
 //!
-//! stripe | lock | version | saved: place, length, bytes being overwritten    |
+//! stripe | 8 young, 4 in stock | lock | version | saving | changed, count | saved |
+//!          one line of the cache   another; of what is saved, the first 32 bytes
 //!
 //! bucket ---> entry ---> entry ---> 0          the same stripe's
 //!
@@ -31,10 +32,13 @@
 //! | guarded by | |
 //! |---|---|
 //! | the stripe's lock | buckets and their links, keys, values, expiry times, flags |
+//! | the same | the slots of the young and of the stock |
 //! | the global lock | LRU and wheel with their links in entries, blocks, garbage |
-//! | nothing | marks |
+//! | nothing | marks, uneven |
 //!
-//! An entry is added or removed under both.
+//! An entry is added or removed under both, as a rule. Of a block in the stripe's
+//! stock it is made under the stripe's lock alone: it is young then, and comes into
+//! LRU and wheel later (`young.rs`).
 #![forbid(unsafe_code)]
 
 mod check;
@@ -51,6 +55,8 @@ mod lock;
 mod owner;
 mod scan;
 mod store;
+mod young;
+
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +64,7 @@ use std::cell::Cell;
 use std::fmt;
 
 pub use entry::kind;
-pub use get::Reply;
+pub use get::Answer;
 pub use layout::{MAX_SIZE, MIN_SIZE};
 pub use list::End;
 pub use scan::Keys;
@@ -79,8 +85,6 @@ pub enum Error {
     /// The key is not there, or has expired.
     NotFound,
     NotANumber,
-    /// The value is a list, and was to be read as one value.
-    IsList,
     NotAList,
     /// It does not fit, whatever is removed, or nothing may be.
     NoMemory,
@@ -93,7 +97,6 @@ impl Error {
             Error::Exists => "exists",
             Error::NotFound => "not found",
             Error::NotANumber => "not a number",
-            Error::IsList => "value is a list",
             Error::NotAList => "value not a list",
             Error::NoMemory => "no memory",
         }
@@ -161,30 +164,41 @@ impl Dict {
     #[inline(always)]
     fn hash(&self, key: &[u8]) -> u32 {
         let [a, b] = self.secrets;
-        let fold = |a: u64, b: u64| {
-            let wide = u128::from(a) * u128::from(b);
-            wide as u64 ^ (wide >> 64) as u64
-        };
-        let word = |bytes: &[u8], i: usize| {
-            bytes.get(i..i + 8).map_or(0, |b| {
-                u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
-            })
-        };
-        let n = key.len();
-        let mut state = b ^ n as u64;
-        let (first, last) = if n > 16 {
-            let mut i = 0;
-            while i + 16 < n {
-                state = fold(word(key, i) ^ a, word(key, i + 8) ^ state) ^ b;
-                i += 16;
-            }
-            (word(key, n - 16), word(key, n - 8))
-        } else if n >= 8 {
-            (word(key, 0), word(key, n - 8))
-        } else {
-            (key.iter().fold(0, |sum, &b| sum << 8 | u64::from(b)), 0)
+        let (first, last, state) = match entry::two_words(key) {
+            Some((first, last)) => (first, last, b ^ key.len() as u64),
+            None => self.hash_other(key),
         };
         let hash = fold(fold(first ^ a, last ^ state) ^ b, a);
         hash as u32 ^ (hash >> 32) as u32
     }
+
+    /// The first and last words of a key that is short or long, and what a long one
+    /// has come to before them.
+    #[inline(never)]
+    fn hash_other(&self, key: &[u8]) -> (u64, u64, u64) {
+        let [a, b] = self.secrets;
+        let mut state = b ^ key.len() as u64;
+        let Some(last) = key.last_chunk() else {
+            let bytes = key.iter().fold(0, |sum, &b| sum << 8 | u64::from(b));
+            return (bytes, 0, state);
+        };
+        let (chunks, _) = key.as_chunks();
+        for chunk in &chunks[..(key.len() - 1) / 16] {
+            let (left, right) = halves(chunk);
+            state = fold(left ^ a, right ^ state) ^ b;
+        }
+        let (left, right) = halves(last);
+        (left, right, state)
+    }
+}
+
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let wide = u128::from(a) * u128::from(b);
+    wide as u64 ^ (wide >> 64) as u64
+}
+
+fn halves(bytes: &[u8; 16]) -> (u64, u64) {
+    let all = u128::from_le_bytes(*bytes);
+    (all as u64, (all >> 64) as u64)
 }

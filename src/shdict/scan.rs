@@ -3,7 +3,7 @@
 
 use super::Dict;
 use super::hold::Hold;
-use super::layout::{CHAIN, DATA, FLUSHES, LRU_PREV, LRU_TAIL, Ref, at};
+use super::layout::{CHAIN, DATA, FLUSHES, LRU_PREV, LRU_TAIL, Ref, UNIT, at};
 
 /// Buckets that are looked at in one step.
 const STEP: usize = 256;
@@ -46,6 +46,7 @@ impl Dict {
     /// At most `max` keys of live entries. Few come in the order in which they
     /// would have to go.
     pub fn keys(&self, max: usize, now: u64) -> Keys {
+        self.settle_all();
         let wanted = max.min(self.count() as usize);
         if wanted <= ORDERED
             && let Some(keys) = self.oldest_keys(wanted, now)
@@ -110,7 +111,8 @@ impl Dict {
         change.commit();
     }
 
-    /// Removes at most `max` entries that have expired; how many.
+    /// Removes at most `max` entries that have expired; how many. What stripes have
+    /// in stock is given back, too.
     pub fn flush_expired(&self, max: usize, now: u64) -> usize {
         let mut flushed = 0;
         self.each_step(|hold, first| {
@@ -126,6 +128,7 @@ impl Dict {
             }
             flushed < max
         });
+        self.even(&mut Hold::global(self));
         flushed
     }
 
@@ -155,8 +158,9 @@ impl Dict {
         self.capacity
     }
 
-    /// The bytes of all free blocks.
+    /// The bytes of all free blocks, those in stock among them.
     pub fn free_space(&self) -> usize {
-        self.free_units() as usize * super::layout::UNIT
+        let in_stock: u32 = self.in_stock().map(|(_, units)| units).sum();
+        (self.free_units() + in_stock) as usize * UNIT
     }
 }

@@ -2,13 +2,14 @@
 
 use super::entry::{Found, Head};
 use super::evict::Evict;
-use super::hold::Hold;
+use super::hold::{Held, Hold};
 use super::journal::{Change, forget_saved, save};
 use super::layout::{
     BORN, DATA, EXP_PREV, EXPIRES, FLAGS, FLUSHES, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref,
-    SIZE, UNIT, VALUE_LEN, at, units,
+    UNIT, VALUE_LEN, at, units,
 };
 use super::lists::{link_lru, link_wheel, unlink_wheel};
+use super::lock::{begin_change, end_change};
 use super::{Dict, Error, kind};
 
 /// A value to be stored.
@@ -40,6 +41,17 @@ pub struct Store {
     pub flags: u32,
 }
 
+/// What becomes an entry.
+#[derive(Clone, Copy)]
+pub(super) struct New<'a> {
+    pub hash: u32,
+    pub key: &'a [u8],
+    pub kind: u32,
+    pub bytes: &'a [u8],
+    pub expires: u64,
+    pub flags: u32,
+}
+
 impl<'a> Value<'a> {
     pub(super) fn kind(&self) -> u32 {
         match self {
@@ -66,8 +78,15 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The heap has room for an entry's head in each block.
+#[cold]
+fn no_entry() -> ! {
+    panic!("an entry outside of a shared memory zone")
+}
+
 impl Dict {
     /// Stores a value. Also says whether live entries had to go for it.
+    #[inline(always)]
     pub fn store(
         &self,
         key: &[u8],
@@ -79,45 +98,71 @@ impl Dict {
         let bytes = value.bytes(&mut short);
         let kind = value.kind();
         let hash = self.hash(key);
-        let mut hold = Hold::stripe(self, hash);
+        let held = Held::stripe(self, hash);
         let found = self.search(hash, key, usize::MAX);
         if how.when != When::Always {
             let live = matches!(found, Found::Entry(_, head) if self.is_alive(head, now));
-            match how.when {
-                When::Absent if live => return (Err(Error::Exists), false),
-                When::Present if !live => return (Err(Error::NotFound), false),
-                _ => {}
+            let refused = match how.when {
+                When::Absent if live => Some(Error::Exists),
+                When::Present if !live => Some(Error::NotFound),
+                _ => None,
+            };
+            if let Some(error) = refused {
+                held.release();
+                return (Err(error), false);
             }
         }
         let expires = if how.ttl == 0 { 0 } else { now.saturating_add(how.ttl) };
-        if let Found::Entry(entry, head) = found
-            && let Some(over) = self.fits(head, kind, key.len(), bytes.len(), expires)
-        {
-            self.overwrite(&mut hold, (entry, head), (bytes, over), expires, how.flags);
+        let new = New { hash, key, kind, bytes, expires, flags: how.flags };
+        let stored = match found {
+            Found::Entry(entry, head) => self.overwrite(&held, (entry, head), &new),
+            _ => self.add_young(&held, &new),
+        };
+        if stored {
+            held.release();
             return (Ok(()), false);
         }
         self.set_now(now);
         let evict = if how.evict { Evict::Live } else { Evict::Dead };
-        let (value, fields) = ((kind, bytes), (expires, how.flags));
+        self.store_new(held, new, evict)
+    }
+
+    #[inline(never)]
+    fn store_new(&self, held: Held, new: New, evict: Evict) -> (Result<(), Error>, bool) {
+        let mut hold = held.more();
         let mut forced = false;
-        let put = self.put(&mut hold, hash, key, value, fields, evict, &mut forced);
+        hold.take_global();
+        self.settle(&mut hold);
+        let put = self.put(&mut hold, &new, evict, &mut forced);
         (put.map(|_| ()), forced)
     }
 
     /// Removes a key.
+    #[inline(always)]
     pub fn delete(&self, key: &[u8], now: u64) {
-        self.set_now(now);
         let hash = self.hash(key);
-        let mut hold = Hold::stripe(self, hash);
-        let entry = self.find(hash, key);
-        if entry != 0 {
-            hold.take_global();
-            self.remove(&mut hold, entry);
+        let held = Held::stripe(self, hash);
+        match self.search(hash, key, usize::MAX) {
+            Found::Entry(entry, head)
+                if !self.remove_young(&held, (entry, head), hash) =>
+            {
+                self.set_now(now);
+                self.delete_old(held, entry);
+            }
+            _ => held.release(),
         }
+    }
+
+    #[inline(never)]
+    fn delete_old(&self, held: Held, entry: Ref) {
+        let mut hold = held.more();
+        hold.take_global();
+        self.remove_to_stock(&mut hold, entry);
     }
 
     /// Adds to a number. `init` is what it starts from, and for how long, if it
     /// is not there. Also says whether live entries had to go for it.
+    #[inline(always)]
     pub fn incr(
         &self,
         key: &[u8],
@@ -126,26 +171,30 @@ impl Dict {
         now: u64,
     ) -> (Result<f64, Error>, bool) {
         let hash = self.hash(key);
-        let hold = Hold::stripe(self, hash);
+        let held = Held::stripe(self, hash);
         if let Found::Entry(entry, head) = self.search(hash, key, usize::MAX)
             && self.is_alive(head, now)
         {
-            if head.get(KEY_LEN) >> 16 != kind::NUMBER {
-                return (Err(Error::NotANumber), false);
-            }
-            // One store: nobody sees half of it.
-            let place = self.place(entry, DATA, Dict::value_pos(key.len()), 8);
-            let number = f64::from_bits(self.memory.load64(place)) + by;
-            self.memory.store64(place, number.to_bits());
-            self.touch(entry);
-            return (Ok(number), false);
+            let result = if head.kind() == kind::NUMBER {
+                // One store: nobody sees half of it.
+                let place = self.number_at((entry, head), key.len());
+                let number = f64::from_bits(self.memory.load64(place)) + by;
+                self.memory.store64(place, number.to_bits());
+                self.touch(entry);
+                Ok(number)
+            } else {
+                Err(Error::NotANumber)
+            };
+            held.release();
+            return (result, false);
         }
+        held.release();
         let Some((init, ttl)) = init else { return (Err(Error::NotFound), false) };
-        drop(hold);
         self.incr_new(key, by, init + by, ttl, now)
     }
 
     #[cold]
+    #[inline(never)]
     fn incr_new(
         &self,
         key: &[u8],
@@ -190,78 +239,70 @@ impl Dict {
         Ok(())
     }
 
-    /// How much of an entry a new value is written over, from where it says
-    /// when it expires; None if it cannot stay where it is.
-    #[inline(always)]
-    fn fits(
-        &self,
-        head: Head,
-        kind: u32,
-        key_len: usize,
-        len: usize,
-        expires: u64,
-    ) -> Option<usize> {
-        let end = DATA + Dict::value_pos(key_len) + len;
-        let (size, needed) = (head.get(SIZE) >> 2, end.div_ceil(UNIT) as u32);
-        // A block may be a unit longer than it was asked for.
-        let fits = end - EXPIRES <= self.layout.saved_max
-            && (needed == size || needed + 1 == size)
-            && head.get(KEY_LEN) >> 16 == kind
-            && head.get(NEXT) == 0
-            && head.get(BORN) == self.memory.load32(FLUSHES)
-            && self.wheel_allows(head, expires);
-        fits.then_some(end - EXPIRES)
-    }
-
     /// Whether the entry finds its new time where it is in the wheel. It may
-    /// be there too early: it is looked at again then.
+    /// be there too early: it is looked at again then. The young are put there
+    /// later.
     #[inline(always)]
     fn wheel_allows(&self, head: Head, expires: u64) -> bool {
         expires == 0
+            || head.is_young()
             || head.get(EXP_PREV) != 0 && {
                 let old = head.expires();
                 old != 0 && expires >= old
             }
     }
 
+    /// Writes a new value over the old one, if it can stay where it is.
     #[inline(always)]
-    fn overwrite(
-        &self,
-        hold: &mut Hold,
-        (entry, head): (Ref, Head),
-        (bytes, over): (&[u8], usize),
-        expires: u64,
-        flags: u32,
-    ) {
-        let (memory, stripe) = (&self.memory, hold.home());
-        hold.begin();
-        let from = at(entry, EXPIRES);
-        save(memory, stripe, from, over);
-        head.set(EXPIRES, expires as u32);
-        head.set(EXPIRES + 4, (expires >> 32) as u32);
-        head.set(FLAGS, flags);
-        head.set(VALUE_LEN, bytes.len() as u32);
-        memory.write(from + over - bytes.len(), bytes);
+    fn overwrite(&self, held: &Held, (entry, head): (Ref, Head), new: &New) -> bool {
+        let (memory, stripe) = (&self.memory, held.home());
+        let len = new.bytes.len();
+        let value = DATA + Dict::value_pos(new.key.len());
+        let end = value + len;
+        // A block may be a unit longer than it was asked for.
+        let spare = head.size().wrapping_sub(end);
+        let fits = spare < 2 * UNIT
+            && head.kind() == new.kind
+            && head.get(NEXT) == 0
+            && head.get(BORN) == memory.load32(FLUSHES);
+        if !fits {
+            return false;
+        }
+        let is_same = head.expires() == new.expires
+            && head.get(FLAGS) == new.flags
+            && head.get(VALUE_LEN) == len as u32;
+        let from = if is_same { value } else { EXPIRES };
+        if end - from > self.layout.saved_max
+            || !is_same && !self.wheel_allows(head, new.expires)
+        {
+            return false;
+        }
+        let version = begin_change(stripe.1);
+        save(memory, stripe, at(entry, from), end - from);
+        if !is_same {
+            head.set_expires(new.expires);
+            head.set(FLAGS, new.flags);
+            head.set(VALUE_LEN, len as u32);
+        }
+        memory.write(at(entry, value), new.bytes);
         forget_saved(stripe.1);
+        end_change(stripe.1, version);
         self.touch(entry);
+        true
     }
 
     /// Makes a new entry, in place of an old one of the same key.
-    #[allow(clippy::too_many_arguments)]
     #[inline(never)]
     pub(super) fn put(
         &self,
         hold: &mut Hold,
-        hash: u32,
-        key: &[u8],
-        (kind, bytes): (u32, &[u8]),
-        (expires, flags): (u64, u32),
+        new: &New,
         evict: Evict,
         forced: &mut bool,
     ) -> Result<Ref, Error> {
+        let &New { hash, key, kind, bytes, expires, .. } = new;
         hold.take_global();
-        let pos = Dict::value_pos(key.len());
-        let len = pos + bytes.len();
+        let len = Dict::value_pos(key.len()) + bytes.len();
         let made = self.make(hold, (DATA, len), MIN_ENTRY, Evict::Dead, forced);
         let made = made.or_else(|| {
             // What is replaced makes room before others do.
@@ -273,21 +314,9 @@ impl Dict {
         });
         let made = made.ok_or(Error::NoMemory)?;
 
-        let (memory, entry) = (&self.memory, made.block);
-        if !made.several {
-            // Of several, nobody may think that they have a key or are a list.
-            memory.store32(at(entry, KEY_LEN), kind << 16 | key.len() as u32);
-        }
-        memory.store64(at(entry, EXPIRES), expires);
-        memory.store32(at(entry, BORN), memory.load32(FLUSHES));
-        memory.store32(at(entry, FLAGS), flags);
-        let value_len = if kind == kind::LIST { 0 } else { bytes.len() };
-        memory.store32(at(entry, VALUE_LEN), value_len as u32);
-        memory.store32(at(entry, HASH), hash);
-        memory.store32(at(entry, super::layout::EXP_PREV), 0);
-        self.write(entry, DATA, 0, key);
-        self.write(entry, DATA, pos, bytes);
-        memory.store8(self.layout.touched_at(entry), 0);
+        let entry = made.block;
+        // Of several, nobody may think that they have a key or are a list.
+        self.fill(entry, new, if made.several { None } else { Some(kind) });
 
         let old = self.find(hash, key);
         let mut change = hold.change();
@@ -312,6 +341,26 @@ impl Dict {
         Ok(entry)
     }
 
+    /// Writes the fields, the key and the value of a new entry, which nobody knows
+    /// yet; its type, too, if it is given.
+    #[inline(always)]
+    pub(super) fn fill(&self, entry: Ref, new: &New, kind: Option<u32>) {
+        let (memory, key, bytes) = (&self.memory, new.key, new.bytes);
+        let head = self.head(entry).unwrap_or_else(|| no_entry());
+        if let Some(kind) = kind {
+            head.set(KEY_LEN, kind << 16 | key.len() as u32);
+        }
+        head.set_expires(new.expires);
+        head.set(BORN, memory.load32(FLUSHES));
+        head.set(FLAGS, new.flags);
+        head.set(VALUE_LEN, if new.kind == kind::LIST { 0 } else { bytes.len() as u32 });
+        head.set(HASH, new.hash);
+        head.set(EXP_PREV, 0);
+        self.write(entry, DATA, 0, key);
+        self.write(entry, DATA, Dict::value_pos(key.len()), bytes);
+        self.forget_use(entry);
+    }
+
     /// New blocks are no garbage any more.
     pub(super) fn take_from_garbage(&self, change: &mut Change, block: Ref) {
         use super::layout::{CHAIN, GARBAGE};
@@ -329,6 +378,15 @@ impl Dict {
         }
         // In pieces it needs some more.
         free * UNIT >= bytes + bytes / 4 + UNIT
+    }
+
+    /// A new entry has not been used.
+    #[inline(always)]
+    fn forget_use(&self, entry: Ref) {
+        let touched = self.layout.touched_at(entry);
+        if self.memory.load8(touched) != 0 {
+            self.memory.store8(touched, 0);
+        }
     }
 
     /// Marks an entry as used.

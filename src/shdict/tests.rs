@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::layout::{YOUNG_SLOTS, young_at};
 use super::owner::{Identity, Owner};
 use super::*;
 use crate::nginx::memory::{Owned, watch};
@@ -30,6 +31,8 @@ fn open(memory: Memory, me: Owner) -> Dict {
         5000,
         [0x1234_5678_9abc_def1, 0x0fed_cba9_8765_4321],
     );
+    // In small zones, too.
+    dict.layout.stock_max = 128;
     if me != 0 {
         dict.me = Identity::of(me);
     }
@@ -40,13 +43,46 @@ fn always(ttl: u64) -> Store {
     Store { when: When::Always, evict: true, ttl, flags: 0 }
 }
 
+/// What was read.
+struct Reply {
+    buffer: [u8; 512],
+    bytes: Vec<u8>,
+    number: f64,
+}
+
+impl Reply {
+    fn new() -> Reply {
+        Reply { buffer: [0; 512], bytes: Vec::new(), number: 0.0 }
+    }
+}
+
+impl Answer for Reply {
+    fn buffer(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    fn set_len(&mut self, len: usize) {
+        self.bytes = self.buffer[..len].to_vec();
+    }
+
+    fn set_long(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
+    }
+
+    fn set_number(&mut self, number: f64) {
+        self.number = number;
+    }
+
+    fn set_flags(&mut self, _flags: u32) {}
+
+    fn set_stale(&mut self, _is_stale: bool) {}
+}
+
 fn bytes_of(dict: &Dict, key: &[u8], now: u64) -> Option<Vec<u8>> {
-    let mut short = [0; 512];
-    let mut reply = Reply::new(&mut short);
-    dict.get(key, false, now, &mut reply).expect("no list");
-    match reply.kind {
+    let mut reply = Reply::new();
+    match dict.get(key, now, &mut reply) {
         kind::NIL => None,
-        kind::STRING => Some(reply.bytes().to_vec()),
+        kind::STRING => Some(reply.bytes),
         kind::NUMBER => Some(reply.number.to_ne_bytes().to_vec()),
         _ => Some(vec![reply.number as u8]),
     }
@@ -208,8 +244,7 @@ fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
             assert_eq!(result, Ok(list.len() as u32));
         }
         10 => {
-            let mut short = [0; 512];
-            let mut reply = Reply::new(&mut short);
+            let mut reply = Reply::new();
             let end = if random.below(2) == 0 { End::Left } else { End::Right };
             let result = dict.pop(key, end, now, &mut reply);
             if here.is_some() {
@@ -217,14 +252,14 @@ fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
                 return;
             }
             let Some(list) = model.lists.get_mut(key) else {
-                assert_eq!((result, reply.kind), (Ok(()), kind::NIL));
+                assert_eq!(result, Ok(kind::NIL));
                 return;
             };
             let popped = match end {
                 End::Left => list.pop_front(),
                 End::Right => list.pop_back(),
             };
-            assert_eq!(Some(reply.bytes()), popped.as_deref());
+            assert_eq!(Some(reply.bytes), popped);
             if list.is_empty() {
                 model.lists.remove(key);
             }
@@ -232,10 +267,7 @@ fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
         _ if is_list => {
             let len = model.lists[key].len() as u32;
             assert_eq!(dict.list_len(key, now), Ok(len));
-            assert_eq!(
-                dict.get(key, false, now, &mut Reply::new(&mut [])),
-                Err(Error::IsList)
-            );
+            assert_eq!(dict.get(key, now, &mut Reply::new()), kind::LIST);
         }
         _ => {
             assert_eq!(bytes_of(dict, key, now), here);
@@ -305,11 +337,10 @@ fn what_has_expired_goes_before_what_lives() {
     }
     assert!(stored > 200, "{stored}");
     assert_eq!(bytes_of(&dict, b"l99", now).map(|v| v.len()), Some(500));
-    let mut short = [0; 512];
-    let mut reply = Reply::new(&mut short);
+    let mut reply = Reply::new();
     for i in 0..100 {
-        let _ = dict.get(format!("e{i}").as_bytes(), true, now, &mut reply);
-        assert_eq!(reply.kind, kind::NIL, "e{i} is still there");
+        let kind = dict.get_stale(format!("e{i}").as_bytes(), now, &mut reply);
+        assert_eq!(kind, kind::NIL, "e{i} is still there");
     }
 }
 
@@ -343,13 +374,132 @@ fn memory_in_pieces_is_used() {
         Err(Error::NoMemory)
     );
     check(&dict);
-    let mut short = [0; 512];
-    let mut reply = Reply::new(&mut short);
-    assert_eq!(dict.pop(b"list", End::Right, 5000, &mut reply), Ok(()));
-    assert_eq!(reply.bytes(), [2; 9000]);
+    let mut reply = Reply::new();
+    assert_eq!(dict.pop(b"list", End::Right, 5000, &mut reply), Ok(kind::STRING));
+    assert_eq!(reply.bytes, [2; 9000]);
     dict.delete(&key, 5000);
     check(&dict);
     assert!(n > 1000);
+}
+
+/// How many entries are young.
+fn young(dict: &Dict) -> usize {
+    let stripes = (0..dict.layout.stripes).map(|i| dict.layout.stripe_at(i));
+    let slots =
+        stripes.flat_map(|at| (0..YOUNG_SLOTS).map(move |slot| young_at(at, slot)));
+    slots.filter(|&place| dict.memory.load32(place) != 0).count()
+}
+
+/// All keys, in the order in which they would have to go.
+fn keys(dict: &Dict, now: u64) -> Vec<String> {
+    let keys = dict.keys(1000, now);
+    keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+}
+
+fn put(dict: &Dict, key: &str, len: usize, ttl: u64) {
+    let stored = dict.store(key.as_bytes(), Value::Str(&vec![7; len]), always(ttl), 5000);
+    assert_eq!(stored, (Ok(()), false));
+}
+
+#[test]
+fn blocks_of_what_was_deleted_are_used_again() {
+    let mut owned = Owned::new(60_000);
+    let dict = open(owned.memory(), 0);
+    let empty = dict.free_space();
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        put(&dict, key, 20, 0);
+    }
+    let full = dict.free_space();
+    for key in ["b", "d", "a"] {
+        dict.delete(key.as_bytes(), 5000);
+    }
+    check(&dict);
+    assert_eq!((dict.free_space() - full) * 2, empty - full);
+    // Two are young, one is too large for what is there.
+    put(&dict, "b", 20, 0);
+    put(&dict, "x", 400, 0);
+    put(&dict, "a", 20, 9000);
+    put(&dict, "d", 15, 0);
+    assert_eq!(young(&dict), 2);
+    check(&dict);
+    dict.delete(b"a", 5000);
+    assert_eq!(young(&dict), 1);
+    assert_eq!(bytes_of(&dict, b"d", 5000), Some(vec![7; 15]));
+    assert_eq!(dict.expire(b"d", 100, 5000), Ok(()));
+    assert_eq!(dict.ttl(b"d", 5050), Ok(50));
+    check(&dict);
+    // Those that are young are not touched by whoever looks at the order.
+    assert_eq!(keys(&dict, 5000), ["c", "e", "f", "b", "x", "d"]);
+    assert_eq!((young(&dict), bytes_of(&dict, b"d", 5100)), (0, None));
+    check(&dict);
+    dict.flush_all();
+    assert_eq!(dict.flush_expired(usize::MAX, 5000), 6);
+    assert_eq!(dict.free_space(), empty);
+    check(&dict);
+}
+
+#[test]
+fn what_is_young_comes_into_its_lists() {
+    let mut owned = Owned::new(60_000);
+    let dict = open(owned.memory(), 0);
+    let names: Vec<_> = (0..200).map(|i| format!("{i}")).collect();
+    // More than there are slots, in the order in which they were made.
+    for (i, key) in names.iter().enumerate() {
+        put(&dict, "first", 20, 0);
+        dict.delete(b"first", 5000);
+        put(&dict, key, 20, if i % 2 == 0 { 1000 } else { 0 });
+        assert!(young(&dict) <= YOUNG_SLOTS);
+        check(&dict);
+    }
+    assert_eq!(keys(&dict, 5000), names);
+    // Flushed ones that are young go before what lives.
+    dict.delete(b"0", 5000);
+    put(&dict, "0", 20, 0);
+    assert_eq!(young(&dict), 1);
+    dict.flush_all();
+    put(&dict, "new", 100, 0);
+    check(&dict);
+    assert_eq!(keys(&dict, 5000), ["new"]);
+}
+
+#[test]
+fn stock_is_used_before_anything_has_to_go() {
+    let mut owned = Owned::new(300_000);
+    let dict = open(owned.memory(), 0);
+    let safe = Store { evict: false, ..always(0) };
+    let fill = |len: usize, prefix: &str| {
+        let value = vec![1; len];
+        (0..).find(|i| {
+            let key = format!("{prefix}{i}");
+            dict.store(key.as_bytes(), Value::Str(&value), safe, 5000).0.is_err()
+        })
+    };
+    let n = fill(1000, "k").expect("full");
+    for i in 0..n {
+        let key = format!("k{i}");
+        dict.delete(key.as_bytes(), 5000);
+        put(&dict, &key, 1000, if i % 2 == 0 { 1 } else { 0 });
+        check(&dict);
+    }
+    assert!(young(&dict) > 0);
+    // Half of them have expired, and no other has to go.
+    let new = |i| format!("n{i}");
+    let value = Value::Str(&[1; 900]);
+    let goes = |i| dict.store(new(i).as_bytes(), value, always(0), 6000).1;
+    let stored = (0..).find(|&i| goes(i)).expect("full");
+    assert!(stored >= n / 2, "{stored} of {n}");
+    check(&dict);
+    for key in (0..n).map(|i| format!("k{i}")).chain((0..=stored).map(new)) {
+        dict.delete(key.as_bytes(), 6000);
+    }
+    check(&dict);
+    // One value takes all that is free, also that in stock.
+    let len = dict.free_space() - 500;
+    assert_eq!(
+        dict.store(b"large", Value::Str(&vec![3; len]), safe, 6000),
+        (Ok(()), false)
+    );
+    check(&dict);
 }
 
 /// Runs `f`, and then for each of its stores has another process find the
@@ -398,8 +548,7 @@ fn a_worker_may_die_at_any_store() {
             .collect();
         let what = random.below(9);
         let run = |dict: &Dict| {
-            let mut short = [0; 512];
-            let mut reply = Reply::new(&mut short);
+            let mut reply = Reply::new();
             match what {
                 0..=2 => ignore(dict.store(
                     key.as_bytes(),
@@ -459,6 +608,61 @@ fn a_worker_may_die_at_any_store() {
         now += random.below(400) as u64;
     }
     assert!(died > 5000, "{died}");
+}
+
+#[test]
+fn a_worker_may_die_with_young_entries() {
+    let mut random = Random(7);
+    let mut owned = Owned::new(40_000);
+    let memory = owned.memory();
+    let dict = open(memory, 0);
+    let names: Vec<_> = (0..14).map(|i| format!("key{i}")).collect();
+    let values = |dict: &Dict| -> Vec<_> {
+        names.iter().map(|key| bytes_of(dict, key.as_bytes(), 5000)).collect()
+    };
+    let (mut died, mut were_young) = (0, 0);
+    for round in 0..400 {
+        let at = random.below(names.len());
+        let key = names[at].as_bytes();
+        let value = vec![round as u8; [4, 10, 12, 300][random.below(4)]];
+        let ttl = [0, 90_000][random.below(2)];
+        let what = random.below(9);
+        let run = |dict: &Dict| match what {
+            0..=3 => {
+                ignore(dict.store(key, Value::Str(&value), always(ttl), 5000));
+            }
+            4..=6 => dict.delete(key, 5000),
+            7 => ignore(dict.expire(key, ttl, 5000)),
+            _ => ignore(dict.keys(5, 5000)),
+        };
+        were_young += young(&dict);
+        let (start, before) = (Owned::bytes(&memory), values(&dict));
+        run(&dict);
+        check(&dict);
+        let (end, after) = (Owned::bytes(&memory), values(&dict));
+        memory.write(0, &start);
+        died += die_everywhere(memory, run, |other, i| {
+            let mut seen = values(other);
+            let this = seen[at].take();
+            assert!(this == before[at] || this == after[at], "round {round}, store {i}");
+            let others = |all: &[Option<Vec<u8>>]| {
+                (0..all.len()).filter(|&j| j != at).all(|j| seen[j] == all[j])
+            };
+            assert!(others(&before), "round {round}, store {i}");
+            dict_is_of_use(other);
+        });
+        memory.write(0, &end);
+    }
+    assert!(died > 5000 && were_young > 100, "{died} {were_young}");
+}
+
+fn dict_is_of_use(dict: &Dict) {
+    for (i, key) in ["one", "another"].into_iter().enumerate() {
+        put(dict, key, 10 + i, 0);
+        assert_eq!(bytes_of(dict, key.as_bytes(), 5000), Some(vec![7; 10 + i]));
+    }
+    dict.delete(b"one", 5000);
+    put(dict, "one", 12, 0);
 }
 
 /// What is there under a key, comparable.

@@ -1,0 +1,216 @@
+//! What spares adding and deleting the global lock: a stripe keeps a few of the
+//! blocks that are deleted from it, its stock, and makes new entries of them. Those
+//! are young: in their bucket, but neither in the LRU list nor in the wheel, which
+//! are under the global lock. An entry that is soon deleted never gets there, as
+//! that of a lock (`resty.lock`).
+//!
+//! Who holds the global lock anyway settles the young of its stripe: they count as
+//! used at that time. Before anything has to go for want of memory, all stripes are
+//! evened: their young are settled, and their stock is given to the heap. A byte for
+//! each stripe says where there is something to do.
+
+use super::Dict;
+use super::entry::Head;
+use super::heap;
+use super::hold::{Held, Hold};
+use super::journal::Change;
+use super::kind;
+use super::layout::{
+    CHAIN, COUNT, DATA, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, STOCK_SLOTS, UNEVEN,
+    UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
+};
+use super::lists::{link_lru, link_lru_last, link_wheel};
+use super::lock::{begin_change, end_change};
+use super::store::New;
+
+/// What evening the stripes comes to.
+pub(super) struct Evened {
+    /// Something was done.
+    pub some: bool,
+    /// There are stripes that others hold, who may have a stock.
+    pub busy: bool,
+}
+
+impl Dict {
+    /// Makes a new entry of a block in stock. False if there is none that fits,
+    /// or the stripe has too many young ones.
+    #[inline(always)]
+    pub(super) fn add_young(&self, held: &Held, new: &New) -> bool {
+        let (memory, (stripe, words)) = (&self.memory, held.home());
+        let len = DATA + Dict::value_pos(new.key.len()) + new.bytes.len();
+        let units = (len.div_ceil(UNIT) as u64).max(u64::from(MIN_ENTRY));
+        // A block may be a unit longer than it was asked for.
+        let fits = |word: u64| word as u32 != 0 && (word >> 32).wrapping_sub(units) < 2;
+        let stock = |slot| memory.load64(stock_at(stripe, slot));
+        let Some(from) = (0..STOCK_SLOTS).find(|&slot| fits(stock(slot))) else {
+            return false;
+        };
+        // Behind all others: so they stand in the order in which they were made.
+        let is_free = |slot: usize| memory.load32(young_at(stripe, slot)) == 0;
+        let used = (0..YOUNG_SLOTS).rev().take_while(|&slot| is_free(slot)).count();
+        let slot = YOUNG_SLOTS - used;
+        if slot == YOUNG_SLOTS {
+            return false;
+        }
+        let entry = stock(from) as Ref;
+        self.fill(entry, new, Some(new.kind));
+        memory.store32(at(entry, LRU_PREV), IS_YOUNG | slot as u32);
+        let bucket = self.layout.bucket_at(new.hash);
+        memory.store32(at(entry, CHAIN), memory.load32(bucket));
+        let version = begin_change(words);
+        let mut change = Change::of_stripe(memory, stripe);
+        change.set(stock_at(stripe, from), 0);
+        change.set(young_at(stripe, slot), entry);
+        change.set(stripe + COUNT, change.get(stripe + COUNT) + 1);
+        change.set(bucket, entry);
+        change.commit();
+        end_change(words, version);
+        true
+    }
+
+    /// Puts the block of a young entry into the stock. False if it is not young, or
+    /// the stock is full.
+    #[inline(always)]
+    pub(super) fn remove_young(
+        &self,
+        held: &Held,
+        (entry, head): (Ref, Head),
+        hash: u32,
+    ) -> bool {
+        let (memory, (stripe, words)) = (&self.memory, held.home());
+        if !head.is_young() {
+            return false;
+        }
+        let Some(to) = self.stock_for(stripe, entry) else { return false };
+        let version = begin_change(words);
+        let mut change = Change::of_stripe(memory, stripe);
+        self.unlink_bucket(&mut change, entry, hash);
+        change.set(young_at(stripe, slot_of(head)), 0);
+        change.set(stock_at(stripe, to), entry);
+        change.commit();
+        end_change(words, version);
+        true
+    }
+
+    /// Removes an entry, as remove(), and keeps its block in stock if there is
+    /// room.
+    pub(super) fn remove_to_stock(&self, hold: &mut Hold, entry: Ref) {
+        let is_one_block =
+            self.memory.load32(at(entry, NEXT)) == 0 && self.kind(entry) != kind::LIST;
+        let stripe = self.layout.home(self.hash_of(entry));
+        let Some(to) = self.stock_for(stripe, entry).filter(|_| is_one_block) else {
+            return self.remove(hold, entry);
+        };
+        let number = self.layout.stripe_of(self.hash_of(entry));
+        self.memory.store8(self.layout.uneven_at(number), 1);
+        self.memory.store32(UNEVEN, 1);
+        let mut change = hold.change();
+        self.unlink(&mut change, entry);
+        change.set(stock_at(stripe, to), entry);
+        change.commit();
+    }
+
+    /// A place in the stock for a block.
+    #[inline(always)]
+    fn stock_for(&self, stripe: usize, block: Ref) -> Option<usize> {
+        let (memory, size) = (&self.memory, units(&self.memory, block));
+        let is_free = |&slot: &usize| memory.load32(stock_at(stripe, slot)) == 0;
+        let slot =
+            (0..STOCK_SLOTS).find(is_free).filter(|_| size <= self.layout.stock_max)?;
+        memory.store32(stock_at(stripe, slot) + 4, size);
+        Some(slot)
+    }
+
+    /// Puts the young entries of the stripe that is held into the lists.
+    pub(super) fn settle(&self, hold: &mut Hold) {
+        self.settle_stripe(hold, hold.home());
+    }
+
+    fn settle_stripe(&self, hold: &mut Hold, stripe: usize) {
+        for slot in 0..YOUNG_SLOTS {
+            let entry = self.memory.load32(young_at(stripe, slot));
+            if entry == 0 {
+                continue;
+            }
+            let mut change = hold.change();
+            change.set(young_at(stripe, slot), 0);
+            if self.is_flushed(entry) {
+                // Used before all that live.
+                link_lru_last(&mut change, entry);
+            } else {
+                link_lru(&mut change, entry);
+            }
+            let expires = self.expires(entry);
+            if expires != 0 {
+                link_wheel(&mut change, entry, expires);
+            }
+            change.commit();
+        }
+    }
+
+    /// Settles all that are young, one stripe after the other.
+    pub(super) fn settle_all(&self) {
+        for stripe in 0..self.layout.stripes {
+            if self.memory.load8(self.layout.uneven_at(stripe)) != 0 {
+                let mut hold = Hold::stripe_number(self, stripe);
+                hold.take_global();
+                self.settle(&mut hold);
+            }
+        }
+    }
+
+    /// Settles what is young and gives all stock to the heap, where nobody else
+    /// holds the stripe.
+    pub(super) fn even(&self, hold: &mut Hold) -> Evened {
+        let mut evened = Evened { some: false, busy: false };
+        if self.memory.load32(UNEVEN) == 0 {
+            return evened;
+        }
+        // First, so that it is told again by who makes a stripe uneven meanwhile.
+        self.memory.store32(UNEVEN, 0);
+        for number in 0..self.layout.stripes {
+            let uneven = self.layout.uneven_at(number);
+            if self.memory.load8(uneven) == 0 {
+                continue;
+            }
+            let stripe = self.layout.stripe_at(number);
+            if !hold.borrow_at(stripe) {
+                evened.busy = true;
+                continue;
+            }
+            evened.some = true;
+            self.settle_stripe(hold, stripe);
+            for place in (0..STOCK_SLOTS).map(|slot| stock_at(stripe, slot)) {
+                let mut change = hold.change();
+                let block = change.get(place);
+                if block != 0 {
+                    change.set(place, 0);
+                    heap::give(&mut change, block);
+                    change.commit();
+                }
+            }
+            self.memory.store8(uneven, 0);
+            hold.give_back();
+        }
+        if evened.busy {
+            self.memory.store32(UNEVEN, 1);
+        }
+        evened
+    }
+
+    /// The blocks of all stocks, and how many units each has. Without their locks
+    /// they are what they were a moment ago.
+    pub(super) fn in_stock(&self) -> impl Iterator<Item = (Ref, u32)> {
+        let stripes = (0..self.layout.stripes).map(|i| self.layout.stripe_at(i));
+        let slots = |stripe| (0..STOCK_SLOTS).map(move |slot| stock_at(stripe, slot));
+        let words = stripes.flat_map(slots).map(|place| self.memory.load64(place));
+        let blocks = words.map(|word| (word as Ref, (word >> 32) as u32));
+        blocks.filter(|&(block, _)| block != 0)
+    }
+}
+
+/// The slot of a young entry.
+#[inline(always)]
+pub(super) fn slot_of(head: Head) -> usize {
+    (head.get(LRU_PREV) & !IS_YOUNG) as usize % YOUNG_SLOTS
+}
