@@ -1055,6 +1055,7 @@ process_by_lua_block {
 --- response
 0
 nil
+--- skip_mode: slow: what the last read has not taken is seen when it would be handed out
 --- no_error_log
 [error]
 
