@@ -1060,6 +1060,31 @@ nil
 [error]
 
 
+=== mysql: so does one that comes a little later
+--- peer eval
+[
+    ['accept'], [send => main::greeting()],
+    [expect_like => qr/mysql_native_password\0\z/], [send => main::ok_packet(2)],
+    [expect => main::packet(0, "\3a")],
+    [send => main::ok_packet(1)], ['expect_nothing', 0.1],
+    [send => main::packet(0, "\xff\x1d\x04#08S01Going down")],
+    ['expect_close'],
+]
+--- tcp_server_config
+process_by_lua_block {
+    local db = require("mysql").new()
+    assert(db:connect { host = "127.0.0.1", port = $TEST_PEER_PORT, user = "me" })
+    ngx.say(db:query("a").affected_rows)
+    ngx.sleep(1)
+    ngx.say((db:set_keepalive()))
+}
+--- response
+0
+nil
+--- no_error_log
+[error]
+
+
 === mysql: pools by user, password, database
 --- peers: mariadb
 --- tcp_server_config
