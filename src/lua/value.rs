@@ -198,13 +198,17 @@ impl Values {
                 slots[0].get().push(state);
                 if self.len > 1 {
                     slots[1].get().push(state);
-                    for slot in slots.iter().take(usize::from(self.len)).skip(2) {
-                        slot.get().push(state);
+                    if self.len > 2 {
+                        for slot in slots.iter().take(usize::from(self.len)).skip(2) {
+                            slot.get().push(state);
+                        }
                     }
                 }
             }
         }
-        if PUSHING.replace(false) && PUT_OFF.replace(false) {
+        PUSHING.set(false);
+        if PUT_OFF.get() {
+            PUT_OFF.set(false);
             // SAFETY: the caller's duties are the same, and a native has room for
             // a value more; the values are pushed.
             unsafe { native::run_put_off(state) };

@@ -34,7 +34,7 @@ impl Connection {
 
     /// # Safety
     /// - `len` bytes at `data` may be written.
-    #[inline]
+    #[inline(always)]
     unsafe fn recv_raw(&self, data: *mut u8, len: usize) -> Io {
         let Some(c) = self.get() else { return Io::Eof };
         if let Some(tls) = self.tls.get() {
