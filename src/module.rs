@@ -21,6 +21,7 @@ use crate::nginx::conf::command::BLOCK;
 use crate::nginx::conf::{Conf, ConfError};
 use crate::nginx::guard::guard;
 use crate::tcp::conf::MainConf;
+use crate::tcp::directives::access::Access;
 use crate::tcp::directives::core::Core;
 use crate::tcp::directives::lua::Lua;
 use crate::tcp::{block, lifecycle};
@@ -40,6 +41,8 @@ pub static mut ngx_tcp_module: ngx_module_t = ngx_module_t {
 
 pub static mut ngx_tcp_core_module: ngx_module_t = record::<Core>();
 
+pub static mut ngx_tcp_access_module: ngx_module_t = record::<Access>();
+
 pub static mut ngx_tcp_lua_module: ngx_module_t = ngx_module_t {
     init_process: Some(ngx_tcp_lua_init_process),
     exit_process: Some(ngx_tcp_lua_exit_process),
@@ -49,6 +52,11 @@ pub static mut ngx_tcp_lua_module: ngx_module_t = ngx_module_t {
 // SAFETY: the record is made by record::<Core>().
 unsafe impl Registered for Core {
     const RECORD: *const ngx_module_t = &raw const ngx_tcp_core_module;
+}
+
+// SAFETY: the record is made by record::<Access>().
+unsafe impl Registered for Access {
+    const RECORD: *const ngx_module_t = &raw const ngx_tcp_access_module;
 }
 
 // SAFETY: the record is made by record::<Lua>(), but for its hooks.
@@ -75,16 +83,18 @@ static NGX_TCP_COMMANDS: Exported<[ngx_command_t; 2]> = Exported([
 ]);
 
 #[unsafe(no_mangle)]
-pub static ngx_modules: Exported<[*const ngx_module_t; 4]> = Exported([
+pub static ngx_modules: Exported<[*const ngx_module_t; 5]> = Exported([
     &raw const ngx_tcp_module,
     &raw const ngx_tcp_core_module,
+    &raw const ngx_tcp_access_module,
     &raw const ngx_tcp_lua_module,
     ptr::null(),
 ]);
 #[unsafe(no_mangle)]
-pub static ngx_module_names: Exported<[*const c_char; 4]> = Exported([
+pub static ngx_module_names: Exported<[*const c_char; 5]> = Exported([
     c"ngx_tcp_module".as_ptr(),
     c"ngx_tcp_core_module".as_ptr(),
+    c"ngx_tcp_access_module".as_ptr(),
     c"ngx_tcp_lua_module".as_ptr(),
     ptr::null(),
 ]);

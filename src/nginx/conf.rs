@@ -1,9 +1,11 @@
 //! `ngx_conf_t` as a safe value: what a directive's setter needs of nginx while
 //! it reads the configuration. Built on it: `command` (directive tables),
 //! `block` (levels of configuration and their merge), `raw` (reading past
-//! nginx's parser), `log` and `resolver` (nginx's own set-up of these).
+//! nginx's parser), `log` and `resolver` (nginx's own set-up of these),
+//! `cidr` (networks).
 
 pub mod block;
+pub mod cidr;
 pub mod command;
 pub mod log;
 pub mod raw;

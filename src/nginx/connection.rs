@@ -23,6 +23,7 @@ use ngx::ffi::{
 };
 
 pub use self::connect::{ConnectError, Progress};
+use super::address::Address;
 use super::guard::guard;
 use super::log::{Level, Log};
 use super::ssl::Stream;
@@ -166,6 +167,14 @@ impl Connection {
             // borrow ends before, since close() ends all use of the session.
             unsafe { raw_bytes((*c).addr_text.data, (*c).addr_text.len) }
         })
+    }
+
+    /// The address of an accepted client; None after close().
+    pub fn client_address(&self) -> Option<Address> {
+        let c = self.get()?;
+        // SAFETY: nginx keeps it in the connection's pool, which lives until
+        // close(), with its length.
+        unsafe { Some(Address::from_raw((*c).sockaddr.cast(), (*c).socklen)) }
     }
 
     /// The listening address as text, as it was configured.

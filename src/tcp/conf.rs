@@ -12,6 +12,8 @@ use crate::nginx::conf::block::Merged;
 use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
 use crate::nginx::resolver::{Resolving, StartError, Started};
 use crate::nginx::ssl::Context;
+use crate::tcp::access::Rules;
+use crate::tcp::directives::access::{Access, AccessServerConf};
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
@@ -32,6 +34,7 @@ pub struct MainConf {
 /// One `server {}`, with what it has inherited.
 pub struct ServerConf {
     core: &'static CoreServerConf,
+    access: &'static AccessServerConf,
     lua: &'static LuaServerConf,
     protocol: &'static dyn Protocol,
     names: Names,
@@ -147,14 +150,20 @@ impl ServerConf {
         system: &System,
     ) -> Self {
         let (core, lua) = (merged.server::<Core>(), merged.server::<Lua>());
+        let access = merged.server::<Access>();
         let names = Names::new(core, lua, system);
         let (engine, chunk) = (RefCell::default(), RefCell::default());
-        ServerConf { core, lua, protocol, names, engine, chunk }
+        ServerConf { core, access, lua, protocol, names, engine, chunk }
     }
 
     /// What the server speaks.
     pub fn protocol(&self) -> &'static dyn Protocol {
         self.protocol
+    }
+
+    /// Who may connect: everybody where there are no rules.
+    pub fn access_rules(&self) -> Option<&Rules> {
+        self.access.rules.as_deref()
     }
 
     pub fn read_timeout(&self) -> Msec {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod block;
 pub mod block_lexer;
 pub mod conf;

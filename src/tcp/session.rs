@@ -98,6 +98,9 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         );
     }
     connection.set_log_context();
+    if is_forbidden(&connection, conf) {
+        return; // which closes it
+    }
     let session = Rc::new(Session {
         socket: TcpSocket::new(connection),
         conf,
@@ -127,6 +130,17 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
     }) {
         session.close();
     }
+}
+
+/// Whether the rules of `allow` and `deny` refuse the client, which is logged.
+fn is_forbidden(connection: &Connection, conf: &ServerConf) -> bool {
+    let Some(rules) = conf.access_rules() else { return false };
+    if connection.client_address().is_some_and(|client| rules.admit(&client)) {
+        return false;
+    }
+    connection.set_action(c"initializing session");
+    connection.write_log(Level::Err, 0, format_args!("access forbidden by rule"));
+    true
 }
 
 /// Closes what is left when the worker exits gracefully: nginx has waited for

@@ -1,6 +1,7 @@
 //! The directives inside `tcp {}`, a module of nginx a file: its directive
 //! table, its configuration structs and the setters.
 
+pub mod access;
 pub mod core;
 pub mod error_log;
 pub mod lua;
@@ -10,7 +11,8 @@ pub mod ssl;
 mod tests {
     /// The tables as source: a test cannot refer to them, since they refer to
     /// functions that only nginx has.
-    const TABLES: &[&str] = &[include_str!("core.rs"), include_str!("lua.rs")];
+    const TABLES: &[&str] =
+        &[include_str!("access.rs"), include_str!("core.rs"), include_str!("lua.rs")];
     const DOCS: &str = include_str!("../../../docs/directives.md");
     const LINES: [&str; 6] =
         ["Syntax", "Default", "Context", "What it does", "Errors", "Example"];
