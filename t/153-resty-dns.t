@@ -10,7 +10,6 @@ my $installed = -e '/usr/share/lua/5.1/nginx/dns/resolver.lua';
 my $INIT = <<'LUA';
 lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
 init_by_lua_block {
-    ngx.re = ngx.re or require "re"
     local class = require "nginx.dns.resolver"
     A, AAAA, CNAME, MX = class.TYPE_A, class.TYPE_AAAA, class.TYPE_CNAME,
                          class.TYPE_MX
@@ -199,7 +198,6 @@ one.test 3600 127.0.0.1
 --- skip_if: main::missing()
 --- tcp_config
 lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
-init_by_lua_block { ngx.re = ngx.re or require "re" }
 --- tcp_server_config
 process_by_lua_block {
     local r = require("nginx.dns.resolver"):new({
@@ -223,7 +221,6 @@ send "\x00\x00\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00\x03one\x04four\x00\x00\x0
 send "\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x03one\x04four\x00\x00\x01\x00\x01\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x07\x00\x04\x01\x02\x03\x04"
 --- tcp_config
 lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
-init_by_lua_block { ngx.re = ngx.re or require "re" }
 --- tcp_server_config
 process_by_lua_block {
     local r = require("nginx.dns.resolver"):new({
@@ -278,7 +275,6 @@ alias
 --- skip_if: main::missing()
 --- tcp_config
 lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
-init_by_lua_block { ngx.re = ngx.re or require "re" }
 --- tcp_server_config
 process_by_lua_block {
     local r = require "nginx.dns.resolver"
