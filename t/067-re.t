@@ -474,6 +474,7 @@ qr{\A200000\n1000000 0\n500000\n5000 a false false\npcre2_compile\(\) failed
 
 
 === lua_regex_cache_max_entries: one warning, and patterns are compiled again
+--- skip_mode: hup: each worker warns once
 --- tcp_config
 lua_regex_cache_max_entries 2;
 --- tcp_server_config
