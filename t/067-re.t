@@ -555,6 +555,101 @@ process_by_lua_block {
 [error]
 
 
+=== lua_regex_cache_max_entries: twice
+--- tcp_config
+lua_regex_cache_max_entries 1;
+lua_regex_cache_max_entries 2;
+--- conf_error
+"lua_regex_cache_max_entries" directive is duplicate in $TEST_DIR/conf/nginx.conf:
+
+
+=== lua_regex_cache_max_entries: no number
+--- tcp_config
+lua_regex_cache_max_entries x;
+--- conf_error
+"lua_regex_cache_max_entries" directive invalid number in $TEST_DIR/conf/nginx.conf:
+
+
+=== lua_regex_cache_max_entries: negative
+--- tcp_config
+lua_regex_cache_max_entries -1;
+--- conf_error
+"lua_regex_cache_max_entries" directive invalid number in $TEST_DIR/conf/nginx.conf:
+
+
+=== lua_regex_cache_max_entries: not in a server
+--- tcp_server_config
+lua_regex_cache_max_entries 1;
+process_by_lua_block { }
+--- conf_error
+"lua_regex_cache_max_entries" directive is not allowed here in $TEST_DIR/conf/nginx.conf:
+
+
+=== lua_regex_match_limit: twice
+--- tcp_config
+lua_regex_match_limit 1;
+lua_regex_match_limit 2;
+--- conf_error
+"lua_regex_match_limit" directive is duplicate in $TEST_DIR/conf/nginx.conf:
+
+
+=== lua_regex_match_limit: no number
+--- tcp_config
+lua_regex_match_limit x;
+--- conf_error
+"lua_regex_match_limit" directive invalid number in $TEST_DIR/conf/nginx.conf:
+
+
+=== lua_regex_match_limit: negative
+--- tcp_config
+lua_regex_match_limit -1;
+--- conf_error
+"lua_regex_match_limit" directive invalid number in $TEST_DIR/conf/nginx.conf:
+
+
+=== lua_regex_match_limit: not in a server
+--- tcp_server_config
+lua_regex_match_limit 1;
+process_by_lua_block { }
+--- conf_error
+"lua_regex_match_limit" directive is not allowed here in $TEST_DIR/conf/nginx.conf:
+
+
+=== memory: patterns that are used once, iterators that are left
+--- skip_mode: valgrind: it has its own allocator
+--- tcp_config
+lua_regex_cache_max_entries 10;
+--- tcp_server_config
+process_by_lua_block {
+    local function rss()
+        collectgarbage()
+        local file = assert(io.open("/proc/self/statm"))
+        local pages = file:read("*l"):match("^%d+ (%d+)")
+        file:close()
+        return pages * 4
+    end
+    local function use(first, last)
+        for i = first, last do
+            local options = i % 2 == 0 and "jo" or ""
+            local text = "x" .. i .. "y"
+            assert(ngx.re.gmatch(text, "(x" .. i .. ")", options))()
+            assert(ngx.re.match(text, "(?<n>" .. i .. ")", "u").n)
+            assert(not pcall(ngx.re.gsub, text, i, function() error("x") end))
+            assert(ngx.re.match(text, "(", options) == nil)
+        end
+    end
+    use(1, 2000)
+    local before = rss()
+    use(2001, 12000)
+    local grown = rss() - before
+    ngx.say(grown < 4096 and "ok" or grown)
+}
+--- response
+ok
+--- no_error_log
+[error]
+
+
 === the same as Debian's http-lua, which has PCRE 8
 --- skip_if: -e '$TEST_MODULES_DIR/ngx_http_lua_module.so' ? '' : 'no http-lua module'
 --- config eval
