@@ -408,6 +408,44 @@ b\n1\ntrue\npcre_exec\(\) failed: -36\n(?:nilnil\S.*|x+\d)\n\z}
 [alert]
 
 
+=== hostile: odd positions, patterns, functions and tables
+--- tcp_server_config
+process_by_lua_block {
+    local function show(...)
+        local out = {}
+        for i = 1, select("#", ...) do
+            out[i] = tostring((select(i, ...)))
+        end
+        ngx.say(table.concat(out, " "))
+    end
+    for _, pos in ipairs {math.huge, -math.huge, 0 / 0, 1.5, 2 ^ 53} do
+        show(ngx.re.find("ab", "b", "jo", {pos = pos}))
+    end
+    show(ngx.re.find("ab", "b", "jo", nil, math.huge))
+    show(ngx.re.find("ab", "b", "jo", nil, 0 / 0))
+    show(ngx.re.match(("a"):rep(10), "(*NO_JIT)a", "jo")[0])
+    show(ngx.re.match("\255", "(*UTF).", "jo"))
+    show(ngx.re.match("ab", "(?C1)a", "jo")[0])
+    show(ngx.re.match("a\0b", "\\0(?<q>b)", "jo").q)
+    show(#ngx.re.sub("\0\0", "\0", "$0$0"))
+    show(ngx.re.match("ab", "a", ("jo"):rep(20))[0])
+    show(ngx.re.gsub("aXb", ".", function() return nil end, "d"))
+    show(pcall(ngx.re.gsub, "ab", ".", coroutine.wrap(function(m)
+        while true do m = coroutine.yield(m[0] .. "!") end
+    end)))
+    show(ngx.re.match(setmetatable({}, {
+        __tostring = function() return "meta" end,
+    }), "m.t", "jo")[0])
+    local res = setmetatable({}, {__newindex = function() error("no") end})
+    show(ngx.re.match("a", "(?<n>a)", "jo", nil, res) == res, res.n)
+}
+--- response_like eval
+qr{\Anil nil\n2 2\n2 2\n2 2\nnil nil\nnil nil nth out of bound\n2 2\na
+nil pcre_exec\(\) failed: -\d+\na\nb\n3\na\nnilnilnil 3\ntrue a!b! 2\nmet\ntrue a\n\z}
+--- no_error_log
+[error]
+
+
 === lua_regex_match_limit: ends patterns that go back too often
 --- tcp_config
 lua_regex_match_limit 1000;
@@ -638,9 +676,9 @@ process_by_lua_block {
             assert(ngx.re.match(text, "(", options) == nil)
         end
     end
-    use(1, 2000)
+    use(1, 18000)
     local before = rss()
-    use(2001, 12000)
+    use(18001, 48000)
     local grown = rss() - before
     ngx.say(grown < 4096 and "ok" or grown)
 }
