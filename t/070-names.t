@@ -64,6 +64,7 @@ parse_http_time function
 parse_tcp_time function
 print function
 quote_sql_str function
+re table
 receive function
 req table
 say function

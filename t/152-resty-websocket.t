@@ -11,7 +11,6 @@ my $there = -e repo_root() . '/target/lua-nginx/nginx/websocket/client.lua';
 my $INIT = <<'LUA';
 lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;$TEST_LUA_NGINX/?.lua;;";
 init_by_lua_block {
-    ngx.re = ngx.re or require "re"
     http_request = require "http_request"
 
     function client(port, opts)

@@ -8,9 +8,7 @@ my $installed = -e '/usr/share/lua/5.1/nginx/dns/resolver.lua';
 # Each block's scripts have resolver() for one that asks dnsmasq, and show()
 # for its answers.
 my $INIT = <<'LUA';
-lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
 init_by_lua_block {
-    ngx.re = ngx.re or require "re"
     local class = require "nginx.dns.resolver"
     A, AAAA, CNAME, MX = class.TYPE_A, class.TYPE_AAAA, class.TYPE_CNAME,
                          class.TYPE_MX
@@ -197,9 +195,6 @@ one.test 3600 127.0.0.1
 
 === nobody listens: said at once
 --- skip_if: main::missing()
---- tcp_config
-lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
-init_by_lua_block { ngx.re = ngx.re or require "re" }
 --- tcp_server_config
 process_by_lua_block {
     local r = require("nginx.dns.resolver"):new({
@@ -221,9 +216,6 @@ send "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03one\x04four\x00\x00\x0
 expect_like /one.four/s
 send "\x00\x00\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00\x03one\x04four\x00\x00\x01\x00\x01"
 send "\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x03one\x04four\x00\x00\x01\x00\x01\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x07\x00\x04\x01\x02\x03\x04"
---- tcp_config
-lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
-init_by_lua_block { ngx.re = ngx.re or require "re" }
 --- tcp_server_config
 process_by_lua_block {
     local r = require("nginx.dns.resolver"):new({
@@ -276,9 +268,6 @@ alias
 
 === addresses, short and long; their names
 --- skip_if: main::missing()
---- tcp_config
-lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
-init_by_lua_block { ngx.re = ngx.re or require "re" }
 --- tcp_server_config
 process_by_lua_block {
     local r = require "nginx.dns.resolver"

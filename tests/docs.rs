@@ -22,6 +22,7 @@ const OTHER_NAMES: &[&str] = &[
 /// What else is in lua/ are libraries, which scripts require.
 const API_FILES: &[&str] = &[
     "lua/prelude.lua",
+    "lua/regex.lua",
     "lua/shared.lua",
     "lua/socket.lua",
     "lua/ssl.lua",

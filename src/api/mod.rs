@@ -14,6 +14,8 @@ mod json;
 mod log;
 mod nats;
 mod nlog;
+mod regex;
+pub mod regex_cache;
 mod session;
 mod shared;
 mod socket;
@@ -54,6 +56,7 @@ pub const PRIVATE: &[&[Function]] = &[
     frame::FUNCTIONS,
     http::PRIVATE,
     nats::FUNCTIONS,
+    regex::FUNCTIONS,
     socket::PRIVATE,
     ssl::PRIVATE,
     sync::PRIVATE,

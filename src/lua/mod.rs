@@ -7,6 +7,7 @@
 
 pub mod anchor;
 pub mod append;
+pub mod captures;
 pub mod chunk;
 mod collector;
 pub mod compiled;
@@ -33,4 +34,5 @@ pub fn free_buffers() {
     value::free_buffer();
     native::free_buffer();
     anchor::free();
+    captures::free_buffer();
 }

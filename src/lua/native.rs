@@ -18,6 +18,7 @@ use std::ptr::{self, NonNull};
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
+use super::captures::Captures;
 use super::coroutine::Results;
 use super::value::{self, Value, Values};
 use crate::nginx::guard;
@@ -72,6 +73,8 @@ pub enum Outcome {
     /// argument 4 whose number is the second as its item 2; and becomes the item of
     /// that table whose number is the third.
     Adopted(Values),
+    /// The call returns what a regular expression has found.
+    Captures(Captures),
     /// The call returns what a light thread has left.
     Results(Results),
     /// The call's work is registered with an event; the coroutine is suspended
@@ -621,6 +624,7 @@ where
                 2
             }
             Outcome::Adopted(values) => adopt(state, values),
+            Outcome::Captures(captures) => captures.push(state),
             Outcome::Results(results) => results.push(state),
             Outcome::Wait => push_wait(state),
             Outcome::Raise(how) => raise(state, how),

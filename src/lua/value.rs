@@ -105,6 +105,26 @@ pub(super) fn puts_off() -> bool {
     PUSHING.get()
 }
 
+/// Finalizers wait until end_push(): what is pushed is in a place that they might
+/// write to.
+pub(super) fn begin_push() {
+    PUSHING.set(true);
+}
+
+/// Runs the finalizers that have waited.
+///
+/// # Safety
+/// - as for `Value::push`.
+#[inline(always)]
+pub(super) unsafe fn end_push(state: *mut lua_State) {
+    PUSHING.set(false);
+    if PUT_OFF.get() {
+        PUT_OFF.set(false);
+        // SAFETY: the caller's duties are the same.
+        unsafe { native::run_put_off(state) };
+    }
+}
+
 impl Values {
     /// No values.
     pub const NONE: Values = Values { len: 0, allocate: false };
@@ -206,13 +226,9 @@ impl Values {
                 }
             }
         }
-        PUSHING.set(false);
-        if PUT_OFF.get() {
-            PUT_OFF.set(false);
-            // SAFETY: the caller's duties are the same, and a native has room for
-            // a value more; the values are pushed.
-            unsafe { native::run_put_off(state) };
-        }
+        // SAFETY: the caller's duties are the same, and a native has room for a value
+        // more; the values are pushed.
+        unsafe { end_push(state) };
         self.len()
     }
 

@@ -27,6 +27,7 @@ const HTTP_REPLY: &str = include_str!("../../lua/http_reply.lua");
 const SOCKET: &str = include_str!("../../lua/socket.lua");
 const SSL: &str = include_str!("../../lua/ssl.lua");
 const UDP: &str = include_str!("../../lua/udp.lua");
+const REGEX: &str = include_str!("../../lua/regex.lua");
 const SHARED: &str = include_str!("../../lua/shared.lua");
 
 /// How many finished coroutines are kept for the next connections.
@@ -173,6 +174,7 @@ impl Vm {
         lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, &common))?;
         lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
+        lua.load(REGEX).set_name("=regex").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
         // After the prelude, which guards the finalizers of "ffi".

@@ -13,6 +13,7 @@ pub mod local;
 pub mod log;
 pub mod memory;
 pub mod random;
+pub mod regex;
 pub mod resolver;
 pub mod ssl;
 pub mod stack;

@@ -105,6 +105,17 @@ impl MainConf {
         self.lua.max_running_timers.unwrap_or(256)
     }
 
+    /// `lua_regex_cache_max_entries`
+    pub fn regex_cache_max_entries(&self) -> usize {
+        self.lua.regex_cache_max_entries.unwrap_or(1024)
+    }
+
+    /// `lua_regex_match_limit`; 0 is PCRE2's own.
+    pub fn regex_match_limit(&self) -> u32 {
+        let limit = self.lua.regex_match_limit.unwrap_or(0);
+        u32::try_from(limit).unwrap_or(u32::MAX)
+    }
+
     /// How long init_worker_by_lua* may keep the worker from accepting.
     pub fn init_worker_timeout(&self) -> Msec {
         self.lua.init_worker_timeout.unwrap_or(60_000)

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::conf::{MainConf, ServerConf};
 use super::current::{self, Phase};
 use super::script::{Script, Source};
-use crate::api;
+use crate::api::{self, regex_cache};
 use crate::lua::chunk::Chunk;
 use crate::lua::{Coroutine, Vm};
 use crate::nginx::io::strerror;
@@ -15,6 +15,8 @@ use crate::nginx::io::strerror;
 /// A configuration's VM. Servers hold it, with their compiled scripts.
 pub struct Engine {
     vm: Rc<Vm>,
+    /// Behind the VM, whose finalizers may use them.
+    _regexes: regex_cache::Use,
 }
 
 /// Why a script cannot be run.
@@ -48,7 +50,10 @@ impl Engine {
         let install = |lua: &_, ngx: &_, native: &_| {
             api::install(lua, ngx, native, main.shared_dicts())
         };
-        Ok(Engine { vm: Vm::new(paths, api::GROUPS, api::PRIVATE, install)? })
+        let limits = (main.regex_cache_max_entries(), main.regex_match_limit());
+        let regexes = regex_cache::Use::new(limits.0, limits.1);
+        let vm = Vm::new(paths, api::GROUPS, api::PRIVATE, install)?;
+        Ok(Engine { vm, _regexes: regexes })
     }
 
     /// The VM itself.

@@ -18,5 +18,6 @@ pub mod number;
 pub mod pattern;
 pub mod resolv_conf;
 pub mod sql;
+pub mod template;
 pub mod time;
 pub mod uri;
