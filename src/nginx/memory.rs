@@ -246,7 +246,7 @@ impl Memory {
     #[inline(always)]
     pub fn overwrite(&self, at: usize, bytes: &[u8], old: usize, kept: impl FnOnce()) {
         let len = bytes.len();
-        if !self.has(at, len) || old > at || at - old < len {
+        if !self.has(at, len) || len > at || old > at - len {
             outside()
         }
         hook();

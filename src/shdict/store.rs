@@ -5,8 +5,8 @@ use super::evict::Evict;
 use super::hold::{Held, Hold};
 use super::journal::{Change, SHORT, forget_saved, save, save_and_write};
 use super::layout::{
-    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref,
-    UNIT, VALUE_LEN, at, units,
+    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref, UNIT,
+    VALUE_LEN, at, units,
 };
 use super::lists::{link_lru, link_wheel, unlink_wheel};
 use super::lock::{begin_change, end_change};
