@@ -150,6 +150,7 @@ impl Object for Dict {
         };
         let how = Store { when, evict: mode & 4 == 0, ttl: ttl(msec), flags };
         let (result, forced) = Dict::store(self, key, value(argument), how, now());
+        // As a rule; so the compiler leaves out the rest there.
         if result.is_ok() && !forced {
             return 0;
         }

@@ -91,12 +91,14 @@ impl Near<'_> {
 }
 
 impl Memory {
+    /// There are at least `NEAR` bytes.
+    ///
     /// # Safety
     /// - `len` bytes at `base`, which is aligned to 64, are mapped for as long as the
     ///   value and its copies are used, and are touched through them only.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Memory {
         assert!(len >= NEAR, "a shared memory zone of {len} bytes");
-        let (limit, near) = (len.saturating_sub(7), len.saturating_sub(NEAR - 1));
+        let (limit, near) = (len - 7, len - (NEAR - 1));
         Memory { base, len, limit, near }
     }
 
