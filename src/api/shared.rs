@@ -150,6 +150,10 @@ impl Object for Dict {
         };
         let how = Store { when, evict: mode & 4 == 0, ttl: ttl(msec), flags };
         let (result, forced) = Dict::store(self, key, value(argument), how, now());
+        // As a rule; so the compiler leaves out the rest there.
+        if result.is_ok() && !forced {
+            return 0;
+        }
         code(result) + if forced { HAS_FORCED } else { 0 }
     }
 

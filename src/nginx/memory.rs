@@ -91,11 +91,14 @@ impl Near<'_> {
 }
 
 impl Memory {
+    /// There are at least `NEAR` bytes.
+    ///
     /// # Safety
     /// - `len` bytes at `base`, which is aligned to 64, are mapped for as long as the
     ///   value and its copies are used, and are touched through them only.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Memory {
-        let (limit, near) = (len.saturating_sub(7), len.saturating_sub(NEAR - 1));
+        assert!(len >= NEAR, "a shared memory zone of {len} bytes");
+        let (limit, near) = (len - 7, len - (NEAR - 1));
         Memory { base, len, limit, near }
     }
 
@@ -137,6 +140,13 @@ impl Memory {
         // SAFETY: inside (checked), mapped, see new(), and aligned as the base.
         (at < self.near)
             .then(|| Near(unsafe { &*self.base.as_ptr().add(at & !7).cast() }))
+    }
+
+    /// The first bytes.
+    #[inline(always)]
+    pub fn start(&self) -> Near<'_> {
+        // SAFETY: new() has seen that so many are there; else as near().
+        Near(unsafe { &*self.base.as_ptr().cast() })
     }
 
     #[inline(always)]
@@ -230,6 +240,29 @@ impl Memory {
                 bytes.as_ptr().cast(),
                 bytes.len(),
             );
+        }
+    }
+
+    /// Writes bytes over others, under a lock. First these go to `old`, which is
+    /// before them, and then `kept` is called.
+    #[inline(always)]
+    pub fn overwrite(&self, at: usize, bytes: &[u8], old: usize, kept: impl FnOnce()) {
+        let len = bytes.len();
+        if !self.has(at, len) || len > at || old > at - len {
+            outside()
+        }
+        hook();
+        // SAFETY: as in write(), for both ranges: the end of the one is at most the
+        // beginning of the other (checked).
+        unsafe {
+            let base = self.base.as_ptr();
+            libc::memcpy(base.add(old).cast(), base.add(at).cast(), len);
+        }
+        kept();
+        let bytes = half_written(self, at, bytes);
+        // SAFETY: as in write().
+        unsafe {
+            libc::memcpy(self.base.as_ptr().add(at).cast(), bytes.as_ptr().cast(), len);
         }
     }
 

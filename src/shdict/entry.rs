@@ -40,9 +40,11 @@ const TWO_WORDS: std::ops::RangeInclusive<usize> = 8..=16;
 /// The two words of a key that is not too long or too short.
 #[inline(always)]
 pub(super) fn two_words(key: &[u8]) -> Option<(u64, u64)> {
+    if !TWO_WORDS.contains(&key.len()) {
+        return None;
+    }
     let (first, last) = (key.first_chunk()?, key.last_chunk()?);
-    let words = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-    TWO_WORDS.contains(&key.len()).then_some(words)
+    Some((u64::from_le_bytes(*first), u64::from_le_bytes(*last)))
 }
 
 impl Head<'_> {
@@ -166,12 +168,18 @@ impl Dict {
     #[inline(always)]
     pub(super) fn is_alive(&self, head: Head, now: u64) -> bool {
         let expires = head.expires();
-        (expires == 0 || expires > now) && head.get(BORN) == self.memory.load32(FLUSHES)
+        (expires == 0 || expires > now) && head.get(BORN) == self.flushes()
     }
 
     #[inline(always)]
     pub(super) fn is_flushed(&self, entry: Ref) -> bool {
-        self.memory.load32(at(entry, BORN)) != self.memory.load32(FLUSHES)
+        self.memory.load32(at(entry, BORN)) != self.flushes()
+    }
+
+    /// How often the dictionary was flushed.
+    #[inline(always)]
+    pub(super) fn flushes(&self) -> u32 {
+        self.memory.start().load32(FLUSHES)
     }
 
     /// Where in its contents the value begins, behind the key.

@@ -48,7 +48,10 @@ impl<'a> Look<'a> {
     fn begin(stripe: Stripe<'a>) -> Option<Look<'a>> {
         let version = stripe.load64(VERSION);
         fence(Ordering::Acquire);
-        version.is_multiple_of(2).then_some(Look { stripe, version })
+        if !version.is_multiple_of(2) {
+            return None;
+        }
+        Some(Look { stripe, version })
     }
 
     /// Whether what was seen so far counts.

@@ -106,6 +106,9 @@ fn undo_journal(memory: &Memory, journal: Journal) {
     memory.store32(journal.len, 0);
 }
 
+/// What is saved without a call of the C library.
+pub(super) const SHORT: usize = 16;
+
 /// Saves a part of an entry, which is about to be overwritten. It begins at a
 /// multiple of eight. The stripe is given with its place.
 #[inline(always)]
@@ -115,7 +118,7 @@ pub(super) fn save(
     at: usize,
     len: usize,
 ) {
-    if len <= 16 {
+    if len <= SHORT {
         head.store64(SAVED, memory.load64(at));
         if len > 8 {
             head.store64(SAVED + 8, memory.load64(at + 8));
@@ -123,6 +126,22 @@ pub(super) fn save(
     } else {
         memory.copy(at, stripe + SAVED, len);
     }
+    set_saved(head, at, len);
+}
+
+/// As save(), of the bytes that these are written over.
+#[inline(always)]
+pub(super) fn save_and_write(
+    memory: &Memory,
+    (stripe, head): (usize, Stripe),
+    at: usize,
+    bytes: &[u8],
+) {
+    memory.overwrite(at, bytes, stripe + SAVED, || set_saved(head, at, bytes.len()));
+}
+
+#[inline(always)]
+fn set_saved(head: Stripe, at: usize, len: usize) {
     head.store64(SAVING, (at as u64 / 8) << 32 | len as u64);
 }
 

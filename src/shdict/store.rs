@@ -3,10 +3,10 @@
 use super::entry::{Found, Head};
 use super::evict::Evict;
 use super::hold::{Held, Hold};
-use super::journal::{Change, forget_saved, save};
+use super::journal::{Change, SHORT, forget_saved, save, save_and_write};
 use super::layout::{
-    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, FLUSHES, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref,
-    UNIT, VALUE_LEN, at, units,
+    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref, UNIT,
+    VALUE_LEN, at, units,
 };
 use super::lists::{link_lru, link_wheel, unlink_wheel};
 use super::lock::{begin_change, end_change};
@@ -264,7 +264,7 @@ impl Dict {
         let fits = spare < 2 * UNIT
             && head.kind() == new.kind
             && head.get(NEXT) == 0
-            && head.get(BORN) == memory.load32(FLUSHES);
+            && head.get(BORN) == self.flushes();
         if !fits {
             return false;
         }
@@ -278,13 +278,17 @@ impl Dict {
             return false;
         }
         let version = begin_change(stripe.1);
-        save(memory, stripe, at(entry, from), end - from);
-        if !is_same {
-            head.set_expires(new.expires);
-            head.set(FLAGS, new.flags);
-            head.set(VALUE_LEN, len as u32);
+        if is_same && len > SHORT {
+            save_and_write(memory, stripe, at(entry, value), new.bytes);
+        } else {
+            save(memory, stripe, at(entry, from), end - from);
+            if !is_same {
+                head.set_expires(new.expires);
+                head.set(FLAGS, new.flags);
+                head.set(VALUE_LEN, len as u32);
+            }
+            memory.write(at(entry, value), new.bytes);
         }
-        memory.write(at(entry, value), new.bytes);
         forget_saved(stripe.1);
         end_change(stripe.1, version);
         self.touch(entry);
@@ -345,13 +349,13 @@ impl Dict {
     /// yet; its type, too, if it is given.
     #[inline(always)]
     pub(super) fn fill(&self, entry: Ref, new: &New, kind: Option<u32>) {
-        let (memory, key, bytes) = (&self.memory, new.key, new.bytes);
+        let (key, bytes) = (new.key, new.bytes);
         let head = self.head(entry).unwrap_or_else(|| no_entry());
         if let Some(kind) = kind {
             head.set(KEY_LEN, kind << 16 | key.len() as u32);
         }
         head.set_expires(new.expires);
-        head.set(BORN, memory.load32(FLUSHES));
+        head.set(BORN, self.flushes());
         head.set(FLAGS, new.flags);
         head.set(VALUE_LEN, if new.kind == kind::LIST { 0 } else { bytes.len() as u32 });
         head.set(HASH, new.hash);

@@ -656,6 +656,41 @@ fn a_worker_may_die_with_young_entries() {
     assert!(died > 5000 && were_young > 100, "{died} {were_young}");
 }
 
+#[test]
+fn a_worker_may_die_while_it_overwrites() {
+    // In the larger zone also long values are written where they are.
+    let mut owned = Owned::new(1 << 20);
+    let memory = owned.memory();
+    let dict = open(memory, 0);
+    for (len, other_len) in [(3, 3), (16, 16), (17, 17), (1024, 1024), (1024, 1020)] {
+        let (old, new) = (vec![1; len], vec![2; other_len]);
+        let stored = |dict: &Dict, value: &[u8]| {
+            let (result, _) = dict.store(b"key", Value::Str(value), always(0), 5000);
+            assert_eq!(result, Ok(()));
+        };
+        stored(&dict, &old);
+        let before = dict.find(dict.hash(b"key"), b"key");
+        let seen = Cell::new((0, 0));
+        let died = die_everywhere(
+            memory,
+            |dict| stored(dict, &new),
+            |other, _| {
+                let value = bytes_of(other, b"key", 5000).expect("old or new");
+                assert!(value == old || value == new, "{value:?}");
+                let (olds, news) = seen.get();
+                let is_old = value == old;
+                seen.set((olds + usize::from(is_old), news + usize::from(!is_old)));
+                dict_is_of_use(other);
+            },
+        );
+        let (olds, later) = seen.get();
+        assert!(olds >= 3 && later >= 1 && olds + later == died, "{olds} {later}");
+        assert_eq!(bytes_of(&dict, b"key", 5000).as_ref(), Some(&new));
+        // It is where it was.
+        assert_eq!(dict.find(dict.hash(b"key"), b"key"), before);
+    }
+}
+
 fn dict_is_of_use(dict: &Dict) {
     for (i, key) in ["one", "another"].into_iter().enumerate() {
         put(dict, key, 10 + i, 0);
