@@ -105,13 +105,14 @@ pub(super) fn forget() {
 
 /// Resumes what is ready, some of it: to be called last by whoever may have
 /// made threads ready, with no Lua code running.
-#[inline]
+#[inline(always)]
 pub fn run() {
     if !SOON_QUEUE.borrow().is_empty() && !RUNNING.get() {
         run_soon();
     }
 }
 
+#[inline(never)]
 fn run_soon() {
     RUNNING.set(true);
     for _ in 0..SOON {

@@ -61,6 +61,13 @@ impl Session {
         self.printed(sent, bytes.len(), can_wait)
     }
 
+    /// As print(), of a line, whose LF is added.
+    #[inline(always)]
+    pub(crate) fn print_line(&self, line: &[u8], can_wait: impl Fn() -> bool) -> Writing {
+        let sent = self.socket.write_line(line);
+        self.printed(sent, line.len() + 1, can_wait)
+    }
+
     /// Prints what was queued by `TcpSocket::write_with`.
     pub(crate) fn print_queued(
         &self,
