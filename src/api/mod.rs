@@ -28,7 +28,7 @@ mod udp;
 mod worker;
 
 use crate::lua::vm::Group;
-use crate::lua::{Call, Function, Outcome, Value};
+use crate::lua::{Call, Function, Outcome, Value, Values};
 use crate::nginx::cycle;
 use crate::sched::{self, DEADLINE, Thread};
 use crate::tcp::current::{self, Phase};
@@ -151,11 +151,12 @@ fn check_can_wait(call: &Call) -> Result<(), Outcome> {
 }
 
 /// As check_can_wait(), for a call that is about to wait; and `nil, "deadline"`
-/// if it may not any more.
-fn check_wait(call: &Call, thread: &Thread) -> Result<(), Outcome> {
+/// if it may not any more: now, or in the thread's next turn.
+fn check_wait(call: &Call, thread: &Rc<Thread>) -> Result<(), Outcome> {
     check_can_wait(call)?;
     if thread.is_past_deadline() {
-        return Err(Outcome::error(Value::Str(DEADLINE)));
+        let values = thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
+        return Err(values.map_or(Outcome::Wait, Outcome::Return));
     }
     Ok(())
 }

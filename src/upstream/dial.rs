@@ -85,7 +85,8 @@ pub fn dial(thread: &Rc<Thread>, target: Target<'_>) -> Dialing {
         return Dialing::Done(attached(thread, &upstream, target.conf));
     }
     if thread.is_past_deadline() {
-        return Dialing::Done(Values::error(Value::Str(DEADLINE)));
+        let values = thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
+        return values.map_or(Dialing::Waits, Dialing::Done);
     }
     if pool.is_none()
         && let Some(size) = target.pool_size

@@ -126,7 +126,7 @@ impl Upstream {
         timeout: Msec,
     ) -> Option<Values> {
         if thread.is_past_deadline() {
-            return Some(Values::error(Value::Str(DEADLINE)));
+            return thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);

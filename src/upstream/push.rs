@@ -172,7 +172,8 @@ impl Upstream {
         self.send_timeout.set(timeout);
         self.watch_rest();
         if thread.is_past_deadline() {
-            return Some(self.cut_short(wants, Value::Str(DEADLINE)));
+            return thread
+                .past_deadline(|| self.cut_short(wants, Value::Str(DEADLINE)));
         }
         let until = current_msec().wrapping_add(timeout);
         self.connection().arm_write_timer(timeout);

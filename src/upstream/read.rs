@@ -55,7 +55,8 @@ impl Upstream {
         timeout: Msec,
     ) -> Option<Values> {
         if thread.is_past_deadline() {
-            return Some(self.give_up(&scanner, Value::Str(DEADLINE)));
+            return thread
+                .past_deadline(|| self.give_up(&scanner, Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         let c = self.connection();

@@ -68,7 +68,7 @@ impl Upstream {
             return Some(Values::error(Value::Str("connection in dubious state")));
         }
         if thread.is_past_deadline() {
-            return Some(Values::error(Value::Str(DEADLINE)));
+            return thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
         }
         if let Err(text) = c.start_tls(wish.context, &wish.peer) {
             return Some(Values::error(kept(text)));

@@ -84,7 +84,8 @@ pub fn peer(
         Literal::Name(name, port) => (name, port),
     };
     if thread.is_past_deadline() {
-        return Peering::Done(Values::error(Value::Str(DEADLINE)));
+        let values = thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
+        return values.map_or(Peering::Waits, Peering::Done);
     }
     let lookup = Rc::new(Lookup {
         thread: thread.clone(),
@@ -243,7 +244,7 @@ impl Udp {
         timeout: Msec,
     ) -> Option<Values> {
         if thread.is_past_deadline() {
-            return Some(Values::error(Value::Str(DEADLINE)));
+            return thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection.arm_read_timer(timeout);

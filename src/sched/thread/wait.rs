@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use super::{DEADLINE, NEVER, Source, Thread, Wait, Woken};
+use crate::lua::Values;
 use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
-use crate::sched::queue;
+use crate::sched::{budget, queue};
 use crate::sched::turn::{self, Alarm, Key};
 
 impl Thread {
@@ -321,10 +322,26 @@ impl Thread {
         self.deadline.set(deadline.unwrap_or(NEVER));
     }
 
-    /// Whether a call that would have to wait fails at once.
+    /// Whether a call that would have to wait returns what past_deadline() says.
     #[inline(always)]
     pub fn is_past_deadline(&self) -> bool {
         self.deadline.get() <= current_msec()
+    }
+
+    /// What a call returns that would have to wait though the deadline is over:
+    /// `values`, at once. None: it waits, for its next turn only, and returns
+    /// `nil, "deadline"` then. A loop of such calls must not keep the others from
+    /// theirs.
+    #[cold]
+    pub fn past_deadline(
+        self: &Rc<Self>,
+        values: impl FnOnce() -> Values,
+    ) -> Option<Values> {
+        if budget::spend() {
+            return Some(values());
+        }
+        self.wait_for_turn(Woken::Failed(DEADLINE));
+        None
     }
 }
 

@@ -56,7 +56,10 @@ impl Session {
             }
         }
         if thread.is_past_deadline() {
-            return NextRequest::Failed(DEADLINE);
+            return match thread.past_deadline(|| Values::NONE) {
+                Some(_) => NextRequest::Failed(DEADLINE),
+                None => NextRequest::Waits,
+            };
         }
         self.read_deadline.set(None);
         self.keeping.set(false);

@@ -50,7 +50,7 @@ impl Session {
         timeout: Msec,
     ) -> Option<Values> {
         if thread.is_past_deadline() {
-            return Some(self.past_deadline(&scanner));
+            return thread.past_deadline(|| self.past_deadline(&scanner));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);

@@ -154,7 +154,10 @@ impl Session {
                 thread.wait_for_host();
                 Writing::Waits
             }
-            _ => Writing::Done(Values::error(Value::Str(DEADLINE))),
+            Some(thread) => thread
+                .past_deadline(|| Values::error(Value::Str(DEADLINE)))
+                .map_or(Writing::Waits, Writing::Done),
+            None => Writing::Done(Values::error(Value::Str(DEADLINE))),
         })
     }
 
