@@ -22,7 +22,7 @@ pub mod turn;
 mod wheel;
 
 pub use group::{Group, Host};
-pub use queue::{Grant, next_refund, queued, refund, refundable, unpark};
+pub use queue::{Grant, next_refund, queued, refund, refundable, unpark, unpark_shortly};
 pub use resources::{Resource, Resources};
 pub use thread::{
     DEAD, DEADLINE, Ended, Source, Thread, Woken, enter, find, with_thread,

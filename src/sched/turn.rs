@@ -49,6 +49,7 @@ static RUNNING: Local<Cell<bool>> = Local::new(Cell::new(false));
 static EVENT: Local<LoopEvent> = Local::new(LoopEvent::new(on_event));
 
 /// Runs the thread after what runs now.
+#[inline(always)]
 pub(super) fn soon(thread: Rc<Thread>) {
     SOON_QUEUE.borrow_mut().push_back(thread);
     // Whoever runs a thread calls run() after it.
@@ -85,6 +86,12 @@ pub fn cancel(key: Key) {
 pub(super) fn leave() {
     LEFT.set(LEFT.get() + 1);
     nothing_may_be_left();
+}
+
+/// Whether the alarm goes off by `at`.
+#[inline(always)]
+pub(super) fn is_by(key: Key, at: Msec) -> bool {
+    WHEEL.borrow().time_of(key).is_some_and(|time| time as Msec <= at)
 }
 
 /// An alarm that was left goes off by `at`, for a wait that begins; false if it

@@ -9,9 +9,7 @@ use super::current::{self, Phase, TIMER_CONTEXT};
 use crate::lua::{Coroutine, Resumed, Values, Vm};
 use crate::nginx::local::Local;
 use crate::nginx::log::{Level, Log};
-use crate::sched::{
-    self, Group, Host, Resource, Resources, Thread, Woken, budget, turn,
-};
+use crate::sched::{self, Group, Host, Resource, Resources, Thread, Woken, budget, turn};
 
 /// A job; whoever started it is told when it ends.
 pub struct Job {

@@ -125,8 +125,8 @@ impl Upstream {
         thread: &Rc<Thread>,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
-            return thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
+        if thread.gives_up() {
+            return Some(Values::error(Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);

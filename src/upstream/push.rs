@@ -171,9 +171,8 @@ impl Upstream {
     ) -> Option<Values> {
         self.send_timeout.set(timeout);
         self.watch_rest();
-        if thread.is_past_deadline() {
-            return thread
-                .past_deadline(|| self.cut_short(wants, Value::Str(DEADLINE)));
+        if thread.gives_up() {
+            return Some(self.cut_short(wants, Value::Str(DEADLINE)));
         }
         let until = current_msec().wrapping_add(timeout);
         self.connection().arm_write_timer(timeout);

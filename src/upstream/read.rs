@@ -54,9 +54,8 @@ impl Upstream {
         scanner: Scanner,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
-            return thread
-                .past_deadline(|| self.give_up(&scanner, Value::Str(DEADLINE)));
+        if thread.gives_up() {
+            return Some(self.give_up(&scanner, Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         let c = self.connection();

@@ -83,9 +83,12 @@ pub fn peer(
         Literal::Bad(why) => return Peering::Done(Values::error(bad_host(host, why))),
         Literal::Name(name, port) => (name, port),
     };
+    if thread.gives_up() {
+        return Peering::Done(Values::error(Value::Str(DEADLINE)));
+    }
     if thread.is_past_deadline() {
-        let values = thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
-        return values.map_or(Peering::Waits, Peering::Done);
+        thread.give_up_later();
+        return Peering::Waits;
     }
     let lookup = Rc::new(Lookup {
         thread: thread.clone(),
@@ -243,8 +246,8 @@ impl Udp {
         size: usize,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
-            return thread.past_deadline(|| Values::error(Value::Str(DEADLINE)));
+        if thread.gives_up() {
+            return Some(Values::error(Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection.arm_read_timer(timeout);

@@ -55,11 +55,8 @@ impl Session {
                 None => {}
             }
         }
-        if thread.is_past_deadline() {
-            return match thread.past_deadline(|| Values::NONE) {
-                Some(_) => NextRequest::Failed(DEADLINE),
-                None => NextRequest::Waits,
-            };
+        if thread.gives_up() {
+            return NextRequest::Failed(DEADLINE);
         }
         self.read_deadline.set(None);
         self.keeping.set(false);

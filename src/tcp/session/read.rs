@@ -49,8 +49,8 @@ impl Session {
         scanner: Scanner,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
-            return thread.past_deadline(|| self.past_deadline(&scanner));
+        if thread.gives_up() {
+            return Some(self.past_deadline(&scanner));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));
         self.connection().arm_read_timer(timeout);

@@ -149,15 +149,12 @@ impl Session {
         self.arm_send_timer();
         self.connection().watch_write();
         with_thread(|thread| match thread {
-            Some(thread) if !thread.is_past_deadline() => {
+            Some(thread) if !thread.gives_up() => {
                 self.flushers.borrow_mut().push((thread.clone(), flushed));
                 thread.wait_for_host();
                 Writing::Waits
             }
-            Some(thread) => thread
-                .past_deadline(|| Values::error(Value::Str(DEADLINE)))
-                .map_or(Writing::Waits, Writing::Done),
-            None => Writing::Done(Values::error(Value::Str(DEADLINE))),
+            _ => Writing::Done(Values::error(Value::Str(DEADLINE))),
         })
     }
 
