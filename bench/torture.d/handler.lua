@@ -109,8 +109,8 @@ function Scope:is_over()
     return deadline and clock() > deadline + CLOCK_SLACK
 end
 
--- Whether it may. That is decided when the call begins; what it would have waited
--- for may come before it returns.
+-- Whether it may. That is decided when the call begins; what it would have
+-- waited for may come before it returns.
 function Scope:may_be_over()
     local deadline = self:deadline()
     return deadline and clock() >= deadline - CLOCK_SLACK
