@@ -57,8 +57,10 @@ help: ## list the targets
 run: build ## an echo on port 6666, in the foreground (CONF=conf/.../nginx.conf PORT=N)
 	@scripts/run $(CONF)
 
+# The crate is a library of Rust's, too, for the examples in its documentation,
+# and cargo optimises such a one by itself, without the crates that it uses.
 build: headers ## the module: target/release/libngx_tcp_lua_module.so
-	$(CARGO) build --release
+	$(CARGO) rustc --release --lib --crate-type cdylib
 	@echo "built $(MODULE)"
 
 install: ## copy the built module to nginx's modules (DESTDIR=, MODULES_PATH=)

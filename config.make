@@ -20,7 +20,7 @@ ngx_tcp_lua_module:
 		&& NGINX_SOURCE_DIR='`pwd`' \\
 			NGINX_BUILD_DIR='$ngx_tcp_lua_objs' \\
 			CARGO_TARGET_DIR='$ngx_tcp_lua_objs/ngx_tcp_lua' \\
-			cargo build --release
+			cargo rustc --release --lib --crate-type cdylib
 	cp '$ngx_tcp_lua_objs/ngx_tcp_lua/release/libngx_tcp_lua_module.so' \\
 		'$ngx_tcp_lua_objs/ngx_tcp_lua_module.so'
 

@@ -635,7 +635,11 @@ end
 
 -- lua_code_cache off: the next require() of a module reads its file again.
 -- What has no file stays; a second "ffi" would lose the C types of the first.
-local kept = {}
+local kept = {
+    -- Of lua/sync.lua, which comes later.
+    ["ngx.semaphore"] = true,
+    ["ngx.channel"] = true,
+}
 for _, names in next, { loaded, preload } do
     for name in next, names do
         kept[name] = true

@@ -9,6 +9,12 @@
 
 local native, ngx = ...
 
+local ffi = require "ffi"
+
+-- 1 if it has woken one, 0 if nobody waits, -1 if unpark() has to do it: LuaJIT
+-- compiles the call.
+local unpark_shortly = ffi.cast(ffi.typeof("int (*)(int64_t)"),
+                                native.unpark_shortly)
 local park, unpark = native.park, native.unpark
 -- As park(), for functions that do something afterwards: an error is raised at
 -- the line of their caller.
@@ -61,8 +67,9 @@ end
 local semaphore = {}
 local semaphore_metatable = { __index = semaphore }
 
+-- By a field: LuaJIT compiles that to less than a look at the metatable.
 local function check_semaphore(self)
-    if getmetatable(self) ~= semaphore_metatable then
+    if type(self) ~= "table" or rawget(self, "kind") ~= semaphore then
         error("not a semaphore instance", 3)
     end
 end
@@ -73,6 +80,7 @@ function semaphore.new(n)
         error("no negative number", 2)
     end
     return setmetatable({
+        kind = semaphore,
         free = n,
         number = new_number(),
         parked = false,
@@ -95,12 +103,19 @@ function semaphore.wait(self, seconds)
         self.free = free - 1
         return true
     end
-    self.parked = true
-    if not self.known then
-        self.known = true
-        owners[self.number] = self
+    if not self.parked then
+        self.parked = true
+        if not self.known then
+            self.known = true
+            owners[self.number] = self
+        end
     end
-    return park(self.number, timeout)
+    -- No tail call, so that LuaJIT goes on with compiled code afterwards.
+    local ok, err = park_below(self.number, timeout)
+    if ok then
+        return true
+    end
+    return nil, err
 end
 
 function semaphore.post(self, n)
@@ -110,6 +125,12 @@ function semaphore.post(self, n)
         error("positive number required", 2)
     end
     if self.parked then
+        if n == 1 then
+            local woken = unpark_shortly(self.number)
+            if woken == 1 then
+                return true
+            end
+        end
         local woken
         woken, self.parked = unpark(self.number, n)
         n = n - woken

@@ -1498,22 +1498,22 @@ left
 --- tcp_config
 exit_worker_by_lua_block {
     ngx.log(ngx.WARN, "leaving")
-    ngx.sleep(0.4)
+    ngx.sleep(2)
     ngx.log(ngx.WARN, "left")
 }
 --- tcp_server_config
 process_by_lua_block {
     local how = ngx.receive(1)
     ngx.say("ready")
-    if how == "s" then ngx.sleep(0.1) end
+    if how == "s" then ngx.sleep(1.6) end
     if how == "r" then ngx.receive(1) end
     if how == "w" then ngx.wait_next_request() end
     if how == "t" then
         ngx.thread.spawn(function()
-            ngx.sleep(0.1)
+            ngx.sleep(1.6)
             ngx.log(ngx.ERR, "went on")
         end)
-        ngx.sleep(0.2)
+        ngx.sleep(1.7)
     end
     ngx.log(ngx.ERR, "went on")
 }

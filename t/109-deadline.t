@@ -1740,6 +1740,66 @@ F: expect_eof
 on purpose
 
 
+=== deadline: a loop of waits that all fail lets others have their turns
+--- peer
+listen $TEST_PEER_PORT
+--- tcp_config
+init_by_lua_block { state = {} }
+--- tcp_server_config
+process_by_lua_block {
+    local kind = ngx.receive("*l")
+    if kind == "end" then
+        state.over = true
+        return ngx.say("served")
+    end
+    state.over = false
+    local sem = require "ngx.semaphore".new()
+    local ch = ngx.channel.new(1)
+    local thread = ngx.thread.spawn(ngx.sleep, 1000)
+    local sock, udp = ngx.socket.tcp(), ngx.socket.udp()
+    assert(sock:connect("127.0.0.1", $TEST_PEER_PORT))
+    assert(udp:setpeername("127.0.0.1", $TEST_CLOSED_PORT))
+    local waits = {
+        sleep = function() return ngx.sleep(1000) end,
+        semaphore = function() return sem:wait(1000) end,
+        channel = function() return ch:receive() end,
+        select = function() return ngx.select { sem, ch, thread } end,
+        thread = function() return ngx.thread.wait(thread) end,
+        receive = function() return ngx.receive(1) end,
+        next_request = function() return ngx.wait_next_request() end,
+        tcp = function() return sock:receive() end,
+        connect = function()
+            return ngx.socket.tcp():connect("127.0.0.1", $TEST_PEER_PORT)
+        end,
+        udp = function() return udp:receive() end,
+        handshake = function() return sock:sslhandshake() end,
+    }
+    ngx.say("loops")
+    ngx.flush(true)
+    ngx.say(ngx.deadline(0, function()
+        local wait = waits[kind]
+        local ok, err
+        repeat
+            ok, err = wait()
+        until state.over or err ~= "deadline"
+        return ok, " ", err, " ", state.over
+    end))
+    ngx.exit(0)
+}
+--- request_parts eval
+my $n = 0;
+[map {
+    $n++;
+    (["A$n:", send => "$_\n"], ["A$n:", expect => "loops\n"],
+     ["B$n:", send => "end\n"], ["B$n:", expect => "served\n"],
+     ["B$n:", 'expect_eof'],
+     ["A$n:", expect => "nil deadline true\n"], ["A$n:", 'expect_eof'])
+} qw(sleep semaphore channel select thread receive next_request tcp connect udp
+     handshake)]
+--- no_error_log
+[error]
+
+
 === deadline: a quitting worker serves it to its end
 --- tcp_server_config
 process_by_lua_block {

@@ -1218,3 +1218,50 @@ wait_exit
 --- skip_mode: slow: 20 MB byte by byte
 --- no_error_log
 [alert]
+
+
+=== terminate: timers with sockets in each wait
+--- peer
+A: accept
+A: stop_reading
+A: wait_log "exiting"
+A: close
+--- peer2
+listen $TEST_PEER2_PORT backlog=0
+fill_backlog
+--- tcp_server_config
+process_by_lua_block {
+    local threads = 0
+    local function in_timer(f)
+        ngx.timer.at(0, function()
+            threads = threads + 1
+            f()
+        end)
+    end
+    in_timer(function()
+        ngx.socket.connect("127.0.0.1", $TEST_PEER2_PORT)
+    end)
+    in_timer(function()
+        local sock = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+        ngx.thread.spawn(function() sock:receive(1) end)
+        threads = threads + 1
+        sock:send(("x"):rep(20000000))
+    end)
+    in_timer(function()
+        local udp = ngx.socket.udp()
+        udp:setpeername("127.0.0.1", $TEST_CLOSED_PORT)
+        udp:receive()
+    end)
+    in_timer(function() ngx.thread.spawn(ngx.sleep, 3600) end)
+    while threads < 5 do ngx.sleep(0.001) end
+    ngx.say("all wait")
+    ngx.receive("*a")
+}
+--- request_parts
+expect "all wait\n"
+signal TERM
+expect_close
+wait_exit
+--- skip_mode: slow: 20 MB byte by byte
+--- no_error_log
+[alert]

@@ -78,6 +78,7 @@ pub fn install(
     json::install(lua, native)?;
     nats::install(lua, native)?;
     nlog::install(lua, native)?;
+    sync::install(native)?;
     shared::install(lua, native, dicts)
 }
 
@@ -94,7 +95,7 @@ fn in_session(f: impl FnOnce(&Rc<Session>) -> Outcome) -> Outcome {
 }
 
 /// Calls `f` with the thread that runs, whatever it is of; elsewhere raises.
-#[inline]
+#[inline(always)]
 fn in_thread(f: impl FnOnce(&Rc<Thread>) -> Outcome) -> Outcome {
     sched::with_thread(|thread| match thread {
         Some(thread) => f(thread),
@@ -151,22 +152,32 @@ fn check_can_wait(call: &Call) -> Result<(), Outcome> {
 }
 
 /// As check_can_wait(), for a call that is about to wait; and `nil, "deadline"`
-/// if it may not any more.
-fn check_wait(call: &Call, thread: &Thread) -> Result<(), Outcome> {
+/// if it may not any more: now, or in the thread's next turn.
+fn check_wait(call: &Call, thread: &Rc<Thread>) -> Result<(), Outcome> {
     check_can_wait(call)?;
-    if thread.is_past_deadline() {
+    if !thread.is_past_deadline() {
+        return Ok(());
+    }
+    if thread.gives_up() {
         return Err(Outcome::error(Value::Str(DEADLINE)));
     }
-    Ok(())
+    thread.give_up_later();
+    Err(Outcome::Wait)
 }
 
 /// Seconds as milliseconds, rounded up, as far as nginx's timers can count.
+#[inline(always)]
 fn msec(seconds: f64) -> usize {
-    // A cast makes 0 of NaN and of what is negative.
     let msec = seconds * 1000.0;
-    let whole = msec as usize;
-    let up = usize::from((whole as f64) < msec);
-    whole.saturating_add(up).min(MAX_MSEC)
+    if msec >= 0.0 && msec < MAX_MSEC as f64 {
+        // The sum has the nearest whole number in its low bits: for less than a cast.
+        let nearest = (msec + (1_u64 << 52) as f64).to_bits() as u32;
+        nearest as usize + usize::from(f64::from(nearest) < msec)
+    } else if msec > 0.0 {
+        MAX_MSEC
+    } else {
+        0
+    }
 }
 
 const MAX_MSEC: usize = i32::MAX as usize;

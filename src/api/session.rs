@@ -35,29 +35,34 @@ fn say(call: &Call) -> Outcome {
     in_session(|session| write(call, session, true))
 }
 
+#[inline(always)]
 fn write(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
     if session.eof_sent() {
         return Outcome::error(Value::Str("seen eof"));
     }
     // The usual argument.
     let string = if call.len() == 1 { call.bytes(1) } else { None };
-    if !newline && let Some(bytes) = string {
+    if let Some(bytes) = string {
+        if newline {
+            return written(session.print_line(bytes, || call.can_wait()));
+        }
         if bytes.is_empty() {
             return Outcome::error(Value::Str("will send nothing"));
         }
         // No copy but the kernel's if it is long.
         return written(session.print(bytes, || call.can_wait()));
     }
+    write_all(call, session, newline)
+}
+
+/// As write(), of any arguments.
+#[inline(never)]
+fn write_all(call: &Call, session: &Rc<Session>, newline: bool) -> Outcome {
     let queued = session.socket.write_with(|out| {
-        match string {
-            Some(bytes) => out.extend_from_slice(bytes),
-            None => {
-                for i in 1..=call.len() {
-                    match call.bytes(i) {
-                        Some(bytes) => out.extend_from_slice(bytes),
-                        None => call.append(i, out).map_err(|error| (i, error))?,
-                    }
-                }
+        for i in 1..=call.len() {
+            match call.bytes(i) {
+                Some(bytes) => out.extend_from_slice(bytes),
+                None => call.append(i, out).map_err(|error| (i, error))?,
             }
         }
         if newline {
@@ -243,6 +248,7 @@ fn exit(call: &Call) -> Outcome {
     })
 }
 
+#[inline(always)]
 fn sleep(call: &Call) -> Outcome {
     in_original_thread(|thread| {
         flatten((|| {

@@ -1,7 +1,10 @@
 //! What `lua/sync.lua` and the prelude ask of the scheduler: queues and
 //! deadlines.
 
+use mlua::{LightUserData, Table};
+
 use super::{check_can_wait, check_wait, disabled_text, flatten, in_thread, msec};
+use crate::lua::compiled_sync::{self, Queues};
 use crate::lua::value::kept;
 use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
 use crate::nginx::time::current_msec;
@@ -61,13 +64,30 @@ pub const PRIVATE: &[Function] = &[
     }),
 ];
 
+/// The function that lua/sync.lua calls by FFI.
+pub fn install(native: &Table) -> mlua::Result<()> {
+    native.set("unpark_shortly", LightUserData(compiled_sync::function::<Waiting>()))
+}
+
+/// Those that wait.
+struct Waiting;
+
+impl Queues for Waiting {
+    #[inline(always)]
+    fn unpark(id: u64) -> Option<bool> {
+        sched::unpark_shortly(id)
+    }
+}
+
 fn number_or_nil(n: Option<usize>) -> Value {
     n.map_or(Value::Nil, |n| Value::Number(n as f64))
 }
 
 /// A queue's number.
 fn queue_of(call: &Call, i: usize) -> u64 {
-    call.number(i).unwrap_or_default() as u64
+    // A cast of anything that is no such number gives one that is nobody's; this
+    // one costs less than to unsigned.
+    call.number(i).unwrap_or_default() as i64 as u64
 }
 
 /// A timeout in seconds; none if it is nil, and so are times beyond all timers.
@@ -76,6 +96,7 @@ fn timeout_of(call: &Call, i: usize) -> Option<usize> {
 }
 
 /// `park(queue, seconds)`: true when the queue grants what one waits for.
+#[inline(always)]
 fn park(call: &Call) -> Outcome {
     let id = queue_of(call, 1);
     if sched::refund(id, 1) == 1 {

@@ -12,7 +12,7 @@ use super::anchor::Anchor;
 use super::native::{dead_mark, entering, waits, zombie_mark};
 use super::protect;
 use super::registry::Ref;
-use super::value::Values;
+use super::value::{self, Values};
 use super::vm::{ResetThread, Vm};
 use crate::nginx::local::Local;
 
@@ -288,7 +288,7 @@ impl Coroutine {
             if values.allocate() {
                 protect::push(self.vm.state(), self.state, &values)
             } else {
-                values.push(self.state);
+                values.push_plainly(self.state);
                 true
             }
         };
@@ -297,6 +297,7 @@ impl Coroutine {
 
     #[cold]
     fn failed_to_push(&self) -> Resumed {
+        value::abandon_push();
         // SAFETY: the error's text is on the thread's stack.
         let text = unsafe { self.vm.report(self.state, false) };
         let memory = text.starts_with(b"not enough memory");

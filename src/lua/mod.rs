@@ -12,6 +12,7 @@ pub mod chunk;
 mod collector;
 pub mod compiled;
 pub mod compiled_nats;
+pub mod compiled_sync;
 pub mod coroutine;
 mod library;
 pub mod native;

@@ -107,8 +107,14 @@ pub(super) fn puts_off() -> bool {
 
 /// Finalizers wait until end_push(): what is pushed is in a place that they might
 /// write to.
+#[inline(always)]
 pub(super) fn begin_push() {
     PUSHING.set(true);
+}
+
+/// An error has ended the push: the finalizers that have waited run after the next.
+pub(super) fn abandon_push() {
+    PUSHING.set(false);
 }
 
 /// Runs the finalizers that have waited.
@@ -210,8 +216,26 @@ impl Values {
     /// - as for `Value::push`, with six free slots.
     #[inline(always)]
     pub(super) unsafe fn push(&self, state: *mut lua_State) -> c_int {
+        if self.allocate {
+            begin_push();
+        }
+        // SAFETY: the caller's duties are the same.
+        unsafe { self.push_plainly(state) };
+        if self.allocate {
+            // SAFETY: the caller's duties are the same, and a native has room for a
+            // value more; the values are pushed.
+            unsafe { end_push(state) };
+        }
+        self.len()
+    }
+
+    /// The same, of values that do not allocate: no finalizer comes meanwhile.
+    ///
+    /// # Safety
+    /// - as for `Value::push`, with six free slots.
+    #[inline(always)]
+    pub(super) unsafe fn push_plainly(&self, state: *mut lua_State) {
         let slots = Values::slots();
-        PUSHING.set(self.allocate);
         // SAFETY: the caller's duties are the same.
         unsafe {
             if self.len > 0 {
@@ -226,10 +250,6 @@ impl Values {
                 }
             }
         }
-        // SAFETY: the caller's duties are the same, and a native has room for a value
-        // more; the values are pushed.
-        unsafe { end_push(state) };
-        self.len()
     }
 
     #[inline(always)]

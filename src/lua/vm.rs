@@ -173,11 +173,11 @@ impl Vm {
         let common: Table = lua.load(SOCKET).set_name("=socket").call((&native, &ngx))?;
         lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, &common))?;
         lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
-        lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         lua.load(REGEX).set_name("=regex").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
         // After the prelude, which guards the finalizers of "ffi".
+        lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         lua.load(SHARED).set_name("=shared").call::<()>((native, ngx))?;
 
         let strong = lua.create_table()?;

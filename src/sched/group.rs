@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::resources::{Resource, Resources};
 use super::thread::{Thread, Woken};
 use crate::lua::registry::Ref;
 use crate::lua::{Coroutine, Values, Vm};
@@ -25,14 +26,6 @@ pub trait Host: 'static {
     fn on_panic(self: Rc<Self>);
 }
 
-/// What belongs to a host and ends with it: the socket of a script.
-pub trait Resource: 'static {
-    /// The host has ended, and has forgotten it.
-    fn end(self: Rc<Self>);
-    /// Where the host keeps it.
-    fn place(&self) -> &Cell<usize>;
-}
-
 /// The threads of a host, and what they share.
 pub struct Group {
     entry: RefCell<Option<Rc<Thread>>>,
@@ -44,7 +37,8 @@ pub struct Group {
     over: Cell<bool>,
     /// The table behind ngx.ctx, once a script has used it.
     context: Cell<Option<Ref>>,
-    resources: RefCell<Vec<Rc<dyn Resource>>>,
+    /// The sockets of its scripts.
+    resources: Resources,
 }
 
 impl Group {
@@ -56,7 +50,7 @@ impl Group {
             live: Cell::new(0),
             over: Cell::new(false),
             context: Cell::new(None),
-            resources: RefCell::new(Vec::new()),
+            resources: Resources::new(),
         }
     }
 
@@ -112,11 +106,7 @@ impl Group {
         if let (Some(context), Some(vm)) = (self.context.take(), vm) {
             vm.release(context);
         }
-        loop {
-            let resource = self.resources.borrow_mut().pop();
-            let Some(resource) = resource else { break };
-            resource.end();
-        }
+        self.resources.end_all();
     }
 
     /// Keeps something that ends with the host. False: that is over.
@@ -125,27 +115,14 @@ impl Group {
         if self.over.get() {
             return false;
         }
-        let mut resources = self.resources.borrow_mut();
-        resource.place().set(resources.len());
-        resources.push(resource);
+        self.resources.own(resource);
         true
     }
 
     /// Forgets something that it keeps.
     #[inline]
     pub fn disown(&self, resource: &dyn Resource) {
-        let mut resources = self.resources.borrow_mut();
-        let place = resource.place().get();
-        let found = resources.get(place);
-        if !found.is_some_and(|found| std::ptr::addr_eq(Rc::as_ptr(found), resource)) {
-            return;
-        }
-        let gone = resources.swap_remove(place);
-        if let Some(moved) = resources.get(place) {
-            moved.place().set(place);
-        }
-        drop(resources);
-        drop(gone);
+        self.resources.disown(resource);
     }
 
     /// A light thread begins.

@@ -15,13 +15,15 @@ pub mod budget;
 mod group;
 mod ids;
 mod queue;
+mod resources;
 pub mod spawn;
 mod thread;
 pub mod turn;
 mod wheel;
 
-pub use group::{Group, Host, Resource};
-pub use queue::{Grant, next_refund, queued, refund, refundable, unpark};
+pub use group::{Group, Host};
+pub use queue::{Grant, next_refund, queued, refund, refundable, unpark, unpark_shortly};
+pub use resources::{Resource, Resources};
 pub use thread::{
     DEAD, DEADLINE, Ended, Source, Thread, Woken, enter, find, with_thread,
 };

@@ -60,6 +60,7 @@ static REFUNDS: Local<RefCell<BTreeMap<u64, usize>>> =
     Local::new(RefCell::new(BTreeMap::new()));
 
 /// Queues a thread, whose wait has its number by now.
+#[inline(always)]
 pub(super) fn join(thread: &Rc<Thread>, id: u64, item: usize) {
     let waiter =
         Waiter { thread: thread.clone(), wait_number: thread.wait_number(), item };
@@ -151,6 +152,33 @@ pub fn unpark(id: u64, n: usize, grant: Grant) -> (usize, bool) {
         woken += 1;
     }
     (woken, queued(id) > 0)
+}
+
+/// As unpark() of one, where there is nothing else to do, so that nothing is freed:
+/// whether it was one. None: there is more to do.
+#[inline(always)]
+pub fn unpark_shortly(id: u64) -> Option<bool> {
+    let mut queues = QUEUES.borrow_mut();
+    let Queues { by_id, empty } = &mut *queues;
+    let Some(queue) = by_id.get_mut(id) else { return Some(false) };
+    match queue.live {
+        0 => return Some(false),
+        1 if queue.waiters.capacity() >= 64 || *empty >= SPARE => return None,
+        live if live != queue.waiters.len() => return None,
+        _ => {}
+    }
+    if queue.waiters.front()?.thread.wait() != Wait::Grant {
+        return None;
+    }
+    let Waiter { thread, .. } = queue.waiters.pop_front()?;
+    queue.live -= 1;
+    if queue.live == 0 {
+        *empty += 1;
+    }
+    drop(queues);
+    thread.leave_grant();
+    thread.into_ready(Woken::Granted(id, true));
+    Some(true)
 }
 
 /// How many threads wait in the queue.

@@ -265,7 +265,6 @@ impl Thread {
     /// Marks that it is about to be resumed, whatever it waited for.
     #[inline(always)]
     pub fn begin_run(&self) {
-        self.leave_alarm();
         if self.wait.replace(Wait::Nothing) == Wait::Source {
             self.source.take();
         }

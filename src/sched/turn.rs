@@ -49,6 +49,7 @@ static RUNNING: Local<Cell<bool>> = Local::new(Cell::new(false));
 static EVENT: Local<LoopEvent> = Local::new(LoopEvent::new(on_event));
 
 /// Runs the thread after what runs now.
+#[inline(always)]
 pub(super) fn soon(thread: Rc<Thread>) {
     SOON_QUEUE.borrow_mut().push_back(thread);
     // Whoever runs a thread calls run() after it.
@@ -87,6 +88,12 @@ pub(super) fn leave() {
     nothing_may_be_left();
 }
 
+/// Whether the alarm goes off by `at`.
+#[inline(always)]
+pub(super) fn is_by(key: Key, at: Msec) -> bool {
+    WHEEL.borrow().time_of(key).is_some_and(|time| time as Msec <= at)
+}
+
 /// An alarm that was left goes off by `at`, for a wait that begins; false if it
 /// does not.
 #[inline]
@@ -105,13 +112,14 @@ pub(super) fn forget() {
 
 /// Resumes what is ready, some of it: to be called last by whoever may have
 /// made threads ready, with no Lua code running.
-#[inline]
+#[inline(always)]
 pub fn run() {
     if !SOON_QUEUE.borrow().is_empty() && !RUNNING.get() {
         run_soon();
     }
 }
 
+#[inline(never)]
 fn run_soon() {
     RUNNING.set(true);
     for _ in 0..SOON {

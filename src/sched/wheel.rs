@@ -119,6 +119,7 @@ impl<T> Wheel<T> {
     }
 
     /// When the entry is due.
+    #[inline(always)]
     pub fn time_of(&self, key: Key) -> Option<u64> {
         Some(self.entries.get(key.index() as usize)?.at)
     }

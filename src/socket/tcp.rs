@@ -325,6 +325,22 @@ impl TcpSocket {
         self.note_sent(sent)
     }
 
+    /// Queues a line and its LF; sends if much is queued.
+    #[inline(always)]
+    pub fn write_line(&self, line: &[u8]) -> Result<Sent, SocketError> {
+        self.writable()?;
+        let mut output = self.output.borrow_mut();
+        let buffer = output.buffer();
+        buffer.reserve(line.len() + 1);
+        buffer.extend_from_slice(line);
+        buffer.push(b'\n');
+        if output.len() < super::output::JOIN_SIZE {
+            return Ok(Sent::All);
+        }
+        drop(output);
+        self.flush()
+    }
+
     /// Lets `append` add to the queue: how long that was before, and is now.
     #[inline]
     pub fn push(&self, append: impl FnOnce(&mut Vec<u8>)) -> (usize, usize) {

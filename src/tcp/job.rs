@@ -7,8 +7,9 @@ use std::rc::{Rc, Weak};
 use super::conf::ServerConf;
 use super::current::{self, Phase, TIMER_CONTEXT};
 use crate::lua::{Coroutine, Resumed, Values, Vm};
+use crate::nginx::local::Local;
 use crate::nginx::log::{Level, Log};
-use crate::sched::{self, Group, Host, Thread, Woken, budget, turn};
+use crate::sched::{self, Group, Host, Resource, Resources, Thread, Woken, budget, turn};
 
 /// A job; whoever started it is told when it ends.
 pub struct Job {
@@ -20,6 +21,15 @@ pub struct Job {
     /// that is not a thread's usual line.
     title: Option<String>,
     on_end: Cell<Option<Box<dyn FnOnce()>>>,
+    place: Cell<usize>,
+}
+
+/// Those that have not ended.
+static JOBS: Local<Resources> = Local::new(Resources::new());
+
+/// Ends all, whatever they wait for: the worker is about to exit.
+pub fn end_all() {
+    JOBS.end_all();
 }
 
 impl Job {
@@ -39,7 +49,9 @@ impl Job {
             vm: Rc::downgrade(coroutine.vm()),
             title,
             on_end: Cell::new(Some(Box::new(on_end))),
+            place: Cell::new(0),
         });
+        JOBS.own(job.clone());
         let thread = job.group.begin(job.clone(), coroutine);
         job.run(&thread, |thread| thread.with_coroutine(|coroutine| coroutine.start()));
         job
@@ -51,7 +63,8 @@ impl Job {
     }
 
     /// Ends it, whatever it waits for.
-    pub fn end(&self) {
+    pub fn finish(&self) {
+        JOBS.disown(self);
         let vm = self.vm.upgrade();
         self.group.clear(vm.as_deref());
         if let Some(on_end) = self.on_end.take() {
@@ -70,9 +83,19 @@ impl Job {
             thread.settle(resumed);
         });
         if self.group.is_over() {
-            self.end();
+            self.finish();
         }
         turn::run();
+    }
+}
+
+impl Resource for Job {
+    fn end(self: Rc<Self>) {
+        self.finish();
+    }
+
+    fn place(&self) -> &Cell<usize> {
+        &self.place
     }
 }
 
@@ -113,6 +136,6 @@ impl Host for Job {
     }
 
     fn on_panic(self: Rc<Self>) {
-        self.end();
+        self.finish();
     }
 }

@@ -18,6 +18,7 @@ use crate::nginx::listening;
 use crate::nginx::resolver;
 use crate::nginx::stack;
 use crate::nginx::watcher;
+use crate::sched::turn;
 use crate::shdict::Dict;
 use crate::socket::buffer;
 use crate::upstream;
@@ -89,6 +90,8 @@ pub fn worker_exiting(main: &'static MainConf) {
     worker::exiting(main);
     upstream::free_all();
     resolver::free_all();
+    // Last of what may hold a thread: to close a socket wakes who waits for it.
+    turn::free_all();
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);

@@ -343,8 +343,11 @@ impl Host for Session {
             return;
         }
         match woken {
-            // The usual one, of a sleeper.
+            // The usual ones, of a sleeper and of who waits for a semaphore.
             Woken::Nothing => self.go_on_with(thread, Values::NONE),
+            Woken::Granted(_, true) => {
+                self.go_on_with(thread, Values::one(Value::Boolean(true)));
+            }
             woken => self.go_on(thread, woken),
         }
     }

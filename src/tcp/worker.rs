@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::conf::MainConf;
 use super::current::Phase;
 use super::engine::Engine;
-use super::job::Job;
+use super::job::{self, Job};
 use super::listen::Sessions;
 use super::script::Script;
 use super::timer;
@@ -95,7 +95,7 @@ impl Due for Start {
         self.alarm.set(None);
         if premature || cycle::exiting() {
             // It was told to quit before it was ready.
-            return self.job.end();
+            return self.job.finish();
         }
         let left = self.timeout.saturating_sub(current_msec().wrapping_sub(self.began));
         if left > 0 {
@@ -128,6 +128,8 @@ impl Due for Start {
 pub fn exiting(main: &MainConf) {
     event::set_looping(false);
     START.take();
+    // Timers of a worker that was told to exit at once, and init_worker_by_lua.
+    job::end_all();
     turn::free_all();
     let Some((script, engine)) = runnable(main, main.exit_worker()) else { return };
     let Some(job) = run(main, script, &engine, Phase::ExitWorker, || {}) else { return };
@@ -149,8 +151,7 @@ pub fn exiting(main: &MainConf) {
             ),
         );
     }
-    job.end();
-    turn::free_all();
+    job::end_all();
 }
 
 fn runnable<'a>(

@@ -268,7 +268,15 @@ fn begun(bytes: &[u8], delimiter: &[u8]) -> usize {
 /// Where the LF is, and how many CRs are before it (or in all, without LF).
 fn line_end(bytes: &[u8]) -> (Option<usize>, usize) {
     // Setting memchr's vectors up costs more than to look at a few bytes.
-    if bytes.len() <= 16 {
+    if let Some((first, last)) = two_words(bytes) {
+        let (end, crs) = word_end(first);
+        if end < 8 {
+            return (Some(end), crs);
+        }
+        let (end, more) = word_end(last);
+        return ((end < 8).then_some(8 + end), crs + more);
+    }
+    if bytes.len() < 8 {
         let mut crs = 0;
         for (i, &c) in bytes.iter().enumerate() {
             match c {
@@ -284,6 +292,41 @@ fn line_end(bytes: &[u8]) -> (Option<usize>, usize) {
     // Most lines have none, or one at their end.
     let crs = memchr(b'\r', line).map_or(0, |_| memchr_iter(b'\r', line).count());
     (end, crs)
+}
+
+/// 8 to 16 bytes as two words: the first eight, and the others with zeros behind
+/// them.
+#[inline(always)]
+fn two_words(bytes: &[u8]) -> Option<(u64, u64)> {
+    if bytes.len() > 16 {
+        return None;
+    }
+    let first = u64::from_le_bytes(*bytes.first_chunk()?);
+    let last = u64::from_le_bytes(*bytes.last_chunk()?);
+    // Without those of the first, which it begins with.
+    let known = 8 * (16 - bytes.len() as u32);
+    Some((first, last.checked_shr(known).unwrap_or(0)))
+}
+
+/// As line_end(), of eight bytes; 8 without LF.
+#[inline(always)]
+fn word_end(word: u64) -> (usize, usize) {
+    let lfs = bytes_that_are(b'\n', word);
+    let mut crs = bytes_that_are(b'\r', word);
+    if crs != 0 {
+        // Those below the LF.
+        crs &= (lfs & lfs.wrapping_neg()).wrapping_sub(1);
+    }
+    let count = if crs == 0 { 0 } else { crs.count_ones() as usize };
+    (lfs.trailing_zeros() as usize / 8, count)
+}
+
+/// The highest bit of each byte that is `c`.
+#[inline(always)]
+fn bytes_that_are(c: u8, word: u64) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let other = word ^ u64::from_ne_bytes([c; 8]);
+    !(((other & LOW) + LOW) | other | LOW)
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl Upstream {
         thread: &Rc<Thread>,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
+        if thread.gives_up() {
             return Some(Values::error(Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));

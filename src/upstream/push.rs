@@ -171,7 +171,7 @@ impl Upstream {
     ) -> Option<Values> {
         self.send_timeout.set(timeout);
         self.watch_rest();
-        if thread.is_past_deadline() {
+        if thread.gives_up() {
             return Some(self.cut_short(wants, Value::Str(DEADLINE)));
         }
         let until = current_msec().wrapping_add(timeout);

@@ -54,7 +54,7 @@ impl Upstream {
         scanner: Scanner,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
+        if thread.gives_up() {
             return Some(self.give_up(&scanner, Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));

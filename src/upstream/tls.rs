@@ -67,8 +67,12 @@ impl Upstream {
             self.close();
             return Some(Values::error(Value::Str("connection in dubious state")));
         }
-        if thread.is_past_deadline() {
+        if thread.gives_up() {
             return Some(Values::error(Value::Str(DEADLINE)));
+        }
+        if thread.is_past_deadline() {
+            thread.give_up_later();
+            return None;
         }
         if let Err(text) = c.start_tls(wish.context, &wish.peer) {
             return Some(Values::error(kept(text)));

@@ -83,8 +83,12 @@ pub fn peer(
         Literal::Bad(why) => return Peering::Done(Values::error(bad_host(host, why))),
         Literal::Name(name, port) => (name, port),
     };
-    if thread.is_past_deadline() {
+    if thread.gives_up() {
         return Peering::Done(Values::error(Value::Str(DEADLINE)));
+    }
+    if thread.is_past_deadline() {
+        thread.give_up_later();
+        return Peering::Waits;
     }
     let lookup = Rc::new(Lookup {
         thread: thread.clone(),
@@ -242,7 +246,7 @@ impl Udp {
         size: usize,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
+        if thread.gives_up() {
             return Some(Values::error(Value::Str(DEADLINE)));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));

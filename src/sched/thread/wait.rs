@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::{DEADLINE, NEVER, Source, Thread, Wait, Woken};
 use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
-use crate::sched::queue;
 use crate::sched::turn::{self, Alarm, Key};
+use crate::sched::{budget, queue};
 
 impl Thread {
     /// Registers that it waits for something of its host's.
@@ -15,6 +15,8 @@ impl Thread {
         self.wait.set(Wait::Host);
         if self.deadline.get() != NEVER {
             self.arm_by_deadline();
+        } else {
+            self.leave_alarm();
         }
     }
 
@@ -26,6 +28,8 @@ impl Thread {
         self.wait.set(Wait::Source);
         if self.deadline.get() != NEVER {
             self.arm_by_deadline();
+        } else {
+            self.leave_alarm();
         }
     }
 
@@ -37,7 +41,7 @@ impl Thread {
     }
 
     /// Registers that it waits for a grant by this queue.
-    #[inline]
+    #[inline(always)]
     pub fn wait_for_grant(self: &Rc<Self>, id: u64, timeout: Option<Msec>) {
         queue::join(self, id, 0);
         self.queue.set(id);
@@ -78,12 +82,14 @@ impl Thread {
 
     /// Registers that its host is to end.
     pub fn exit(&self) {
+        self.leave_alarm();
         self.host.group().set_over(true);
         self.wait.set(Wait::Exit);
     }
 
     /// Registers that it goes on in the next turn of the event loop.
     pub fn wait_for_turn(self: &Rc<Self>, woken: Woken) {
+        self.leave_alarm();
         self.woken.set(woken);
         self.wait.set(Wait::Ready);
         turn::later(Alarm::Thread(self.clone()));
@@ -94,8 +100,13 @@ impl Thread {
     fn arm(self: &Rc<Self>, until: Msec) {
         let at = until.min(self.deadline.get());
         if at == NEVER {
-            return;
+            return self.leave_alarm();
         }
+        self.arm_at(at);
+    }
+
+    #[inline(always)]
+    fn arm_at(self: &Rc<Self>, at: Msec) {
         match self.alarm.get() {
             None => self.set_alarm(at),
             Some(key) => self.take_alarm(key, at),
@@ -105,12 +116,22 @@ impl Thread {
     #[cold]
     #[inline(never)]
     fn arm_by_deadline(self: &Rc<Self>) {
-        self.arm(NEVER);
+        self.arm_at(self.deadline.get().max(current_msec() + 1));
     }
 
     /// The alarm of a wait before is this one's, if it goes off in time.
-    #[inline(never)]
+    #[inline(always)]
     fn take_alarm(self: &Rc<Self>, key: Key, at: Msec) {
+        if self.until.get() != NEVER && turn::is_by(key, at) {
+            // Nobody has left it.
+            self.until.set(at);
+        } else {
+            self.change_alarm(key, at);
+        }
+    }
+
+    #[inline(never)]
+    fn change_alarm(self: &Rc<Self>, key: Key, at: Msec) {
         self.leave_alarm();
         if turn::take(key, at) {
             self.until.set(at);
@@ -127,7 +148,9 @@ impl Thread {
         self.alarm.set(Some(turn::at(at, Alarm::Thread(self.clone()))));
     }
 
-    /// The wait is over. Its alarm stays for the next one, if it has not gone off.
+    /// The wait is over, or another without a time begins. Its alarm stays for the
+    /// next one, if it has not gone off. A thread that goes on leaves it only if it
+    /// begins such a wait: most often the next one has a time, too.
     #[inline(always)]
     pub(super) fn leave_alarm(&self) {
         if self.alarm.get().is_some() && self.until.replace(NEVER) != NEVER {
@@ -186,6 +209,8 @@ impl Thread {
     #[cold]
     fn end_wait_by_deadline(self: &Rc<Self>) {
         match self.wait.get() {
+            // Its wait is over already.
+            Wait::Ready | Wait::Nothing => return,
             Wait::Host => return self.host.clone().interrupt(self),
             Wait::Source => {
                 if let Some(source) = self.source.take() {
@@ -199,13 +224,23 @@ impl Thread {
     }
 
     /// Makes it run soon; it has left what it waited for.
+    #[inline(always)]
     pub(in crate::sched) fn make_ready(self: &Rc<Self>, woken: Woken) {
-        self.woken.set(woken);
+        self.clone().into_ready(woken);
+    }
+
+    /// As make_ready(), by whoever has no other use for it.
+    #[inline(always)]
+    pub(in crate::sched) fn into_ready(self: Rc<Self>, woken: Woken) {
+        let nothing = self.woken.replace(woken);
+        // It was taken when the thread last ran: there is nothing to drop.
+        std::mem::forget(nothing);
         self.wait.set(Wait::Ready);
-        turn::soon(self.clone());
+        turn::soon(self);
     }
 
     /// Its turn has come. It may have been killed meanwhile.
+    #[inline(always)]
     pub(in crate::sched) fn take_turn(self: &Rc<Self>) {
         if self.wait.get() == Wait::Ready {
             let woken = self.woken.take();
@@ -255,9 +290,7 @@ impl Thread {
     pub(in crate::sched) fn leave_other_queues(&self, id: u64) {
         let wait = self.wait.replace(Wait::Nothing);
         if wait == Wait::Grant {
-            self.leave_alarm();
-            self.wait_number.set(self.wait_number.get() + 1);
-            return;
+            return self.leave_grant();
         }
         let mut queues = self.extra().queues.borrow_mut();
         if let Some(place) = queues.iter().position(|&queue| queue == id) {
@@ -265,6 +298,12 @@ impl Thread {
         }
         drop(queues);
         self.leave(wait);
+    }
+
+    /// The queue that it waits in has let it go.
+    #[inline(always)]
+    pub(in crate::sched) fn leave_grant(&self) {
+        self.wait_number.set(self.wait_number.get() + 1);
     }
 
     fn leave(&self, wait: Wait) {
@@ -321,10 +360,25 @@ impl Thread {
         self.deadline.set(deadline.unwrap_or(NEVER));
     }
 
-    /// Whether a call that would have to wait fails at once.
+    /// Whether the deadline is over.
     #[inline(always)]
     pub fn is_past_deadline(&self) -> bool {
         self.deadline.get() <= current_msec()
+    }
+
+    /// Whether a call that would have to wait fails at once, as the deadline is over.
+    /// A loop of such calls must not keep the others from their turns: now and then
+    /// one of them waits, for a millisecond.
+    #[inline(always)]
+    pub fn gives_up(&self) -> bool {
+        self.is_past_deadline() && budget::spend()
+    }
+
+    /// Registers that its call returns `nil, "deadline"` in its next turn: for a wait
+    /// that gives_up() would have begin, and that cannot be begun for so short.
+    #[cold]
+    pub fn give_up_later(self: &Rc<Self>) {
+        self.wait_for_turn(Woken::Failed(DEADLINE));
     }
 }
 

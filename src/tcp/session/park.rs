@@ -55,7 +55,7 @@ impl Session {
                 None => {}
             }
         }
-        if thread.is_past_deadline() {
+        if thread.gives_up() {
             return NextRequest::Failed(DEADLINE);
         }
         self.read_deadline.set(None);

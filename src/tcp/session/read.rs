@@ -49,7 +49,7 @@ impl Session {
         scanner: Scanner,
         timeout: Msec,
     ) -> Option<Values> {
-        if thread.is_past_deadline() {
+        if thread.gives_up() {
             return Some(self.past_deadline(&scanner));
         }
         self.read_deadline.set(Some(current_msec().wrapping_add(timeout)));

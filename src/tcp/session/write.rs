@@ -61,6 +61,13 @@ impl Session {
         self.printed(sent, bytes.len(), can_wait)
     }
 
+    /// As print(), of a line, whose LF is added.
+    #[inline(always)]
+    pub(crate) fn print_line(&self, line: &[u8], can_wait: impl Fn() -> bool) -> Writing {
+        let sent = self.socket.write_line(line);
+        self.printed(sent, line.len() + 1, can_wait)
+    }
+
     /// Prints what was queued by `TcpSocket::write_with`.
     pub(crate) fn print_queued(
         &self,
@@ -142,7 +149,7 @@ impl Session {
         self.arm_send_timer();
         self.connection().watch_write();
         with_thread(|thread| match thread {
-            Some(thread) if !thread.is_past_deadline() => {
+            Some(thread) if !thread.gives_up() => {
                 self.flushers.borrow_mut().push((thread.clone(), flushed));
                 thread.wait_for_host();
                 Writing::Waits

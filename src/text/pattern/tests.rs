@@ -196,6 +196,29 @@ fn usual_lines_are_not_copied() {
     }
 }
 
+/// Short ones are searched by words.
+#[test]
+fn short_lines_as_byte_by_byte() {
+    for len in 0..=24 {
+        for a in 0..=len {
+            for b in 0..=len {
+                for c in 0..=len {
+                    let mut src = vec![0x8a; len];
+                    for (place, byte) in [(a, b'\r'), (b, b'\r'), (c, b'\n')] {
+                        if let Some(found) = src.get_mut(place) {
+                            *found = byte;
+                        }
+                    }
+                    let end = src.iter().position(|&c| c == b'\n');
+                    let line = &src[..end.unwrap_or(len)];
+                    let crs = line.iter().filter(|&&c| c == b'\r').count();
+                    assert_eq!(line_end(&src), (end, crs), "{src:?}");
+                }
+            }
+        }
+    }
+}
+
 /// The scanner goes on where it was and does not begin again.
 #[test]
 fn long_line_in_small_reads() {

@@ -177,14 +177,10 @@ sub stop {
     my ($self, $signal) = @_;
 
     return unless $self->{process};
-    my @problems;
-
     if ($self->is_running) {
         $self->signal($signal || 'QUIT');
     }
-    push @problems, $self->wait_exit;
-    push @problems, valgrind_problems($self->{dir}) if opt('valgrind');
-    return @problems;
+    return $self->wait_exit;
 }
 
 
@@ -198,7 +194,10 @@ sub wait_exit {
         $self->kill;
         return "nginx did not exit in time (workers left: @left)";
     }
-    return $status ? sprintf('nginx exited with status 0x%x', $status) : ();
+    my @problems;
+    push @problems, sprintf('nginx exited with status 0x%x', $status) if $status;
+    push @problems, valgrind_problems($self->{dir}) if opt('valgrind');
+    return @problems;
 }
 
 
