@@ -49,6 +49,13 @@ pub const FUNCTIONS: &[Function] = &[
         }
         Outcome::NONE
     }),
+    // `nats_limit(sock, bytes)`: about so much is read while nobody asks for it.
+    function("nats_limit", |call| {
+        if let (Some(upstream), Some(bytes)) = (upstream_of(call), call.number(2)) {
+            upstream.set_max_pending(bytes as usize);
+        }
+        Outcome::NONE
+    }),
     // Wakes one who waits in that queue, unless a thread waits in nats_read();
     // whether it has.
     function("nats_pass", |call| {

@@ -14,7 +14,6 @@ use crate::socket::{Look, SocketError};
 use crate::text::nats::{Frame, Message, Parsed, Parser};
 
 /// What is known of a connection as one to a NATS server.
-#[derive(Default)]
 pub struct Nats {
     /// How far the next frame was looked at.
     parser: Cell<Parser>,
@@ -24,6 +23,8 @@ pub struct Nats {
     next: Cell<Parser>,
     /// What is unread will be looked at so by the end of this turn.
     posted: Cell<bool>,
+    /// About so much is read while nobody asks for it; the rest stays with the server.
+    max_pending: Cell<usize>,
     /// The INFO that came last.
     info: RefCell<Vec<u8>>,
     /// Where those wait who read next if the thread that reads is gone.
@@ -35,14 +36,29 @@ pub struct Nats {
 const COST: u32 = 4;
 const PASSED: u32 = 1;
 
-/// So much is read while nobody asks for it.
-const UNASKED: usize = 64 * 1024;
+/// The usual for what is read while nobody asks for it, and the least.
+const MAX_PENDING: usize = 64 * 1024 * 1024;
+const MIN_PENDING: usize = 64 * 1024;
 
 /// What a script knows a frame by.
 const MESSAGE: f64 = 1.0;
 const INFO: f64 = 2.0;
 const PONG: f64 = 3.0;
 const ERROR: f64 = 4.0;
+
+impl Default for Nats {
+    fn default() -> Nats {
+        Nats {
+            parser: Cell::default(),
+            ahead: Cell::default(),
+            next: Cell::default(),
+            posted: Cell::default(),
+            max_pending: Cell::new(MAX_PENDING),
+            info: RefCell::default(),
+            queue: Cell::default(),
+        }
+    }
+}
 
 impl Nats {
     /// The first `n` bytes, a frame, are taken; whether nobody has looked at them.
@@ -272,17 +288,22 @@ impl Upstream {
         budget::begin();
         let mut first = nats.parser.get();
         let mut next = nats.next.get();
+        let mut over = false;
         // What it comes to is for whoever reads next.
-        let _: Option<Result<(), SocketError>> = self.socket.find(|bytes| {
+        let found: Option<Result<(), SocketError>> = self.socket.find(|bytes| {
             loop {
                 let ahead = nats.ahead.get();
                 let parser = if ahead == 0 { &mut first } else { &mut next };
                 let (frame, n) = match parser.parse(&bytes[ahead..]) {
                     Parsed::Frame(frame, n) if budget::spend_part(PASSED) => (frame, n),
-                    Parsed::Missing(n) if bytes.len() < UNASKED => {
+                    Parsed::Frame(..) => return Look::Enough,
+                    Parsed::Missing(n) if bytes.len() < nats.max_pending.get() => {
                         return Look::Missing(n);
                     }
-                    _ => return Look::Enough,
+                    Parsed::Missing(_) | Parsed::Bad(_) => {
+                        over = true;
+                        return Look::Enough;
+                    }
                 };
                 match frame {
                     Frame::Ping => self.answer_ping(),
@@ -299,7 +320,9 @@ impl Upstream {
         });
         nats.parser.set(first);
         nats.next.set(next);
-        if !budget::is_left() {
+        // The turn may be over before all has been looked at.
+        let is_left = !budget::is_left() || self.connection().read_ready();
+        if found.is_none() && !over && is_left {
             self.connection().post_read();
         }
     }
@@ -325,6 +348,11 @@ impl Upstream {
         self.nats().queue.set(Some(queue));
     }
 
+    /// Sets about how much is read while nobody asks for it.
+    pub fn set_max_pending(&self, bytes: usize) {
+        self.nats().max_pending.set(bytes.max(MIN_PENDING));
+    }
+
     /// It is between two users, who know nothing of each other. What was read of a
     /// frame that is not complete is looked at anew.
     pub(super) fn forget_reading(&self) {
@@ -332,6 +360,7 @@ impl Upstream {
             nats.parser.set(Parser::default());
             nats.ahead.set(0);
             nats.posted.set(false);
+            nats.max_pending.set(MAX_PENDING);
             nats.queue.set(None);
         }
     }

@@ -14,7 +14,8 @@ local role = require "resty.nats.role"
 local subscriptions = require "resty.nats.subscriptions"
 local wire = require "resty.nats.wire"
 
-local nats_push, nats_timeout = wire.nats_push, wire.nats_timeout
+local nats_limit, nats_push = wire.nats_limit, wire.nats_push
+local nats_timeout = wire.nats_timeout
 local msec = wire.msec
 local random_token = wire.random_token
 local is_name = subscriptions.is_name
@@ -41,6 +42,8 @@ core.msec = msec
 -- of options.lua.
 function core.new(sock, face, options)
     local interval = options.ping_interval
+    -- What nobody waits for is in the socket, or in the queue.
+    nats_limit(sock, options.max_pending_bytes)
     return setmetatable({
         sock = sock,
         face = face,
@@ -71,7 +74,7 @@ function core.new(sock, face, options)
         unsettled = false,
         owed = 0,
         -- What wait() has to hand out, and whether it is wait() that reads.
-        queue = queue.new(options.max_pending),
+        queue = queue.new(options.max_pending, options.max_pending_bytes),
         waiting = { own = false },
         wait_reads = false,
         -- Those that wait for a PONG, or false for one of our own, in order.
