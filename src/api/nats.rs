@@ -1,12 +1,13 @@
 //! What the library `resty.nats` is made of: frames received, messages published,
 //! over an object of `ngx.socket.tcp`. No script sees these.
 
+use std::ffi::c_int;
 use std::rc::Rc;
 
 use mlua::{LightUserData, Lua, Table};
 
 use super::socket::{
-    CONNECT_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, upstream_of,
+    CONNECT_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, timeout_of, upstream_of,
 };
 use super::{check_can_wait, flatten, in_thread};
 use crate::lua::compiled_nats::{self, Connections, Found};
@@ -121,6 +122,7 @@ impl Connections for Sockets {
     #[inline]
     fn publish(
         id: f64,
+        msec: f64,
         subject: &[u8],
         reply: Option<&[u8]>,
         payload: &[u8],
@@ -130,16 +132,23 @@ impl Connections for Sockets {
             return false;
         }
         let len = payload.len() + headers.map_or(0, <[u8]>::len);
+        let timeout = || timeout_of(Some(msec), ServerConf::socket_send_timeout);
         REGISTRY.find(id).is_some_and(|upstream| {
-            upstream.push_more(len, |out| {
+            upstream.push_little(len, timeout, |out| {
                 append_message(out, subject, reply, headers, payload);
             })
         })
     }
 
     #[inline]
-    fn message(id: f64, subject: &[u8], sid: &[u8], out: &mut [u8]) -> Option<Found> {
-        REGISTRY.find(id)?.message_now(subject, sid, out)
+    fn message(
+        id: f64,
+        subject: &[u8],
+        sid: &[u8],
+        out: &mut [u8],
+        names: &mut [c_int; 2],
+    ) -> Option<Found> {
+        REGISTRY.find(id)?.message_now(subject, sid, out, names)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Receiving frames of NATS. A PING is answered on the way; no script sees it.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
 use std::rc::Rc;
 
 use super::push::Pushed;
@@ -92,46 +93,69 @@ impl Upstream {
         self.poll_frame()
     }
 
-    /// As frame_now(), but only the payload of a message of this subject and
-    /// subscription that needs nothing else, with the subject to reply to behind it.
+    /// As frame_now(), but only a message without headers, which may be expected to
+    /// be of this subject and subscription.
     #[inline]
     pub fn message_now(
         self: &Rc<Self>,
         subject: &[u8],
         sid: &[u8],
         out: &mut [u8],
+        names: &mut [c_int; 2],
     ) -> Option<Found> {
         if self.is_reading() || self.stage.get() != Stage::Open || !budget::is_left() {
             return None;
         }
         let nats = self.nats();
         let mut parser = nats.parser.get();
-        let found = self.socket.find(|bytes| {
-            if let Some((message, n)) = parser.parse_expected(bytes, subject, sid) {
-                let Some(found) = copy_message(&message, out) else {
+        let found = self.socket.take_front(|bytes| {
+            let (message, n) = parser.parse_expected(bytes, subject, sid)?;
+            let (found, _) = copy_message(&message, out)?;
+            nats.pass(n);
+            Some((found, n))
+        });
+        let found = match found {
+            Some(found) => {
+                nats.parser.set(parser);
+                found
+            }
+            None => self.other_message_now(nats, out, names)?,
+        };
+        self.look_ahead(nats);
+        budget::spend_part(COST);
+        budget::spend_bytes(found.payload as usize);
+        Some(found)
+    }
+
+    /// The same for any subject and subscription.
+    #[inline(never)]
+    fn other_message_now(
+        self: &Rc<Self>,
+        nats: &Nats,
+        out: &mut [u8],
+        names: &mut [c_int; 2],
+    ) -> Option<Found> {
+        let mut parser = nats.parser.get();
+        let found = self.socket.find(|bytes| match parser.parse(bytes) {
+            Parsed::Frame(Frame::Message(message), n) => {
+                let Some(found) = copy_named(&message, out, names) else {
                     return Look::Enough;
                 };
                 nats.pass(n);
-                return Look::Found(found, n);
+                Look::Found(found, n)
             }
-            match parser.parse(bytes) {
-                Parsed::Frame(Frame::Ping, n) if budget::is_left() => {
-                    budget::spend_part(PASSED);
-                    if nats.pass(n) {
-                        self.answer_ping();
-                    }
-                    Look::Passed(n)
+            Parsed::Frame(Frame::Ping, n) if budget::is_left() => {
+                budget::spend_part(PASSED);
+                if nats.pass(n) {
+                    self.answer_ping();
                 }
-                Parsed::Missing(n) => Look::Missing(n),
-                Parsed::Frame(..) | Parsed::Bad(_) => Look::Enough,
+                Look::Passed(n)
             }
+            Parsed::Missing(n) => Look::Missing(n),
+            Parsed::Frame(..) | Parsed::Bad(_) => Look::Enough,
         });
         nats.parser.set(parser);
-        let found = found?.ok()?;
-        self.look_ahead(nats);
-        budget::spend_part(COST);
-        budget::spend_bytes(found.payload);
-        Some(found)
+        found?.ok()
     }
 
     /// Makes the thread wait for what frame_now() had not. What the call returns
@@ -380,16 +404,37 @@ impl Upstream {
     }
 }
 
-/// A message's payload, and behind it the subject to reply to, if there is room.
+/// A message's payload, and behind it the subject to reply to, if there is room; how
+/// much that is, and what is behind it.
 #[inline]
-fn copy_message(message: &Message<'_>, out: &mut [u8]) -> Option<Found> {
+fn copy_message<'a>(
+    message: &Message<'_>,
+    out: &'a mut [u8],
+) -> Option<(Found, &'a mut [u8])> {
     let Message { payload, reply, .. } = message;
     let reply = reply.unwrap_or_default();
-    let end = payload.len() + reply.len();
     if reply.len() > MAX_REPLY {
         return None;
     }
-    out.get_mut(..payload.len())?.copy_from_slice(payload);
-    out.get_mut(payload.len()..end)?.copy_from_slice(reply);
-    Some(Found { payload: payload.len(), reply: reply.len() })
+    let (to, rest) = out.split_at_mut_checked(payload.len())?;
+    to.copy_from_slice(payload);
+    let (to, rest) = rest.split_at_mut_checked(reply.len())?;
+    to.copy_from_slice(reply);
+    let (payload, reply) = (payload.len() as u32, reply.len() as u16);
+    Some((Found { payload, reply, is_other: false }, rest))
+}
+
+/// The same with subject and sid, and their lengths; not of a message with headers.
+fn copy_named(
+    message: &Message<'_>,
+    out: &mut [u8],
+    names: &mut [c_int; 2],
+) -> Option<Found> {
+    let Message { subject, sid, headers: None, .. } = message else { return None };
+    let (found, rest) = copy_message(message, out)?;
+    let (to, rest) = rest.split_at_mut_checked(subject.len())?;
+    to.copy_from_slice(subject);
+    rest.get_mut(..sid.len())?.copy_from_slice(sid);
+    *names = [subject.len() as c_int, sid.len() as c_int];
+    Some(Found { is_other: true, ..found })
 }
