@@ -1,7 +1,6 @@
 //! What the library `resty.nats` is made of: frames received, messages published,
 //! over an object of `ngx.socket.tcp`. No script sees these.
 
-use std::ffi::c_int;
 use std::rc::Rc;
 
 use mlua::{LightUserData, Lua, Table};
@@ -10,7 +9,7 @@ use super::socket::{
     CONNECT_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, timeout_of, upstream_of,
 };
 use super::{check_can_wait, flatten, in_thread};
-use crate::lua::compiled_nats::{self, Connections, Found};
+use crate::lua::compiled_nats::{self, Connections, Found, State};
 use crate::lua::value::{build, kept};
 use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
 use crate::nginx::Msec;
@@ -146,9 +145,9 @@ impl Connections for Sockets {
         subject: &[u8],
         sid: &[u8],
         out: &mut [u8],
-        names: &mut [c_int; 2],
+        state: &mut State,
     ) -> Option<Found> {
-        REGISTRY.find(id)?.message_now(subject, sid, out, names)
+        REGISTRY.find(id)?.message_now(subject, sid, out, state)
     }
 }
 

@@ -20,6 +20,18 @@ pub struct Found {
     pub is_other: bool,
 }
 
+/// What Lua knows of the buffer beside that.
+#[repr(C)]
+#[derive(Default)]
+pub struct State {
+    /// The lengths of subject and sid that were not expected.
+    pub subject: c_int,
+    pub sid: c_int,
+    /// There is a message in it that Lua has not made strings of. Its collector may
+    /// run a finalizer at any time until then, which may ask for a message, too.
+    is_taken: c_int,
+}
+
 /// The layer above, which knows connections by number.
 pub trait Connections: 'static {
     /// Publishes; false: nothing was done. `msec` is how long the other side may take
@@ -33,13 +45,13 @@ pub trait Connections: 'static {
         headers: Option<&[u8]>,
     ) -> bool;
     /// The next frame, if it is a message without headers that has room; None: it is
-    /// still there. `names` gets the lengths of other names.
+    /// still there.
     fn message(
         id: f64,
         subject: &[u8],
         sid: &[u8],
         out: &mut [u8],
-        names: &mut [c_int; 2],
+        state: &mut State,
     ) -> Option<Found>;
 }
 
@@ -60,7 +72,7 @@ unsafe fn bytes<'a>(data: *const c_char, len: usize) -> &'a [u8] {
 }
 
 // lua/resty/nats/frames.lua alone calls these: with strings that are arguments or
-// locals there, and so alive, a buffer of BUFFER_SIZE and one of two numbers.
+// locals there, and so alive, a buffer of BUFFER_SIZE and its state.
 
 #[inline(always)]
 fn given(bytes: &[u8]) -> Option<&[u8]> {
@@ -96,8 +108,8 @@ unsafe extern "C" fn publish<T: Connections>(
 }
 
 /// The length of the payload, and 131072 times that of the reply's subject; -1 if
-/// there is no such message. 2^29 more if subject and sid are others: their lengths
-/// are in `names` then.
+/// there is no such message, or the buffer is taken. 2^29 more if subject and sid are
+/// others.
 unsafe extern "C" fn message<T: Connections>(
     id: f64,
     subject: *const c_char,
@@ -105,19 +117,23 @@ unsafe extern "C" fn message<T: Connections>(
     sid: *const c_char,
     sid_len: usize,
     out: *mut u8,
-    names: *mut [c_int; 2],
+    state: *mut State,
 ) -> c_int {
     // SAFETY: see above.
-    let (subject, sid, out, names) = unsafe {
+    let (subject, sid, out, state) = unsafe {
         (
             bytes(subject, subject_len),
             bytes(sid, sid_len),
             std::slice::from_raw_parts_mut(out, BUFFER_SIZE),
-            &mut *names,
+            &mut *state,
         )
     };
     guard("a subscriber", -1, || {
-        let Some(found) = T::message(id, subject, sid, out, names) else { return -1 };
+        if state.is_taken != 0 {
+            return -1;
+        }
+        let Some(found) = T::message(id, subject, sid, out, state) else { return -1 };
+        state.is_taken = 1;
         let other = u32::from(found.is_other) << 29;
         (found.payload + (u32::from(found.reply) << 17) + other) as c_int
     })

@@ -1,12 +1,11 @@
 //! Receiving frames of NATS. A PING is answered on the way; no script sees it.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::c_int;
 use std::rc::Rc;
 
 use super::push::Pushed;
 use super::{Reader, Stage, Upstream};
-use crate::lua::compiled_nats::{Found, MAX_REPLY};
+use crate::lua::compiled_nats::{Found, MAX_REPLY, State};
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::time::{current_msec, left_until};
@@ -101,7 +100,7 @@ impl Upstream {
         subject: &[u8],
         sid: &[u8],
         out: &mut [u8],
-        names: &mut [c_int; 2],
+        state: &mut State,
     ) -> Option<Found> {
         if self.is_reading() || self.stage.get() != Stage::Open || !budget::is_left() {
             return None;
@@ -119,7 +118,7 @@ impl Upstream {
                 nats.parser.set(parser);
                 found
             }
-            None => self.other_message_now(nats, out, names)?,
+            None => self.other_message_now(nats, out, state)?,
         };
         self.look_ahead(nats);
         budget::spend_part(COST);
@@ -133,12 +132,12 @@ impl Upstream {
         self: &Rc<Self>,
         nats: &Nats,
         out: &mut [u8],
-        names: &mut [c_int; 2],
+        state: &mut State,
     ) -> Option<Found> {
         let mut parser = nats.parser.get();
         let found = self.socket.find(|bytes| match parser.parse(bytes) {
             Parsed::Frame(Frame::Message(message), n) => {
-                let Some(found) = copy_named(&message, out, names) else {
+                let Some(found) = copy_named(&message, out, state) else {
                     return Look::Enough;
                 };
                 nats.pass(n);
@@ -428,13 +427,13 @@ fn copy_message<'a>(
 fn copy_named(
     message: &Message<'_>,
     out: &mut [u8],
-    names: &mut [c_int; 2],
+    state: &mut State,
 ) -> Option<Found> {
     let Message { subject, sid, headers: None, .. } = message else { return None };
     let (found, rest) = copy_message(message, out)?;
     let (to, rest) = rest.split_at_mut_checked(subject.len())?;
     to.copy_from_slice(subject);
     rest.get_mut(..sid.len())?.copy_from_slice(sid);
-    *names = [subject.len() as c_int, sid.len() as c_int];
+    (state.subject, state.sid) = (subject.len() as i32, sid.len() as i32);
     Some(Found { is_other: true, ..found })
 }

@@ -15,15 +15,15 @@ local do_publish = cast(
     native.nats_functions.publish)
 local do_message = cast(
     typeof("int (*)(double, const char *, size_t, const char *, size_t,"
-        .. " void *, int *)"),
+        .. " void *, void *)"),
     native.nats_functions.message)
 
 -- What do_message() answers with: the payload, and behind it the subject to
--- reply to; and subject and sid, whose lengths are in `names`, if they are not
--- the expected ones. Whatever allocates may collect garbage, and a finalizer
--- read a message: so nothing that does may stand between the call and the
--- string made of it.
-local buffer, names = ffi.new("char [?]", 65536), ffi.new("int [2]")
+-- reply to; and subject and sid, if they are not the expected ones. A finalizer
+-- may run right behind the call, where compiled code ends, and read a message,
+-- too: it is none of do_message()'s until a string was made of what is there.
+local buffer = ffi.new("char [?]", 65536)
+local state = ffi.new("struct { int subject, sid, is_taken; }")
 local REPLY, OTHER = 131072, 536870912
 
 -- Where the socket has its send timeout.
@@ -75,11 +75,12 @@ end
 -- A message that is not of the expected subject and sid, of which do_message()
 -- has returned `size` more.
 local function other(reader, size)
-    local n, n_sid = names[0], names[1]
+    local n, n_sid = state.subject, state.sid
     local n_reply = floor(size / REPLY)
     size = size - n_reply * REPLY
     local at = size + n_reply
     local all = ffi_string(buffer, at + n + n_sid)
+    state.is_taken = 0
     local subject, sid = sub(all, at + 1, at + n), sub(all, at + n + 1)
     reader.subject, reader.sid = subject, sid
     return MESSAGE, subject, sid, n_reply > 0 and sub(all, size + 1, at) or nil,
@@ -92,16 +93,19 @@ end
 local function read(reader, sock, msec)
     local id, subject, sid = sock[1], reader.subject, reader.sid
     if type(id) == "number" then
-        local size = do_message(id, subject, #subject, sid, #sid, buffer, names)
+        local size = do_message(id, subject, #subject, sid, #sid, buffer, state)
         if size >= 0 then
             if size < REPLY then
-                return MESSAGE, subject, sid, nil, ffi_string(buffer, size)
+                local payload = ffi_string(buffer, size)
+                state.is_taken = 0
+                return MESSAGE, subject, sid, nil, payload
             elseif size >= OTHER then
                 return other(reader, size - OTHER)
             end
             local reply = floor(size / REPLY)
             size = size - reply * REPLY
             local both = ffi_string(buffer, size + reply)
+            state.is_taken = 0
             return MESSAGE, subject, sid, sub(both, size + 1),
                 sub(both, 1, size)
         end
