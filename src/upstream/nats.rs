@@ -424,11 +424,7 @@ fn copy_message<'a>(
 }
 
 /// The same with subject and sid, and their lengths; not of a message with headers.
-fn copy_named(
-    message: &Message<'_>,
-    out: &mut [u8],
-    state: &mut State,
-) -> Option<Found> {
+fn copy_named(message: &Message<'_>, out: &mut [u8], state: &mut State) -> Option<Found> {
     let Message { subject, sid, headers: None, .. } = message else { return None };
     let (found, rest) = copy_message(message, out)?;
     let (to, rest) = rest.split_at_mut_checked(subject.len())?;
