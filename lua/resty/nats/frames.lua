@@ -53,8 +53,8 @@ local function publish(sock, subject, reply, payload, headers)
             and reply ~= "" and headers ~= ""
         then
             local reply_to, block = reply or "", headers or ""
-            if do_publish(id, msec, subject, #subject, reply_to, #reply_to, payload,
-                #payload, block, #block) == 1
+            if do_publish(id, msec, subject, #subject, reply_to, #reply_to,
+                payload, #payload, block, #block) == 1
             then
                 return true
             end
