@@ -365,6 +365,34 @@ false
 [error]
 
 
+=== requests: an inbox where none can be is not asked for
+--- peer nats
+A: serve
+A: expect "PUB end 0\r\n\r\n"
+B: serve
+B: expect "PUB end 0\r\n\r\n"
+C: serve
+C: expect "PUB end 0\r\n\r\n"
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    for _, prefix in ipairs { "a b", "a.", "a\r\nPUB b 0\r\n\r\n" } do
+        local n = test.client($TEST_PEER_PORT, { inbox_prefix = prefix })
+        test.show(n:request("s", "x", function() end))
+        test.show(n:request_sync("s", "x"))
+        ngx.say(n.subscribed)
+        n:publish("end")
+        n:close()
+    end
+}
+--- request
+--- response eval
+"false invalid reply subject\nnil invalid reply subject\nfalse\n" x 3
+--- no_error_log
+[error]
+
+
 === requests: the end of the connection is the end of all
 --- peer nats
 A: serve

@@ -231,6 +231,9 @@ end
 
 -- Where answers come to.
 local function open_inbox(self)
+    if not is_name(self.inbox_prefix) then
+        return nil, "invalid reply subject"
+    end
     local sid = subscriptions.next_sid()
     local inbox = self.inbox_prefix .. "." .. random_token(22) .. "."
     local ok, err = push(self, "SUB " .. inbox .. "* " .. sid .. "\r\n")
