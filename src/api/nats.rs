@@ -114,6 +114,24 @@ pub fn install(lua: &Lua, native: &Table) -> mlua::Result<()> {
     native.set("nats_functions", functions)
 }
 
+/// Those that are longer, with their number, go another way.
+const MAX_INBOX: usize = 128;
+
+/// The subject in an inbox for the answer with this number.
+#[inline]
+fn numbered<'a>(
+    inbox: &[u8],
+    number: f64,
+    buffer: &'a mut [u8; MAX_INBOX],
+) -> Option<&'a [u8]> {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number as u64).as_bytes();
+    let end = inbox.len() + digits.len();
+    buffer.get_mut(..inbox.len())?.copy_from_slice(inbox);
+    buffer.get_mut(inbox.len()..end)?.copy_from_slice(digits);
+    buffer.get(..end)
+}
+
 /// The connections of scripts.
 struct Sockets;
 
@@ -124,9 +142,21 @@ impl Connections for Sockets {
         msec: f64,
         subject: &[u8],
         reply: Option<&[u8]>,
+        number: f64,
         payload: &[u8],
         headers: Option<&[u8]>,
     ) -> bool {
+        let mut buffer;
+        let reply = match reply {
+            Some(inbox) if number > 0.0 => {
+                buffer = [0; MAX_INBOX];
+                match numbered(inbox, number, &mut buffer) {
+                    None => return false,
+                    reply => reply,
+                }
+            }
+            reply => reply,
+        };
         if !is_subject(subject) || !reply.is_none_or(is_subject) {
             return false;
         }

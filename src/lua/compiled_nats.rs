@@ -35,12 +35,14 @@ pub struct State {
 /// The layer above, which knows connections by number.
 pub trait Connections: 'static {
     /// Publishes; false: nothing was done. `msec` is how long the other side may take
-    /// nothing of it, or 0 for the configuration's.
+    /// nothing of it, or 0 for the configuration's. A `number` above 0 is the end of
+    /// the subject to reply to.
     fn publish(
         id: f64,
         msec: f64,
         subject: &[u8],
         reply: Option<&[u8]>,
+        number: f64,
         payload: &[u8],
         headers: Option<&[u8]>,
     ) -> bool;
@@ -88,6 +90,7 @@ unsafe extern "C" fn publish<T: Connections>(
     subject_len: usize,
     reply: *const c_char,
     reply_len: usize,
+    number: f64,
     payload: *const c_char,
     payload_len: usize,
     headers: *const c_char,
@@ -103,7 +106,8 @@ unsafe extern "C" fn publish<T: Connections>(
         )
     };
     guard("a publisher", 0, || {
-        c_int::from(T::publish(id, msec, subject, given(reply), payload, given(headers)))
+        let (reply, headers) = (given(reply), given(headers));
+        c_int::from(T::publish(id, msec, subject, reply, number, payload, headers))
     })
 }
 

@@ -150,7 +150,8 @@ local function prepare(self, payload, headers)
 end
 
 
-function core.publish(self, subject, payload, reply, headers)
+-- `reply` may end in a number of its own.
+function core.publish(self, subject, payload, reply, headers, number)
     local block
     if type(payload) ~= "string" or headers or #payload > self.max_payload then
         payload, block = prepare(self, payload, headers)
@@ -158,7 +159,7 @@ function core.publish(self, subject, payload, reply, headers)
             return nil, block
         end
     end
-    local ok, err = publish(self.sock, subject, reply, payload, block)
+    local ok, err = publish(self.sock, subject, reply, payload, block, number)
     if ok then
         return true
     end
@@ -260,8 +261,8 @@ local function send_request(self, request, payload, headers)
         end
     end
     requests.add(self, request)
-    local ok, err = self:publish(request.subject, payload,
-        self.inbox .. request.token, headers)
+    local ok, err = self:publish(request.subject, payload, self.inbox, headers,
+        request.token)
     if not ok then
         requests.remove(self, request)
         return nil, err

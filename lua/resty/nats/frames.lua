@@ -11,7 +11,7 @@ local floor, sub, type = math.floor, string.sub, type
 
 local do_publish = cast(
     typeof("int (*)(double, double, const char *, size_t, const char *, size_t,"
-        .. " const char *, size_t, const char *, size_t)"),
+        .. " double, const char *, size_t, const char *, size_t)"),
     native.nats_functions.publish)
 local do_message = cast(
     typeof("int (*)(double, const char *, size_t, const char *, size_t,"
@@ -33,8 +33,8 @@ local MESSAGE = 1
 
 
 -- true, or nil and what is wrong. `reply`, `headers` (a whole block) may be
--- nil, as may the payload.
-local function publish(sock, subject, reply, payload, headers)
+-- nil, as may the payload. With a `number` that is the end of `reply`.
+local function publish(sock, subject, reply, payload, headers, number)
     local id = sock[1]
     if type(id) == "number" and type(subject) == "string"
         and type(payload) == "string"
@@ -44,8 +44,8 @@ local function publish(sock, subject, reply, payload, headers)
             msec = 0
         end
         if reply == nil and headers == nil then
-            if do_publish(id, msec, subject, #subject, "", 0, payload, #payload,
-                "", 0) == 1
+            if do_publish(id, msec, subject, #subject, "", 0, 0, payload,
+                #payload, "", 0) == 1
             then
                 return true
             end
@@ -54,11 +54,14 @@ local function publish(sock, subject, reply, payload, headers)
         then
             local reply_to, block = reply or "", headers or ""
             if do_publish(id, msec, subject, #subject, reply_to, #reply_to,
-                payload, #payload, block, #block) == 1
+                number or 0, payload, #payload, block, #block) == 1
             then
                 return true
             end
         end
+    end
+    if number then
+        reply = reply .. number
     end
     return nats_publish(sock, subject, reply, payload, headers)
 end
