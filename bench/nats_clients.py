@@ -154,8 +154,8 @@ class AsyncNats(Client, servers.Server):
 CLIENTS = {cls.name: cls for cls in (NatsPy, AsyncNats, Ours)}
 
 
-def chosen_rows(keys):
-    rows = {row.key: row for row in ROWS}
+def chosen_rows(keys, rows=ROWS):
+    rows = {row.key: row for row in rows}
     return [rows[key] for key in words(keys, rows, "row")]
 
 

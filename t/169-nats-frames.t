@@ -109,6 +109,61 @@ process_by_lua_block {
 [error]
 
 
+=== read: messages of other subjects than the one before, as long as the buffer and longer
+--- peer eval
+my @messages;
+for my $size (0, 1, 60_000, 61_430 .. 61_446, 65_000, 65_516 .. 65_540, 70_000) {
+    push @messages, "MSG s.$size 1 $size\r\n" . 'x' x $size . "\r\n";
+    push @messages, "MSG s.$size 22 r 3\r\nend\r\n";
+}
+for my $size (4000, 4095, 4096, 60_000) {
+    my $name = 'n' x $size;
+    push @messages, "MSG $name 1 3\r\none\r\n", "MSG s 1 $name 3\r\ntwo\r\n",
+        "MSG s $name 5\r\nthree\r\n", "MSG $name 2 r 4\r\nfour\r\n";
+}
+[ ['A:', 'accept'], (map { ['A:', send => $_] } @messages),
+  ['A:', expect => "PONG\r\n"], ['A:', 'expect_eof'] ]
+--- tcp_server_config
+process_by_lua_block {
+    local frames, wire = require "resty.nats.frames", require "resty.nats.wire"
+    local sock = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+    local reader, wrong = { subject = "", sid = "" }, 0
+    local function expect(...)
+        local expected, got = { ... }, { frames.read(reader, sock) }
+        for i = 1, 4 do
+            if got[i + 1] ~= expected[i] then wrong = wrong + 1 end
+        end
+        if got[1] ~= 1 or got[6] ~= nil then wrong = wrong + 1 end
+    end
+    local sizes = { 0, 1, 60000 }
+    for size = 61430, 61446 do sizes[#sizes + 1] = size end
+    sizes[#sizes + 1] = 65000
+    for size = 65516, 65540 do sizes[#sizes + 1] = size end
+    sizes[#sizes + 1] = 70000
+    for _, size in ipairs(sizes) do
+        expect("s." .. size, "1", nil, ("x"):rep(size))
+        expect("s." .. size, "22", "r", "end")
+    end
+    for _, size in ipairs { 4000, 4095, 4096, 60000 } do
+        local name = ("n"):rep(size)
+        expect(name, "1", nil, "one")
+        expect("s", "1", name, "two")
+        expect("s", name, nil, "three")
+        expect(name, "2", "r", "four")
+    end
+    ngx.say(wrong, " wrong")
+    wire.nats_push(sock, "PONG\r\n")
+    sock:close()
+}
+--- request
+--- response
+0 wrong
+--- timeout: 30
+--- skip_mode: slow: megabytes byte by byte
+--- no_error_log
+[error]
+
+
 === read: a time that is over in a line and in a payload leaves what has come
 --- peer
 A: accept
@@ -1286,8 +1341,10 @@ process_by_lua_block {
 === gc: finalizers that call natives, also for the same socket, while a frame is made
 --- peer eval
 my $frames = "MSG subject.of.it 12 reply.to.it 5\r\nhello\r\n"
-    . "HMSG s.2 13 r.2 12 17\r\nNATS/1.0\r\n\r\nworld\r\n";
-[ ['A:', 'accept'], ['A:', send => $frames x 20000], ['A:', 'expect_eof'] ]
+    . "HMSG s.2 13 r.2 12 17\r\nNATS/1.0\r\n\r\nworld\r\n"
+    . "MSG s.three 14 3\r\nall\r\nMSG s.4 15 r.4 4\r\nhere\r\n"
+    . "MSG s.4 15 0\r\n\r\nMSG s.4 15 2\r\nit\r\nMSG s.4 15 reply 3\r\nthe\r\n";
+[ ['A:', 'accept'], ['A:', send => $frames x 10000], ['A:', 'expect_eof'] ]
 --- tcp_server_config
 process_by_lua_block {
     local frames, wire = require "resty.nats.frames", require "resty.nats.wire"
@@ -1298,9 +1355,12 @@ process_by_lua_block {
     local function check(kind, subject, sid, reply, payload, headers)
         if kind ~= 1 then return false end
         n = n + 1
-        local t = table.concat({ subject, sid, reply, payload, headers }, " ")
+        local t = table.concat({ subject, sid, reply or "-", payload, headers }, " ")
         if t ~= "subject.of.it 12 reply.to.it hello"
             and t ~= "s.2 13 r.2 world NATS/1.0\r\n\r\n"
+            and t ~= "s.three 14 - all"
+            and t ~= "s.4 15 r.4 here" and t ~= "s.4 15 - "
+            and t ~= "s.4 15 - it" and t ~= "s.4 15 reply the"
         then
             bad = bad + 1
         end
@@ -1318,8 +1378,8 @@ process_by_lua_block {
         for i = 1, 10 do trash() end
         if n % 1000 == 0 then collectgarbage("step", 10) end
         local more = check(frames.read(reader, sock, 500))
-    until not more or n >= 40000
-    ngx.say(n >= 39990, " ", bad, " ", in_gc > 100)
+    until not more or n >= 70000
+    ngx.say(n >= 69980, " ", bad, " ", in_gc > 100)
     sock:close()
 }
 --- request

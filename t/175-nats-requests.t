@@ -365,6 +365,77 @@ false
 [error]
 
 
+=== requests: an inbox where none can be is not asked for
+--- peer nats
+A: serve
+A: expect "PUB end 0\r\n\r\n"
+B: serve
+B: expect "PUB end 0\r\n\r\n"
+C: serve
+C: expect "PUB end 0\r\n\r\n"
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    for _, prefix in ipairs { "a b", "a.", "a\r\nPUB b 0\r\n\r\n" } do
+        local n = test.client($TEST_PEER_PORT, { inbox_prefix = prefix })
+        test.show(n:request("s", "x", function() end))
+        test.show(n:request_sync("s", "x"))
+        ngx.say(n.subscribed)
+        n:publish("end")
+        n:close()
+    end
+}
+--- request
+--- response eval
+"false invalid reply subject\nnil invalid reply subject\nfalse\n" x 3
+--- no_error_log
+[error]
+
+
+=== requests: inboxes of any length
+--- peers: nats
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    local test = require "nats_test"
+    local service = test.client($TEST_NATS_PORT)
+    local reply_to
+    service:subscribe("rpc", function(msg)
+        reply_to = msg.reply_to
+        msg:respond(msg.payload, msg.headers)
+    end)
+    service:flush()
+    local serving = ngx.thread.spawn(service.wait, service)
+    local lengths = { 1, 60, 300, 3000 }
+    for len = 80, 110 do lengths[#lengths + 1] = len end
+    for _, len in ipairs(lengths) do
+        local prefix = ("p"):rep(len)
+        local n = test.client($TEST_NATS_PORT, { inbox_prefix = prefix })
+        local names = {}
+        for i = 1, 3 do
+            local headers = i == 3 and { A = "b" } or nil
+            local msg, err = n:request_sync("rpc", i, { headers = headers })
+            if not msg or msg.payload ~= tostring(i) or not reply_to:find("^" .. prefix .. "%.%w+%.%d+$")
+                or (msg.headers and msg.headers.A) ~= (headers and "b") or names[reply_to]
+            then
+                ngx.say(len, " ", i, " ", err)
+            end
+            names[reply_to] = true
+        end
+        n:close()
+    end
+    ngx.thread.kill(serving)
+    service:close()
+    ngx.say("done")
+}
+--- response
+done
+--- timeout: 20
+--- no_error_log
+[error]
+
+
 === requests: the end of the connection is the end of all
 --- peer nats
 A: serve

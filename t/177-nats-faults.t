@@ -342,6 +342,16 @@ process_by_lua_block {
     test.show(n:wait(1))
     ngx.say(got[101])
     n:close()
+
+    -- The same for bytes.
+    n, got = test.client($TEST_NATS_PORT, { max_pending_bytes = 70000 }), {}
+    n:subscribe("s", function(msg) got[#got + 1] = msg.payload:match("%d+") end)
+    for i = 1, 10 do n:publish("s", i .. (" "):rep(9999)) end
+    test.show(n:flush())
+    test.show(n:wait(7))
+    ngx.say(#got, " ", got[1], " ", got[7])
+    test.show(n:wait(1))
+    n:close()
 }
 --- response
 true ''
@@ -351,6 +361,10 @@ true ''
 false slow consumer
 true ''
 fine
+true ''
+true ''
+7 1 7
+false slow consumer
 --- no_error_log
 [error]
 

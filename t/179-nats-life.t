@@ -178,6 +178,98 @@ process_by_lua_block {
 [error]
 
 
+=== PING: is answered behind much that nobody waits for
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    ngx.receive("*l")
+    local test = require "nats_test"
+    local n = test.client($TEST_PORT2)
+    local messages = {}
+    n:subscribe("s", function(msg) messages[#messages + 1] = msg.payload end)
+    n:flush()
+    ngx.receive("*l")
+    test.show(n:wait(10003))
+    local all = table.concat(messages)
+    test.show(#messages, all == ("x"):rep(100000) .. ("hello"):rep(10000) .. ("y"):rep(200000) .. "end")
+    ngx.receive("*l")
+    n:close()
+}
+--- request_parts nats
+S: listen $TEST_PORT2
+A: send "\n"
+S: serve
+S: expect_like /\ASUB s (?<sid>\d+)\r\nPING\r\n/
+S: send "PONG\r\nMSG s ${sid} 100000\r\n"
+S: send "x" x 100000
+S: send "\r\nPING\r\n"
+S: expect "PONG\r\n"
+S: send "MSG s ${sid} 5\r\nhello\r\n" x 10000
+S: send "PING\r\nMSG s ${sid} 200000\r\n"
+S: expect "PONG\r\n"
+S: send "y" x 200000
+S: send "\r\nMSG s ${sid} 3\r\nend\r\n"
+S: drip "PING\r\n"
+S: expect "PONG\r\n"
+A: send "\n"
+A: expect "true ''\n10003 true\n"
+S: expect_nothing 0.1
+S: send "PING\r\n"
+S: expect "PONG\r\n"
+A: send "\n"
+A: expect_eof
+S: expect_eof
+--- timeout: 15
+--- no_error_log
+[error]
+
+
+=== PING: not behind more than is to be read while nobody waits
+--- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";
+--- tcp_server_config
+process_by_lua_block {
+    ngx.receive("*l")
+    local test = require "nats_test"
+    local n = test.client($TEST_PORT2, { max_pending_bytes = 1 })
+    n:subscribe("s", function(msg) ngx.say(msg.len) end)
+    n:flush()
+    for i = 1, 3 do
+        ngx.receive("*l")
+        test.show(n:wait(i))
+    end
+    n:set_keepalive(0, 10)
+}
+--- request_parts nats
+S: listen $TEST_PORT2
+A: send "\n"
+S: serve
+S: expect_like /\ASUB s (?<sid>\d+)\r\nPING\r\n/
+S: send "PONG\r\nMSG s ${sid} 1000\r\n"
+S: send "x" x 1000
+S: send "\r\nPING\r\n"
+S: expect "PONG\r\n"
+S: send "MSG s ${sid} 300000\r\n"
+S: send "x" x 300000
+S: send "\r\nPING\r\n"
+S: expect_nothing 0.3
+A: send "\n"
+A: expect "1000\ntrue ''\n"
+S: expect_nothing 0.3
+A: send "\n"
+A: send "\n"
+A: expect "300000\n"
+S: expect "PONG\r\n"
+S: send "MSG s ${sid} 1\r\nx\r\n"
+A: expect "1\ntrue ''\n"
+S: send "MSG s ${sid} 2\r\nxx\r\nMSG s ${sid} 0\r\n\r\nMSG s ${sid} 3\r\nxxx\r\n"
+A: expect "2\n0\n3\ntrue ''\n"
+A: expect_eof
+S: expect_eof
+--- timeout: 15
+--- no_error_log
+[error]
+
+
 === memory: ten thousand times from the pool and back
 --- peers: nats
 --- tcp_config: lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";

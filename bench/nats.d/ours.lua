@@ -72,24 +72,46 @@ function jobs.publish(count, size)
 end
 
 
-function jobs.subscribe(count, size)
+-- Messages from one connection to another one, which subscribes to `subjects`;
+-- publish(connection, subjects, count, size) publishes them.
+local function subscribe(count, size, subjects, publish)
     local publisher = connect()
     local subscriber, barrier = connect()
-    assert(subscriber:subscribe("bench.subscribe", function(msg)
-        if #msg.payload ~= size then
-            error("message of another size")
-        end
-    end))
+    for _, subject in ipairs(subjects) do
+        assert(subscriber:subscribe(subject, function(msg)
+            if #msg.payload ~= size then
+                error("message of another size")
+            end
+        end))
+    end
     pass_barrier(subscriber, barrier)
     local begin = now()
-    local publishing = spawn(publish_all, publisher, "bench.subscribe", count,
-                             size)
+    local publishing = spawn(publish, publisher, subjects, count, size)
     assert(subscriber:wait(count))
     local seconds = now() - begin
     assert(wait(publishing))
     publisher:close()
     subscriber:close()
     return seconds
+end
+
+
+function jobs.subscribe(count, size)
+    return subscribe(count, size, { "bench.subscribe" },
+        function(n, subjects, ...) publish_all(n, subjects[1], ...) end)
+end
+
+
+-- No message has the subject of the one before.
+function jobs.alternate(count, size)
+    return subscribe(count, size, { "bench.subscribe.a", "bench.subscribe.b" },
+        function(n, subjects)
+            local payload = ("x"):rep(size)
+            for _ = 1, count / 2 do
+                assert(n:publish(subjects[1], payload))
+                assert(n:publish(subjects[2], payload))
+            end
+        end)
 end
 
 

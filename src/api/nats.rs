@@ -6,10 +6,10 @@ use std::rc::Rc;
 use mlua::{LightUserData, Lua, Table};
 
 use super::socket::{
-    CONNECT_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, upstream_of,
+    CONNECT_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, closed, timeout, timeout_of, upstream_of,
 };
 use super::{check_can_wait, flatten, in_thread};
-use crate::lua::compiled_nats::{self, Connections, Found};
+use crate::lua::compiled_nats::{self, Connections, Found, State};
 use crate::lua::value::{build, kept};
 use crate::lua::{Call, Function, Kind, Outcome, Value, Values, function};
 use crate::nginx::Msec;
@@ -46,6 +46,13 @@ pub const FUNCTIONS: &[Function] = &[
     function("nats_queue", |call| {
         if let (Some(upstream), Some(queue)) = (upstream_of(call), call.number(2)) {
             upstream.set_reading_queue(queue as u64);
+        }
+        Outcome::NONE
+    }),
+    // `nats_limit(sock, bytes)`: about so much is read while nobody asks for it.
+    function("nats_limit", |call| {
+        if let (Some(upstream), Some(bytes)) = (upstream_of(call), call.number(2)) {
+            upstream.set_max_pending(bytes as usize);
         }
         Outcome::NONE
     }),
@@ -107,6 +114,24 @@ pub fn install(lua: &Lua, native: &Table) -> mlua::Result<()> {
     native.set("nats_functions", functions)
 }
 
+/// Those that are longer, with their number, go another way.
+const MAX_INBOX: usize = 128;
+
+/// The subject in an inbox for the answer with this number.
+#[inline]
+fn numbered<'a>(
+    inbox: &[u8],
+    number: f64,
+    buffer: &'a mut [u8; MAX_INBOX],
+) -> Option<&'a [u8]> {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number as u64).as_bytes();
+    let end = inbox.len() + digits.len();
+    buffer.get_mut(..inbox.len())?.copy_from_slice(inbox);
+    buffer.get_mut(inbox.len()..end)?.copy_from_slice(digits);
+    buffer.get(..end)
+}
+
 /// The connections of scripts.
 struct Sockets;
 
@@ -114,25 +139,45 @@ impl Connections for Sockets {
     #[inline]
     fn publish(
         id: f64,
+        msec: f64,
         subject: &[u8],
         reply: Option<&[u8]>,
+        number: f64,
         payload: &[u8],
         headers: Option<&[u8]>,
     ) -> bool {
+        let mut buffer;
+        let reply = match reply {
+            Some(inbox) if number > 0.0 => {
+                buffer = [0; MAX_INBOX];
+                match numbered(inbox, number, &mut buffer) {
+                    None => return false,
+                    reply => reply,
+                }
+            }
+            reply => reply,
+        };
         if !is_subject(subject) || !reply.is_none_or(is_subject) {
             return false;
         }
         let len = payload.len() + headers.map_or(0, <[u8]>::len);
+        let timeout = || timeout_of(Some(msec), ServerConf::socket_send_timeout);
         REGISTRY.find(id).is_some_and(|upstream| {
-            upstream.push_more(len, |out| {
+            upstream.push_little(len, timeout, |out| {
                 append_message(out, subject, reply, headers, payload);
             })
         })
     }
 
     #[inline]
-    fn message(id: f64, subject: &[u8], sid: &[u8], out: &mut [u8]) -> Option<Found> {
-        REGISTRY.find(id)?.message_now(subject, sid, out)
+    fn message(
+        id: f64,
+        subject: &[u8],
+        sid: &[u8],
+        out: &mut [u8],
+        state: &mut State,
+    ) -> Option<Found> {
+        REGISTRY.find(id)?.message_now(subject, sid, out, state)
     }
 }
 

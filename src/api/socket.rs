@@ -135,7 +135,13 @@ fn with_open(call: &Call, f: impl FnOnce(&Rc<Upstream>) -> Outcome) -> Outcome {
 /// A timeout that the object has, or what the configuration says.
 #[inline]
 pub(super) fn timeout(call: &Call, at: i32, default: fn(&ServerConf) -> Msec) -> Msec {
-    match call.object_number(at) {
+    timeout_of(call.object_number(at), default)
+}
+
+/// The same for one that is known.
+#[inline]
+pub(super) fn timeout_of(msec: Option<f64>, default: fn(&ServerConf) -> Msec) -> Msec {
+    match msec {
         Some(msec) if msec >= 1.0 => (msec as usize).min(super::MAX_MSEC),
         _ => current::conf().map_or(60_000, default),
     }

@@ -79,10 +79,10 @@ impl Input {
                 self.data = buffer::take();
             }
             self.data.clear();
-        } else if self.start >= self.data.len() / 2 || self.start >= buffer::SCRATCH_SIZE
-        {
+        } else if self.start >= self.data.len() / 2 {
             // Moves what is left to the front, so that a long stream of short
-            // lines does not grow the buffer for ever.
+            // lines does not grow the buffer for ever; it is no more than what
+            // was taken since, however much is unread.
             self.data.drain(..self.start);
             self.start = 0;
         }

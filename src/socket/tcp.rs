@@ -208,17 +208,20 @@ impl TcpSocket {
         let mut input = self.input.borrow_mut();
         let mut turn = TURN_READ;
         loop {
-            let missing = match look(input.unread()) {
-                Look::Found(answer, n) => {
-                    input.consume(n);
-                    return Some(Ok(answer));
-                }
-                Look::Passed(n) => {
-                    input.consume(n);
-                    continue;
-                }
-                Look::Missing(n) => n,
-                Look::Enough => return None,
+            let missing = match input.unread() {
+                [] => 1,
+                unread => match look(unread) {
+                    Look::Found(answer, n) => {
+                        input.consume(n);
+                        return Some(Ok(answer));
+                    }
+                    Look::Passed(n) => {
+                        input.consume(n);
+                        continue;
+                    }
+                    Look::Missing(n) => n,
+                    Look::Enough => return None,
+                },
             };
             if let Some(error) = self.read_end.get() {
                 return Some(Err(error));
@@ -238,6 +241,18 @@ impl TcpSocket {
         }
         input.release();
         None
+    }
+
+    /// Takes what `look` finds at the front of what was read already, and its length.
+    #[inline]
+    pub fn take_front<R>(
+        &self,
+        look: impl FnOnce(&[u8]) -> Option<(R, usize)>,
+    ) -> Option<R> {
+        let mut input = self.input.borrow_mut();
+        let (found, n) = look(input.unread())?;
+        input.consume(n);
+        Some(found)
     }
 
     /// What a receive that gives up returns as partial result; consumes it.

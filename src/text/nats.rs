@@ -221,25 +221,50 @@ fn whole_line(bytes: &[u8]) -> Option<(Words<'_>, usize)> {
     let mut words = Words { words: [b""; 5], n: 0 };
     let (mut begin, mut at) = (4, 4);
     while at < bytes.len() {
-        let byte = bytes[at];
-        if byte <= b' ' {
-            match byte {
+        let mut blanks = blanks_of(eight_at(bytes, at));
+        while blanks != 0 {
+            let here = at + (blanks.trailing_zeros() / 8) as usize;
+            blanks &= blanks - 1;
+            match bytes[here] {
                 b' ' => {
-                    words.push(&bytes[begin..at]);
-                    begin = at + 1;
+                    words.push(&bytes[begin..here]);
+                    begin = here + 1;
                 }
                 b'\n' => {
-                    let last = &bytes[begin..at];
+                    let last = &bytes[begin..here];
                     words.push(last.strip_suffix(b"\r").unwrap_or(last));
-                    return Some((words, at));
+                    return Some((words, here));
                 }
                 b'\r' => {}
                 _ => return None,
             }
         }
-        at += 1;
+        at += 8;
     }
     None
+}
+
+const EACH: u64 = u64::from_ne_bytes([1; 8]);
+const HIGH: u64 = EACH << 7;
+
+/// Eight bytes, the first one lowest; those behind the end are no blanks.
+#[inline]
+fn eight_at(bytes: &[u8], at: usize) -> u64 {
+    let rest = &bytes[at..];
+    u64::from_le_bytes(match rest.first_chunk() {
+        Some(eight) => *eight,
+        None => {
+            let mut eight = [b'x'; 8];
+            eight[..rest.len()].copy_from_slice(rest);
+            eight
+        }
+    })
+}
+
+/// Which of eight bytes are blanks or control characters, by their highest bits.
+#[inline]
+fn blanks_of(eight: u64) -> u64 {
+    !(((eight & !HIGH) + EACH * (0x80 - 0x21)) | eight) & HIGH
 }
 
 impl<'a> Words<'a> {
@@ -350,8 +375,6 @@ pub fn is_subject(subject: &[u8]) -> bool {
 /// once; each two that follow each other are in one of those.
 #[inline]
 fn looks_good(subject: &[u8]) -> bool {
-    const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = EACH << 7;
     let good = |at: usize| {
         let Some(eight) = subject.get(at..).and_then(|rest| rest.first_chunk()) else {
             return false;

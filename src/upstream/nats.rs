@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::push::Pushed;
 use super::{Reader, Stage, Upstream};
-use crate::lua::compiled_nats::{Found, MAX_REPLY};
+use crate::lua::compiled_nats::{Found, MAX_REPLY, State};
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::time::{current_msec, left_until};
@@ -14,7 +14,6 @@ use crate::socket::{Look, SocketError};
 use crate::text::nats::{Frame, Message, Parsed, Parser};
 
 /// What is known of a connection as one to a NATS server.
-#[derive(Default)]
 pub struct Nats {
     /// How far the next frame was looked at.
     parser: Cell<Parser>,
@@ -24,6 +23,8 @@ pub struct Nats {
     next: Cell<Parser>,
     /// What is unread will be looked at so by the end of this turn.
     posted: Cell<bool>,
+    /// About so much is read while nobody asks for it; the rest stays with the server.
+    max_pending: Cell<usize>,
     /// The INFO that came last.
     info: RefCell<Vec<u8>>,
     /// Where those wait who read next if the thread that reads is gone.
@@ -35,14 +36,29 @@ pub struct Nats {
 const COST: u32 = 4;
 const PASSED: u32 = 1;
 
-/// So much is read while nobody asks for it.
-const UNASKED: usize = 64 * 1024;
+/// The usual for what is read while nobody asks for it, and the least.
+const MAX_PENDING: usize = 64 * 1024 * 1024;
+const MIN_PENDING: usize = 64 * 1024;
 
 /// What a script knows a frame by.
 const MESSAGE: f64 = 1.0;
 const INFO: f64 = 2.0;
 const PONG: f64 = 3.0;
 const ERROR: f64 = 4.0;
+
+impl Default for Nats {
+    fn default() -> Nats {
+        Nats {
+            parser: Cell::default(),
+            ahead: Cell::default(),
+            next: Cell::default(),
+            posted: Cell::default(),
+            max_pending: Cell::new(MAX_PENDING),
+            info: RefCell::default(),
+            queue: Cell::default(),
+        }
+    }
+}
 
 impl Nats {
     /// The first `n` bytes, a frame, are taken; whether nobody has looked at them.
@@ -76,46 +92,69 @@ impl Upstream {
         self.poll_frame()
     }
 
-    /// As frame_now(), but only the payload of a message of this subject and
-    /// subscription that needs nothing else, with the subject to reply to behind it.
+    /// As frame_now(), but only a message without headers, which may be expected to
+    /// be of this subject and subscription.
     #[inline]
     pub fn message_now(
         self: &Rc<Self>,
         subject: &[u8],
         sid: &[u8],
         out: &mut [u8],
+        state: &mut State,
     ) -> Option<Found> {
         if self.is_reading() || self.stage.get() != Stage::Open || !budget::is_left() {
             return None;
         }
         let nats = self.nats();
         let mut parser = nats.parser.get();
-        let found = self.socket.find(|bytes| {
-            if let Some((message, n)) = parser.parse_expected(bytes, subject, sid) {
-                let Some(found) = copy_message(&message, out) else {
+        let found = self.socket.take_front(|bytes| {
+            let (message, n) = parser.parse_expected(bytes, subject, sid)?;
+            let (found, _) = copy_message(&message, out)?;
+            nats.pass(n);
+            Some((found, n))
+        });
+        let found = match found {
+            Some(found) => {
+                nats.parser.set(parser);
+                found
+            }
+            None => self.other_message_now(nats, out, state)?,
+        };
+        self.look_ahead(nats);
+        budget::spend_part(COST);
+        budget::spend_bytes(found.payload as usize);
+        Some(found)
+    }
+
+    /// The same for any subject and subscription.
+    #[inline(never)]
+    fn other_message_now(
+        self: &Rc<Self>,
+        nats: &Nats,
+        out: &mut [u8],
+        state: &mut State,
+    ) -> Option<Found> {
+        let mut parser = nats.parser.get();
+        let found = self.socket.find(|bytes| match parser.parse(bytes) {
+            Parsed::Frame(Frame::Message(message), n) => {
+                let Some(found) = copy_named(&message, out, state) else {
                     return Look::Enough;
                 };
                 nats.pass(n);
-                return Look::Found(found, n);
+                Look::Found(found, n)
             }
-            match parser.parse(bytes) {
-                Parsed::Frame(Frame::Ping, n) if budget::is_left() => {
-                    budget::spend_part(PASSED);
-                    if nats.pass(n) {
-                        self.answer_ping();
-                    }
-                    Look::Passed(n)
+            Parsed::Frame(Frame::Ping, n) if budget::is_left() => {
+                budget::spend_part(PASSED);
+                if nats.pass(n) {
+                    self.answer_ping();
                 }
-                Parsed::Missing(n) => Look::Missing(n),
-                Parsed::Frame(..) | Parsed::Bad(_) => Look::Enough,
+                Look::Passed(n)
             }
+            Parsed::Missing(n) => Look::Missing(n),
+            Parsed::Frame(..) | Parsed::Bad(_) => Look::Enough,
         });
         nats.parser.set(parser);
-        let found = found?.ok()?;
-        self.look_ahead(nats);
-        budget::spend_part(COST);
-        budget::spend_bytes(found.payload);
-        Some(found)
+        found?.ok()
     }
 
     /// Makes the thread wait for what frame_now() had not. What the call returns
@@ -272,17 +311,22 @@ impl Upstream {
         budget::begin();
         let mut first = nats.parser.get();
         let mut next = nats.next.get();
+        let mut over = false;
         // What it comes to is for whoever reads next.
-        let _: Option<Result<(), SocketError>> = self.socket.find(|bytes| {
+        let found: Option<Result<(), SocketError>> = self.socket.find(|bytes| {
             loop {
                 let ahead = nats.ahead.get();
                 let parser = if ahead == 0 { &mut first } else { &mut next };
                 let (frame, n) = match parser.parse(&bytes[ahead..]) {
                     Parsed::Frame(frame, n) if budget::spend_part(PASSED) => (frame, n),
-                    Parsed::Missing(n) if bytes.len() < UNASKED => {
+                    Parsed::Frame(..) => return Look::Enough,
+                    Parsed::Missing(n) if bytes.len() < nats.max_pending.get() => {
                         return Look::Missing(n);
                     }
-                    _ => return Look::Enough,
+                    Parsed::Missing(_) | Parsed::Bad(_) => {
+                        over = true;
+                        return Look::Enough;
+                    }
                 };
                 match frame {
                     Frame::Ping => self.answer_ping(),
@@ -299,7 +343,9 @@ impl Upstream {
         });
         nats.parser.set(first);
         nats.next.set(next);
-        if !budget::is_left() {
+        // The turn may be over before all has been looked at.
+        let is_left = !budget::is_left() || self.connection().read_ready();
+        if found.is_none() && !over && is_left {
             self.connection().post_read();
         }
     }
@@ -325,6 +371,11 @@ impl Upstream {
         self.nats().queue.set(Some(queue));
     }
 
+    /// Sets about how much is read while nobody asks for it.
+    pub fn set_max_pending(&self, bytes: usize) {
+        self.nats().max_pending.set(bytes.max(MIN_PENDING));
+    }
+
     /// It is between two users, who know nothing of each other. What was read of a
     /// frame that is not complete is looked at anew.
     pub(super) fn forget_reading(&self) {
@@ -332,6 +383,7 @@ impl Upstream {
             nats.parser.set(Parser::default());
             nats.ahead.set(0);
             nats.posted.set(false);
+            nats.max_pending.set(MAX_PENDING);
             nats.queue.set(None);
         }
     }
@@ -351,16 +403,33 @@ impl Upstream {
     }
 }
 
-/// A message's payload, and behind it the subject to reply to, if there is room.
+/// A message's payload, and behind it the subject to reply to, if there is room; how
+/// much that is, and what is behind it.
 #[inline]
-fn copy_message(message: &Message<'_>, out: &mut [u8]) -> Option<Found> {
+fn copy_message<'a>(
+    message: &Message<'_>,
+    out: &'a mut [u8],
+) -> Option<(Found, &'a mut [u8])> {
     let Message { payload, reply, .. } = message;
     let reply = reply.unwrap_or_default();
-    let end = payload.len() + reply.len();
     if reply.len() > MAX_REPLY {
         return None;
     }
-    out.get_mut(..payload.len())?.copy_from_slice(payload);
-    out.get_mut(payload.len()..end)?.copy_from_slice(reply);
-    Some(Found { payload: payload.len(), reply: reply.len() })
+    let (to, rest) = out.split_at_mut_checked(payload.len())?;
+    to.copy_from_slice(payload);
+    let (to, rest) = rest.split_at_mut_checked(reply.len())?;
+    to.copy_from_slice(reply);
+    let (payload, reply) = (payload.len() as u32, reply.len() as u16);
+    Some((Found { payload, reply, is_other: false }, rest))
+}
+
+/// The same with subject and sid, and their lengths; not of a message with headers.
+fn copy_named(message: &Message<'_>, out: &mut [u8], state: &mut State) -> Option<Found> {
+    let Message { subject, sid, headers: None, .. } = message else { return None };
+    let (found, rest) = copy_message(message, out)?;
+    let (to, rest) = rest.split_at_mut_checked(subject.len())?;
+    to.copy_from_slice(subject);
+    rest.get_mut(..sid.len())?.copy_from_slice(sid);
+    (state.subject, state.sid) = (subject.len() as i32, sid.len() as i32);
+    Some(Found { is_other: true, ..found })
 }

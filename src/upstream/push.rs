@@ -50,9 +50,7 @@ impl Upstream {
         }
         let (before, now) = self.socket.push(append);
         if before == 0 {
-            self.has_pushed.set(true);
-            self.send_timeout.set(timeout());
-            self.connection().post_write_soon();
+            self.begin_to_push(timeout());
         }
         if now >= LARGE {
             return self.push_through(now - before);
@@ -63,21 +61,34 @@ impl Upstream {
         }
     }
 
-    /// Adds to what is pushed in this turn already, some `len` bytes. False: that is
-    /// not all that has to be done, and nothing is.
+    /// As push(), of some `len` bytes, if that is all that has to be done. False:
+    /// nothing is.
     #[inline]
-    pub fn push_more(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let queued = self.socket.queued();
-        if queued == 0
-            || queued + len >= LARGE
+    pub fn push_little(
+        &self,
+        len: usize,
+        timeout: impl FnOnce() -> Msec,
+        append: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        if self.socket.queued() + len >= LARGE
             || !budget::is_left()
             || self.unpushable().is_some()
         {
             return false;
         }
         budget::spend_part(COST);
-        self.socket.push(append);
+        let (before, _) = self.socket.push(append);
+        if before == 0 {
+            self.begin_to_push(timeout());
+        }
         true
+    }
+
+    /// The first that is pushed in a turn: what follows joins it.
+    fn begin_to_push(&self, timeout: Msec) {
+        self.has_pushed.set(true);
+        self.send_timeout.set(timeout);
+        self.connection().post_write_soon();
     }
 
     /// Why nothing can be pushed, if so. Whoever has ended its side of a connection

@@ -14,7 +14,8 @@ local role = require "resty.nats.role"
 local subscriptions = require "resty.nats.subscriptions"
 local wire = require "resty.nats.wire"
 
-local nats_push, nats_timeout = wire.nats_push, wire.nats_timeout
+local nats_limit, nats_push = wire.nats_limit, wire.nats_push
+local nats_timeout = wire.nats_timeout
 local msec = wire.msec
 local random_token = wire.random_token
 local is_name = subscriptions.is_name
@@ -41,6 +42,8 @@ core.msec = msec
 -- of options.lua.
 function core.new(sock, face, options)
     local interval = options.ping_interval
+    -- What nobody waits for is in the socket, or in the queue.
+    nats_limit(sock, options.max_pending_bytes)
     return setmetatable({
         sock = sock,
         face = face,
@@ -71,7 +74,7 @@ function core.new(sock, face, options)
         unsettled = false,
         owed = 0,
         -- What wait() has to hand out, and whether it is wait() that reads.
-        queue = queue.new(options.max_pending),
+        queue = queue.new(options.max_pending, options.max_pending_bytes),
         waiting = { own = false },
         wait_reads = false,
         -- Those that wait for a PONG, or false for one of our own, in order.
@@ -147,7 +150,8 @@ local function prepare(self, payload, headers)
 end
 
 
-function core.publish(self, subject, payload, reply, headers)
+-- `reply` may end in a number of its own.
+function core.publish(self, subject, payload, reply, headers, number)
     local block
     if type(payload) ~= "string" or headers or #payload > self.max_payload then
         payload, block = prepare(self, payload, headers)
@@ -155,7 +159,7 @@ function core.publish(self, subject, payload, reply, headers)
             return nil, block
         end
     end
-    local ok, err = publish(self.sock, subject, reply, payload, block)
+    local ok, err = publish(self.sock, subject, reply, payload, block, number)
     if ok then
         return true
     end
@@ -228,6 +232,9 @@ end
 
 -- Where answers come to.
 local function open_inbox(self)
+    if not is_name(self.inbox_prefix) then
+        return nil, "invalid reply subject"
+    end
     local sid = subscriptions.next_sid()
     local inbox = self.inbox_prefix .. "." .. random_token(22) .. "."
     local ok, err = push(self, "SUB " .. inbox .. "* " .. sid .. "\r\n")
@@ -254,8 +261,8 @@ local function send_request(self, request, payload, headers)
         end
     end
     requests.add(self, request)
-    local ok, err = self:publish(request.subject, payload,
-        self.inbox .. request.token, headers)
+    local ok, err = self:publish(request.subject, payload, self.inbox, headers,
+        request.token)
     if not ok then
         requests.remove(self, request)
         return nil, err

@@ -23,6 +23,7 @@ local DEFAULTS = {
     max_pings_out = 2,
     inbox_prefix = "_INBOX",
     max_pending = 65536,
+    max_pending_bytes = 64 * 1024 * 1024,
 }
 
 local TYPES = {
@@ -32,6 +33,7 @@ local TYPES = {
     headers = "boolean", no_responders = "boolean",
     ping_interval = "number", max_pings_out = "number",
     inbox_prefix = "string", max_pending = "number",
+    max_pending_bytes = "number",
     timeout = "number", connect_timeout = "number", send_timeout = "number",
     read_timeout = "number", on_error = "function",
 }

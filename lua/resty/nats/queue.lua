@@ -2,14 +2,13 @@
 -- subscriptions, and errors. First in, first out, and bounded: a program that
 -- never waits must not fill the worker's memory.
 
-local MAX_BYTES = 64 * 1024 * 1024
-
 local queue = {}
 
 
-function queue.new(max)
+-- For so many messages, and bytes in them.
+function queue.new(max, max_bytes)
     return { head = 1, tail = 0, length = 0, bytes = 0, max = max,
-        overflowed = false }
+        max_bytes = max_bytes, overflowed = false }
 end
 
 
@@ -24,7 +23,9 @@ end
 -- was dropped, as too much is waiting; the first time after there was room
 -- that is news.
 function queue.push(self, target, msg)
-    if self.length >= self.max or self.bytes + msg.len > MAX_BYTES then
+    if self.length >= self.max
+        or self.bytes + msg.len > self.max_bytes
+    then
         local is_news = not self.overflowed
         self.overflowed = true
         return false, is_news

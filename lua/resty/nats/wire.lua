@@ -11,6 +11,7 @@ return {
     nats_queue = native.nats_queue,
     nats_close = native.nats_close,
     nats_info = native.nats_info,
+    nats_limit = native.nats_limit,
     nats_timeout = native.nats_timeout,
     msec = native.msec,
     can_read = native.tcp_can_read,

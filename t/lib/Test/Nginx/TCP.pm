@@ -462,6 +462,11 @@ C<$TEST_NATS_TLS_FIRST_PORT>, the newer server alone: TLS comes before INFO.
 nats-py, which does what lines sent to C<$TEST_NATS_PY_PORT> say; they are in
 t/lib/nats-peer.py.
 
+=item nats_c
+
+nats.c (libnats), which does what lines sent to C<$TEST_NATS_C_PORT> say; they
+are in t/lib/nats-peer.c.
+
 =back
 
 C<$TEST_CERT_DIR> has NAME.pem (and its chain) and NAME.key, made by

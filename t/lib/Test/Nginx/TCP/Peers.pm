@@ -17,6 +17,7 @@ use Test::Nginx::TCP::Peer::Http;
 use Test::Nginx::TCP::Peer::MariaDB;
 use Test::Nginx::TCP::Peer::Memcached;
 use Test::Nginx::TCP::Peer::Nats;
+use Test::Nginx::TCP::Peer::NatsC;
 use Test::Nginx::TCP::Peer::NatsPy;
 use Test::Nginx::TCP::Peer::Redis;
 use Test::Nginx::TCP::Peer::Udp;
@@ -37,6 +38,7 @@ my %KIND = (
     dns         => ['Dns',       prefix => 'DNS'],
     udp         => ['Udp',       prefix => 'UDP'],
     nats_py     => ['NatsPy',    prefix => 'NATS_PY'],
+    nats_c      => ['NatsC',     prefix => 'NATS_C'],
     # which Debian's cannot be
     nats_tls_first => ['Nats', prefix => 'NATS_TLS_FIRST', age => 'new',
                        kind => 'tls_first'],
