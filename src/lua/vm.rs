@@ -172,12 +172,12 @@ impl Vm {
         native.set("receive_http", http_reply)?;
         let common: Table = lua.load(SOCKET).set_name("=socket").call((&native, &ngx))?;
         lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, &common))?;
-        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         lua.load(REGEX).set_name("=regex").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
-        // After the prelude, which guards the finalizers of "ffi".
+        // After the prelude, which guards finalizers.
+        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SHARED).set_name("=shared").call::<()>((native, ngx))?;
 
         let strong = lua.create_table()?;
