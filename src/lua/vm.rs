@@ -28,6 +28,7 @@ const SOCKET: &str = include_str!("../../lua/socket.lua");
 const SSL: &str = include_str!("../../lua/ssl.lua");
 const UDP: &str = include_str!("../../lua/udp.lua");
 const REGEX: &str = include_str!("../../lua/regex.lua");
+const CLIENTS: &str = include_str!("../../lua/clients.lua");
 const SHARED: &str = include_str!("../../lua/shared.lua");
 
 /// How many finished coroutines are kept for the next connections.
@@ -174,6 +175,7 @@ impl Vm {
         lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, &common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         lua.load(REGEX).set_name("=regex").call::<()>((&native, &ngx))?;
+        lua.load(CLIENTS).set_name("=clients").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
         // After the prelude, which guards finalizers.
