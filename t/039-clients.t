@@ -794,6 +794,55 @@ my $n = $ENV{TEST_SLOW} ? 20_000 : 500_000;
 [error]
 
 
+=== clients.send: in turn to one that is parked, sleeps, prints, is parked
+--- tcp_config
+server {
+    listen 127.0.0.1:$TEST_PORT sndbuf=16k;
+    process_by_lua_block {
+        ngx.clients.set("a")
+        ngx.say("set")
+        ngx.wait_next_request()
+        ngx.say(ngx.receive("*l"))
+        ngx.sleep(0.1)
+        ngx.print((ngx.print(("x"):rep(150000))))
+        ngx.wait_next_request()
+        ngx.say(ngx.receive("*l"))
+    }
+}
+--- tcp_server_config2
+process_by_lua_block {
+    local n = tonumber(ngx.receive("*l"))
+    local sock = ngx.socket.tcp()
+    assert(sock:connect("127.0.0.1", $TEST_PORT))
+    assert(sock:receive() == "set")
+    ngx.say(ngx.clients.send("a", ("y"):rep(n)))
+    ngx.say(#sock:receive(n))
+    assert(sock:send("one\n"))
+    ngx.say(sock:receive())
+    -- While the other one sleeps, and while it prints.
+    ngx.say(ngx.clients.send("a", ("y"):rep(n)))
+    ngx.say(#sock:receive(n))
+    ngx.say(#sock:receive(1000))
+    ngx.sleep(0.05)
+    ngx.say(ngx.clients.send("a", "end"))
+    ngx.print(sock:receive(149000):gsub("x", ""))
+    ngx.say(" ", (sock:receiveuntil("150000")()))
+    ngx.sleep(0.05)
+    ngx.say(ngx.clients.send("a", "z"))
+    ngx.say(sock:receive(1))
+    assert(sock:send("two\n"))
+    ngx.say(sock:receive())
+}
+--- connect: $TEST_PORT2
+--- request eval
+($ENV{TEST_SLOW} ? 20_000 : 500_000) . "\n"
+--- response_like
+\A(\d+)nil\n\1\none\n\1nil\n\1\n1000\n3nil\n149000 end\n1nil\nz\ntwo\n\z
+--- timeout: 20
+--- no_error_log
+[error]
+
+
 === clients.send: nothing after the target's ngx.eof, nothing to one that is lost
 --- tcp_server_config
 process_by_lua_block {
