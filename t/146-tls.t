@@ -623,9 +623,9 @@ process_by_lua_block {
     ngx.say(sock:setkeepalive())
     ngx.say(connect(), " ", sock:receive(5))
     ngx.say(sock:send("bye"), " ", sock:setkeepalive())
-    ngx.sleep(0.3)
+    ngx.sleep(2)
     ngx.say(connect(), " ", sock:receive(5))
-    ngx.sleep(0.3)
+    ngx.sleep(2)
     ngx.say(sock:setkeepalive())
 }
 --- response

@@ -23,7 +23,7 @@ local MAX_INTERIM = 32
 local _, native = ...
 local function unusual() end
 local usual_status = native and native.http_status or unusual
-local usual_header = native and native.http_header or unusual
+local usual_headers = native and native.http_headers or unusual
 
 -- The headers that decide where the message ends, as they are usually written.
 local FRAMING = {
@@ -251,16 +251,25 @@ local function header_lines(self, headers, framing)
     local name
     while true do
         local at, left = self.at, self.max_head - self.taken
-        local usual, value, next_line = usual_header(self.buffer, at, left)
-        if usual then
+        local next_line, first, value, second, other =
+            usual_headers(self.buffer, at, left)
+        if first then
             self.taken, self.at = self.taken + next_line - at, next_line
-            name = usual
-            headers[name] = value
-            if not note(framing, name, value) then
+            name = second or first
+            headers[first] = value
+            local ok = note(framing, first, value)
+            if ok and second then
+                headers[second] = other
+                ok = note(framing, second, other)
+            end
+            if not ok then
                 return nil, "err headers"
             end
-        else
-            local from, last = line(self, left, "err header too big")
+        end
+        if not second then
+            -- The next line is another one, or not all of it is there.
+            local from, last = line(
+                self, self.max_head - self.taken, "err header too big")
             if not from then
                 return nil, last
             elseif last < from then
