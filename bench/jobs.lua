@@ -154,6 +154,43 @@ function jobs.upstream(n)
 end
 
 
+-- A request by the library http, which http-lua has not.
+local function make_request(h, options, what)
+    local ok, err = h:init(options)
+    if not ok then
+        error(err)
+    end
+    local response
+    response, err = h:http_request(what)
+    if not response or response.body ~= "hello\n" then
+        error(err)
+    end
+    ok, err = h:done()
+    if not ok then
+        error(err)
+    end
+end
+
+local function http_requests(n, is_kept)
+    local http = require "http"
+    local options = { host = upstream.host, port = upstream.http }
+    local what = { method = "GET", uri = "/" }
+    local h = http.new()
+    for _ = 1, n do
+        h = is_kept and h or http.new()
+        make_request(h, options, what)
+    end
+end
+
+function jobs.http(n)
+    http_requests(n, false)
+end
+
+jobs["http-kept"] = function(n)
+    http_requests(n, true)
+end
+
+
 function jobs.sleep(n)
     for _ = 1, n do
         sleep(0.001)

@@ -109,6 +109,8 @@ class Server:
                  "UPSTREAM_TLS": 1}
         if not tls.unavailable():
             words["UPSTREAM_TLS"] = self.stack.enter_context(tls).ports["tls"]
+        http = self.stack.enter_context(HttpHello())
+        words["UPSTREAM_HTTP"] = http.ports["http"]
         return words
 
     def start(self, command):
@@ -244,8 +246,8 @@ class Ours(Nginx):
     def prepare(self):
         services = [*SERVICES, "resp"]
         self.ports = dict(zip(services, free_ports(len(services))))
-        # All jobs, not only sleep.
-        self.ports["job"] = self.ports["sleep"]
+        # All jobs, not only sleep; those with the libraries of ours.
+        self.ports["job"] = self.ports["library"] = self.ports["sleep"]
         return super().prepare()
 
     def words(self):
@@ -359,6 +361,17 @@ class TlsEcho(Nginx):
     def words(self):
         return {"LOAD_STREAM": stream_module()[0],
                 "UPSTREAM_ECHO": self.echo.ports["echo-10"]}
+
+
+class HttpHello(Nginx):
+    """No peer: an HTTP server to connect to."""
+
+    name = "http-hello"
+    template = "peers/http-hello.conf.in"
+
+    def prepare(self):
+        self.ports = {"http": free_ports(1)[0]}
+        return super().prepare()
 
 
 class Redis(Server):

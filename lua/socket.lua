@@ -2,7 +2,8 @@
 --
 -- An object is a table: [1] is the number of its connection, or false before it
 -- has one, [2] the name of its pool, [3] to [5] are its timeouts in
--- milliseconds (connect, send, read), [6] is the address to connect from.
+-- milliseconds (connect, send, read), [6] is the address to connect from, [7]
+-- and [8] are its certificate and key, [9] is true after sslhandshake().
 
 local native, ngx = ...
 

@@ -53,6 +53,7 @@ end
 -- argument says whether to verify.
 function tcp.sslhandshake(self, session, name, verify, status, ...)
     check_object(self, "sslhandshake")
+    self[9] = true
     local certificate, key = self[7], self[8]
     local context = contexts[session]
     if context then

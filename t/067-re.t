@@ -715,6 +715,8 @@ tcp {
             local theirs = {}
             do
                 local s = ngx.socket.tcp()
+                -- Under valgrind on a busy machine it takes a minute.
+                s:settimeout(300000)
                 assert(s:connect('127.0.0.1', \$TEST_PORT2))
                 assert(s:send('GET / HTTP/1.0\\r\\n\\r\\n'))
                 local all = assert(s:receive('*a'))

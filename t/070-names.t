@@ -34,6 +34,7 @@ OK number
 STDERR number
 WARN number
 channel table
+clients table
 config table
 cookie_time function
 crc32_long function
@@ -93,7 +94,7 @@ worker table
 process_by_lua_block {
     local names = {}
     for _, group in ipairs({
-        "channel", "config", "req", "socket", "thread", "timer", "worker",
+        "channel", "clients", "config", "req", "socket", "thread", "timer", "worker",
     }) do
         for name, value in pairs(ngx[group]) do
             names[#names + 1] = group .. "." .. name .. " " .. type(value)
@@ -104,6 +105,11 @@ process_by_lua_block {
 }
 --- response
 channel.new function
+clients.del function
+clients.exists function
+clients.keys_iter function
+clients.send function
+clients.set function
 config.debug boolean
 config.nginx_configure function
 config.nginx_version number

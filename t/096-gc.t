@@ -250,6 +250,35 @@ expect_eof
 error in __gc: in gc
 
 
+=== gc: of a TLS context, while the result of a native is delivered
+--- tcp_config
+init_by_lua_block {
+    collectgarbage("stop")
+    for i = 1, 500 do
+        getmetatable(newproxy(true)).__gc = function()
+            ngx.escape_uri(("z"):rep(1000))
+        end
+        ngx.new_ssl_ctx({})
+    end
+    collectgarbage("restart")
+    collectgarbage("setpause", 1)
+    collectgarbage("setstepmul", 100)
+    changed = 0
+    for i = 1, 20000 do
+        local text = ("a"):rep(100 + i)
+        if ngx.escape_uri(text) ~= text then changed = changed + 1 end
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 200)
+}
+--- tcp_server_config
+process_by_lua_block { ngx.say(changed) }
+--- response
+0
+--- no_error_log
+[error]
+
+
 === gc: what waits cannot be called in __gc
 --- tcp_server_config
 process_by_lua_block {

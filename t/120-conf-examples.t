@@ -302,6 +302,40 @@ lua tcp socket read timed out
 timed out
 
 
+=== messages: from client to client
+--- config eval: main::example('messages/nginx.conf')
+--- user_files eval: main::scripts('messages')
+--- request_parts
+A: send "to Bob hello\nlogin\nlogin Ada\nto Bob hello\n"
+A: expect "! login NAME\n! login NAME\n* welcome, Ada\n! Bob is not here\n"
+B: send "login Ada\nlogin Bob\nlogin Eve\nfly\n"
+B: expect "! come back with another name\n* welcome, Bob\n! you are Bob\n"
+B: expect "! login, to, all, quit\n"
+C: send "login Eve\n"
+C: expect "* welcome, Eve\n"
+A: send "to Bob how are you?\n"
+A: expect "* sent\n"
+B: expect "Ada: how are you?\n"
+B: send "to Ada fine\nto Bob note\n"
+B: expect "* sent\nBob: note\n* sent\n"
+A: expect "Bob: fine\n"
+C: send "all good night\nquit\n"
+C: expect "* sent to 2\n* bye\n"
+C: expect_eof
+A: expect "Eve to all: good night\n"
+B: expect "Eve to all: good night\n"
+sync
+B: send "to Eve good night\nall\n"
+B: expect "! Eve is not here\n* sent to 1\n"
+A: expect "Bob to all: \n"
+A: half_close
+A: expect_eof
+B: half_close
+B: expect_eof
+--- no_error_log
+[error]
+
+
 === redis: high scores
 --- skip_if: -e '$TEST_LUA_NGINX/nginx/redis.lua' ? '' : 'no lua-nginx-redis'
 --- peers: redis

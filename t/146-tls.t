@@ -623,9 +623,9 @@ process_by_lua_block {
     ngx.say(sock:setkeepalive())
     ngx.say(connect(), " ", sock:receive(5))
     ngx.say(sock:send("bye"), " ", sock:setkeepalive())
-    ngx.sleep(0.3)
+    ngx.sleep(2)
     ngx.say(connect(), " ", sock:receive(5))
-    ngx.sleep(0.3)
+    ngx.sleep(2)
     ngx.say(sock:setkeepalive())
 }
 --- response
@@ -929,3 +929,56 @@ process_by_lua_block {
 x
 --- no_error_log
 [error]
+
+
+=== openssl s_server: TLS 1.2 and 1.3, with sessions, and a client certificate
+--- peers: openssl_tls12 openssl_tls13 openssl_client
+--- tcp_server_config
+lua_ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
+lua_ssl_certificate $TEST_CERT_DIR/client.pem;
+lua_ssl_certificate_key $TEST_CERT_DIR/client.key;
+process_by_lua_block {
+    for _, port in ipairs { $TEST_OPENSSL_TLS12_PORT, $TEST_OPENSSL_TLS13_PORT,
+                            $TEST_OPENSSL_CLIENT_PORT } do
+        local session
+        for i = 1, 2 do
+            local sock = ngx.socket.tcp()
+            assert(sock:connect("127.0.0.1", port))
+            session = assert(sock:sslhandshake(session, "test.example", true))
+            assert(sock:send("hello " .. i .. "\n"))
+            ngx.print(sock:receive(), " ")
+            assert(sock:send({ ("x"):rep(10000), "y\n" }))
+            local line = sock:receive()
+            ngx.say(#line, line:sub(1, 2))
+            assert(sock:close())
+        end
+    end
+}
+--- response
+1 olleh 10001yx
+2 olleh 10001yx
+1 olleh 10001yx
+2 olleh 10001yx
+1 olleh 10001yx
+2 olleh 10001yx
+--- no_error_log
+[error]
+
+
+=== openssl s_server: wants a client certificate, and gets none
+--- peers: openssl_client
+--- tcp_server_config
+lua_ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
+process_by_lua_block {
+    local sock = ngx.socket.tcp()
+    assert(sock:connect("127.0.0.1", $TEST_OPENSSL_CLIENT_PORT))
+    -- With TLS 1.3 the client's handshake is over before the server complains.
+    local line, err = sock:sslhandshake(nil, "test.example", true)
+    if line then
+        sock:send("hello\n")
+        line, err = sock:receive()
+    end
+    ngx.say(line, " ", type(err))
+}
+--- response
+nil string

@@ -83,11 +83,15 @@ our @RESPONSES = (
      "HTTP/1.1 200 O\0K\r\n", "HTTP/1.1  200 OK\r\n", "\r\n"),
     [GET  => "HTTP/1.1 101 Switching Protocols\r\n\r\n", '',
      '101 Switching Protocols [nil] err status line'],
-    (map { [GET => "HTTP/1.1 200 OK\r\n$_\r\nContent-Length: 3\r\n\r\nabc", '',
-            '200 OK [nil] err headers'] }
+    (map { my $line = $_;
+           map { [GET => "HTTP/1.1 200 OK\r\n$_$line\r\nContent-Length: 3"
+                         . "\r\n\r\nabc", '', '200 OK [nil] err headers'] }
+           '', "Server: x\r\n" }
      'Content-Length: 5', 'Content-Length: +3', 'Content-Length: 3, 3',
      'Content-Length:', "Content-Length: 3\r\n 4", 'Content-Length : 3',
-     ' : x', ': x', "A: b\0c", "A: b\rc", "\tA: b", 'A b: c'),
+     ': x', "A: b\0c", "A: b\rc", 'A b: c'),
+    (map { [GET => "HTTP/1.1 200 OK\r\n$_\r\nContent-Length: 3\r\n\r\nabc", '',
+            '200 OK [nil] err headers'] } ' : x', "\tA: b"),
     # an early end
     [GET  => '', 'fin', 'nil [nil] closed'],
     [GET  => 'HTTP/1.1 200', 'fin', 'nil [nil] closed'],

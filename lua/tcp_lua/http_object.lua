@@ -15,8 +15,10 @@ local ngx = ngx
 local CONNECTED, REQUEST_SENT = 1, 2
 
 local MAX_HEAD, MAX_BODY, POOL_SIZE = 512, 4096, 50
--- Where a socket has the name of its pool.
-local POOL_NAME = 2
+-- Where a socket has the name of its pool, and whether sslhandshake was called:
+-- after that we could not make a script's connection again, and what was to be
+-- encrypted would go out plain.
+local POOL_NAME, TLS = 2, 9
 
 -- Requests that can be made once more if the server was just closing the
 -- pooled connection that they were sent on.
@@ -48,8 +50,7 @@ end
 
 
 -- The server's name for Host, with its port unless it is the usual one.
-local function host_header(opts)
-    local host, port = opts.host, opts.port
+local function host_header(host, port, is_tls)
     if find(host, ":", 1, true) then
         if find(host, "^unix:") then
             return "localhost"
@@ -57,51 +58,52 @@ local function host_header(opts)
             host = "[" .. host .. "]"
         end
     end
-    if port == (opts.ssl and 443 or 80) then
+    if port == (is_tls and 443 or 80) then
         return host
     end
     return host .. ":" .. port
 end
 
 
--- The method of sockets.
-local start_tls
+-- The last answer of that, as most ask for the same.
+local last_host, last_port, last_tls, last_header
+
+local function known_host_header(opts)
+    local host, port, is_tls = opts.host, opts.port, opts.ssl
+    if host ~= last_host or port ~= last_port or is_tls ~= last_tls then
+        last_header = host_header(host, port, is_tls)
+        last_host, last_port, last_tls = host, port, is_tls
+    end
+    return last_header
+end
+
 
 local function handshake(sock, opts)
     local verify = opts.ssl_verify ~= false
+    local ok, err
     if opts.ssl_ctx then
-        return start_tls(sock, opts.ssl_ctx, verify)
+        ok, err = sock:sslhandshake(opts.ssl_ctx, verify)
+    else
+        ok, err = sock:sslhandshake(
+            false, opts.ssl_server_name or opts.host, verify)
     end
-    return start_tls(sock, false, opts.ssl_server_name or opts.host, verify)
+    sock[TLS] = nil
+    return ok, err
 end
-
-
--- In place of a socket's sslhandshake(): when scripts call it we could not make
--- the same connection again, and what was to be encrypted would go out plain.
-local function handshake_by_script(sock, ...)
-    sock.is_script_tls = true
-    return start_tls(sock, ...)
-end
-
-
-local function new_socket()
-    local sock = ngx.socket.tcp()
-    start_tls = start_tls or sock.sslhandshake
-    sock.sslhandshake = handshake_by_script
-    return sock
-end
-
-
 
 
 -- Connects to the server that `opts` describes; 1, or nil and the error.
 function object.connect(self, opts)
     local sock = self.sock
     self.state = nil
-    if sock.is_script_tls then
-        sock.is_script_tls = nil
+    if sock[TLS] then
+        sock[TLS] = nil
     end
-    sock:settimeout(opts.connect_timeout, opts.send_timeout, opts.read_timeout)
+    local connect, send, read =
+        opts.connect_timeout, opts.send_timeout, opts.read_timeout
+    if connect or send or read then
+        sock:settimeout(connect, send, read)
+    end
     local ok, err = sock:connect(opts.host, opts.port, pool_name(opts))
     if ok and opts.ssl then
         ok, err = handshake(sock, opts)
@@ -113,7 +115,7 @@ function object.connect(self, opts)
         return nil, err
     end
     self.opts = opts
-    self.host = host_header(opts)
+    self.host = known_host_header(opts)
     self.state = CONNECTED
     self.reusable, self.is_over = true, false
     return 1
@@ -132,7 +134,7 @@ function object.send_request(self, req)
     if not bytes then
         return nil, err
     end
-    if self.is_over and not sock.is_script_tls then
+    if self.is_over and not sock[TLS] then
         -- The server has closed the connection behind the last response.
         local ok
         ok, err = self:connect(self.opts)
@@ -194,7 +196,7 @@ function object.http_request(self, req)
     local start = log and ngx.now()
     local sock = self.sock
     local reused = sock and self.state == CONNECTED
-        and not sock.is_script_tls and sock:getreusedtimes()
+        and not sock[TLS] and sock:getreusedtimes()
     local response, err, what, stale = exchange(self, req)
     -- Each try takes a connection out of the pool, and a fresh one is the last.
     while stale and reused and reused > 0 and REPEATABLE[req.method] do
@@ -259,7 +261,7 @@ return function(class)
     function class.new()
         -- With room for all that it will have.
         local self = new_table(0, 8)
-        self.sock = new_socket()
+        self.sock = ngx.socket.tcp()
         return setmetatable(self, metatable)
     end
 end

@@ -8,7 +8,7 @@ local lower, tostring, type = string.lower, tostring, type
 local pairs, ipairs = pairs, ipairs
 local escape_uri = ngx.escape_uri
 
-local USER_AGENT = "resty-agent"
+local BEFORE_LENGTH = "\r\nUser-Agent: resty-agent\r\nContent-Length: "
 local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
 -- What would end the target; what would end a header's line.
 local NO_TARGET = "[%c #]"
@@ -52,10 +52,16 @@ local function add_argument(query, name, value)
 end
 
 
+-- The last one that was good: many are asked for again and again.
+local good_uri
+
 local function target(req)
     local uri = req.uri
-    if type(uri) ~= "string" or uri == "" or find(uri, NO_TARGET) then
-        return nil, "wrong request: uri"
+    if uri ~= good_uri or uri == nil then
+        if type(uri) ~= "string" or uri == "" or find(uri, NO_TARGET) then
+            return nil, "wrong request: uri"
+        end
+        good_uri = uri
     end
     local args = req.args
     if args == nil then
@@ -142,19 +148,18 @@ return function(req, host)
         return nil, err
     end
 
+    if req.headers == nil then
+        return method .. " " .. uri .. " HTTP/1.1\r\nHost: " .. host
+            .. BEFORE_LENGTH .. #body .. "\r\n\r\n" .. body
+    end
     local lines = { method .. " " .. uri .. " HTTP/1.1" }
-    local has_host
-    if req.headers ~= nil then
-        local ok
-        ok, has_host = add_headers(lines, req.headers)
-        if not ok then
-            return nil, has_host
-        end
+    local ok, has_host = add_headers(lines, req.headers)
+    if not ok then
+        return nil, has_host
     end
     if not has_host then
         lines[#lines + 1] = "Host: " .. host
     end
-    lines[#lines + 1] = "User-Agent: " .. USER_AGENT
-    lines[#lines + 1] = "Content-Length: " .. #body .. "\r\n\r\n"
-    return concat(lines, "\r\n") .. body
+    return concat(lines, "\r\n") .. BEFORE_LENGTH .. #body .. "\r\n\r\n"
+        .. body
 end

@@ -23,13 +23,16 @@ local MAX_INTERIM = 32
 local _, native = ...
 local function unusual() end
 local usual_status = native and native.http_status or unusual
-local usual_header = native and native.http_header or unusual
+local usual_headers = native and native.http_headers or unusual
 
--- The headers that decide where the message ends.
+-- The headers that decide where the message ends, as they are usually written.
 local FRAMING = {
-    ["content-length"] = true,
-    ["transfer-encoding"] = true,
-    ["connection"] = true,
+    ["content-length"] = "content-length",
+    ["Content-Length"] = "content-length",
+    ["transfer-encoding"] = "transfer-encoding",
+    ["Transfer-Encoding"] = "transfer-encoding",
+    ["connection"] = "connection",
+    ["Connection"] = "connection",
 }
 
 -- A header is found by its name in any case; the table has it as it was sent.
@@ -151,18 +154,30 @@ local function has_word(value, word)
 end
 
 
+-- A number of digits alone, or nil.
+local function whole_number(text)
+    for i = 1, #text do
+        local c = byte(text, i)
+        if c < 48 or c > 57 then
+            return nil
+        end
+    end
+    return tonumber(text)
+end
+
+
 -- Takes a header of framing to heart; nil if it is nonsense.
 local function note(framing, name, value)
     local size = #name
     if size ~= 14 and size ~= 17 and size ~= 10 then
         return true
     end
-    local known = lower(name)
+    local known = FRAMING[name] or lower(name)
     if known == "content-length" then
-        if not find(value, "^%d+$") then
+        local length = whole_number(value)
+        if not length then
             return nil
         end
-        local length = tonumber(value)
         if framing.length and framing.length ~= length then
             return nil
         end
@@ -236,16 +251,25 @@ local function header_lines(self, headers, framing)
     local name
     while true do
         local at, left = self.at, self.max_head - self.taken
-        local usual, value, next_line = usual_header(self.buffer, at, left)
-        if usual then
+        local next_line, first, value, second, other =
+            usual_headers(self.buffer, at, left)
+        if first then
             self.taken, self.at = self.taken + next_line - at, next_line
-            name = usual
-            headers[name] = value
-            if not note(framing, name, value) then
+            name = second or first
+            headers[first] = value
+            local ok = note(framing, first, value)
+            if ok and second then
+                headers[second] = other
+                ok = note(framing, second, other)
+            end
+            if not ok then
                 return nil, "err headers"
             end
-        else
-            local from, last = line(self, left, "err header too big")
+        end
+        if not second then
+            -- The next line is another one, or not all of it is there.
+            local from, last = line(
+                self, self.max_head - self.taken, "err header too big")
             if not from then
                 return nil, last
             elseif last < from then
@@ -387,12 +411,21 @@ local function read_body(self, method, response, framing, minor)
     if method == "HEAD" or code == 204 or code == 304 then
         return true, nil, reusable
     end
+    local length, at = framing.length, self.at
+    if length and not encoding and length > 0 and length <= self.max_body
+        and length <= #self.buffer - at + 1
+    then
+        -- The usual one: it came with the head.
+        response.body = sub(self.buffer, at, at + length - 1)
+        self.at = at + length
+        return true, nil, reusable
+    end
     self.pieces = {}
     local ok, err
     if encoding then
         -- Two lengths are a sign of somebody who wants them to disagree, and a
         -- server of HTTP/1.0 does not know what it sends.
-        reusable = reusable and not framing.length and minor > 0
+        reusable = reusable and not length and minor > 0
         local coding = match(lower(encoding), "([^,%s]+)[,%s]*$")
         if coding == "chunked" then
             ok, err = chunks(self)
@@ -400,13 +433,13 @@ local function read_body(self, method, response, framing, minor)
             reusable = false
             ok, err = to_the_end(self)
         end
-    elseif framing.length then
-        if framing.length > self.max_body then
+    elseif length then
+        if length > self.max_body then
             return nil, "err body too big"
-        elseif framing.length == 0 then
+        elseif length == 0 then
             return true, nil, reusable
         end
-        ok, err = take(self, framing.length)
+        ok, err = take(self, length)
     else
         reusable = false
         ok, err = to_the_end(self)
@@ -416,6 +449,10 @@ local function read_body(self, method, response, framing, minor)
 end
 
 
+-- What a new reader has. A table of constants would be copied from a template,
+-- which costs twice as much as to make it.
+local NO_BYTES, FIRST, NOTHING, NONE = "", 1, 0, nil
+
 -- Reads the response to a request of `method`: a table; the error, if it is
 -- not whole; whether the connection can carry another request; whether nothing
 -- at all has come.
@@ -424,11 +461,11 @@ return function(sock, method, max_head, max_body)
         sock = sock,
         max_head = max_head,
         max_body = max_body,
-        buffer = "",
-        at = 1,
+        buffer = NO_BYTES,
+        at = FIRST,
         -- Bytes of the head so far.
-        taken = 0,
-        pieces = nil,
+        taken = NOTHING,
+        pieces = NONE,
     }
     local response, framing, minor, err, ok
     for _ = 1, MAX_INTERIM do

@@ -4,18 +4,27 @@ use crate::lua::{Call, Function, Outcome, Value, Values, function};
 use crate::text::http_head::{header, status};
 
 pub const PRIVATE: &[Function] = &[
-    // `http_header(text, at, limit)`: name, value, and where the next line begins;
-    // nothing if the line at `at` is not whole, longer than `limit`, or unusual.
-    function("http_header", |call| {
+    // `http_headers(text, at, limit)`: where the line behind them begins, name and
+    // value of the header at `at`, and of the next one. Nothing, or but one of them,
+    // if a line is not whole, or unusual, or they are longer than `limit`.
+    function("http_headers", |call| {
         let (text, at, limit) = arguments(call);
-        match header(text) {
-            Some(header) if header.len <= limit => Outcome::Return(Values::three(
-                Value::bytes(header.name),
-                Value::bytes(header.value),
-                Value::Number((at + header.len) as f64),
-            )),
-            _ => Outcome::NONE,
-        }
+        let Some(first) = header(text).filter(|first| first.len <= limit) else {
+            return Outcome::NONE;
+        };
+        let [name, value] = [first.name, first.value].map(Value::bytes);
+        let next = |len: usize| Value::Number((at + len) as f64);
+        let left = limit - first.len;
+        Outcome::Return(match header(&text[first.len..]) {
+            Some(second) if second.len <= left => Values::list(&[
+                next(first.len + second.len),
+                name,
+                value,
+                Value::bytes(second.name),
+                Value::bytes(second.value),
+            ]),
+            _ => Values::three(next(first.len), name, value),
+        })
     }),
     // `http_status(text, at, limit)`: the code, its text, and where the next line
     // begins; nothing as above.

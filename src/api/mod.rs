@@ -6,6 +6,7 @@
 
 mod args;
 mod client;
+mod clients;
 mod clock;
 mod constants;
 mod frame;
@@ -44,6 +45,7 @@ pub const GROUPS: &[Group] = &[
     Group { path: "", functions: clock::FUNCTIONS },
     Group { path: "", functions: strings::FUNCTIONS },
     Group { path: "", functions: worker::TOP_FUNCTIONS },
+    Group { path: "clients", functions: clients::FUNCTIONS },
     Group { path: "worker", functions: worker::FUNCTIONS },
     Group { path: "config", functions: worker::CONFIG_FUNCTIONS },
     Group { path: "thread", functions: thread::FUNCTIONS },
@@ -53,6 +55,7 @@ pub const GROUPS: &[Group] = &[
 /// What only the prelude calls.
 pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
+    clients::PRIVATE,
     frame::FUNCTIONS,
     http::PRIVATE,
     nats::FUNCTIONS,

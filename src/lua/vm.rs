@@ -28,6 +28,7 @@ const SOCKET: &str = include_str!("../../lua/socket.lua");
 const SSL: &str = include_str!("../../lua/ssl.lua");
 const UDP: &str = include_str!("../../lua/udp.lua");
 const REGEX: &str = include_str!("../../lua/regex.lua");
+const CLIENTS: &str = include_str!("../../lua/clients.lua");
 const SHARED: &str = include_str!("../../lua/shared.lua");
 
 /// How many finished coroutines are kept for the next connections.
@@ -172,11 +173,12 @@ impl Vm {
         native.set("receive_http", http_reply)?;
         let common: Table = lua.load(SOCKET).set_name("=socket").call((&native, &ngx))?;
         lua.load(UDP).set_name("=udp").call::<()>((&native, &ngx, &common))?;
-        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(REGEX).set_name("=regex").call::<()>((&native, &ngx))?;
+        lua.load(CLIENTS).set_name("=clients").call::<()>((&native, &ngx))?;
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
-        // After the prelude, which guards the finalizers of "ffi".
+        // After the prelude, which guards finalizers.
+        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         lua.load(SHARED).set_name("=shared").call::<()>((native, ngx))?;
 

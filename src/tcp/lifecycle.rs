@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::clients;
 use super::conf::MainConf;
 use super::current::Phase;
 use super::engine::{Engine, ScriptErrorKind};
@@ -88,6 +89,7 @@ pub fn worker_exiting(main: &'static MainConf) {
         session::close_all();
     }
     worker::exiting(main);
+    clients::free_all();
     upstream::free_all();
     resolver::free_all();
     // Last of what may hold a thread: to close a socket wakes who waits for it.

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod block;
 pub mod block_lexer;
+pub mod clients;
 pub mod conf;
 pub mod current;
 pub mod directives;

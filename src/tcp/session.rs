@@ -8,6 +8,7 @@
 //! and with it whatever they waited for.
 
 mod close;
+mod deliver;
 pub mod park;
 pub mod read;
 pub mod write;
@@ -15,7 +16,7 @@ pub mod write;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use self::write::{Eof, Flushed};
+use self::write::{Eof, Flusher};
 use super::conf::ServerConf;
 use super::current;
 use crate::lua::{Resumed, Value, Values};
@@ -62,7 +63,7 @@ pub struct Session {
     group: Group,
     reader: RefCell<Reader>,
     /// They wait until the kernel has what was printed.
-    flushers: RefCell<Vec<(Rc<Thread>, Flushed)>>,
+    flushers: RefCell<Vec<Flusher>>,
     /// Something of the connection may have changed since its events were last
     /// seen to.
     touched: Cell<bool>,
@@ -79,6 +80,8 @@ pub struct Session {
     keeping: Cell<bool>,
     in_light_session: Cell<bool>,
     start_time: Cell<(i64, u32)>,
+    /// 0: it has no id. Changed by `clients` alone.
+    pub(super) client_number: Cell<u64>,
 }
 
 /// Begins a session on a connection that nginx has just accepted.
@@ -119,6 +122,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         keeping: Cell::new(false),
         in_light_session: Cell::new(false),
         start_time: Cell::new(now()),
+        client_number: Cell::new(0),
     });
     session.connection().set_handler(&session);
     if session.connection().post_after_accept() {
@@ -370,7 +374,7 @@ impl Host for Session {
             }
             _ => {
                 let mut flushers = self.flushers.borrow_mut();
-                flushers.retain(|(own, _)| !std::ptr::eq(Rc::as_ptr(own), thread));
+                flushers.retain(|own| !std::ptr::eq(Rc::as_ptr(&own.thread), thread));
             }
         }
     }

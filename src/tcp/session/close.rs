@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Reader, Session, Stage};
 use crate::nginx::Msec;
 use crate::nginx::time::{current_msec, left_until};
+use crate::tcp::clients;
 
 /// How long a lingering connection may stay silent, and stay at all: the
 /// defaults of nginx's lingering_timeout and lingering_time.
@@ -28,6 +29,7 @@ impl Session {
 
     /// Drops the threads, and with them everything that they wait for.
     fn drop_script(&self) {
+        clients::leave(self);
         self.end_light_session();
         self.unpark();
         self.reader.replace(Reader::None);

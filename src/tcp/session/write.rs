@@ -31,6 +31,14 @@ pub enum Flushed {
     Done,
 }
 
+/// A thread that waits until the kernel has what it printed.
+pub(super) struct Flusher {
+    pub(super) thread: Rc<Thread>,
+    flushed: Flushed,
+    /// So many bytes were queued after that.
+    behind: usize,
+}
+
 /// What has become of ngx.eof().
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Eof {
@@ -75,7 +83,9 @@ impl Session {
         can_wait: impl Fn() -> bool,
     ) -> Writing {
         let sent = match self.socket.writable() {
-            Ok(()) if self.socket.output_is_long() => self.socket.flush(),
+            Ok(()) if self.socket.output_is_long() || self.socket.is_blocked() => {
+                self.socket.flush()
+            }
             Ok(()) => Ok(Sent::All),
             Err(error) => {
                 self.socket.abandon_output(error);
@@ -131,7 +141,13 @@ impl Session {
         can_wait: impl Fn() -> bool,
     ) -> Writing {
         match sent {
-            Ok(Sent::Blocked) if can_wait() => self.wait_for_flush(Flushed::Bytes(len)),
+            Ok(Sent::Blocked) => {
+                self.queued_behind(len);
+                match can_wait() {
+                    true => self.wait_for_flush(Flushed::Bytes(len)),
+                    false => Writing::Sent(len),
+                }
+            }
             Ok(Sent::All) if !budget::spend() && can_wait() => {
                 with_thread(|thread| {
                     if let Some(thread) = thread {
@@ -145,12 +161,21 @@ impl Session {
         }
     }
 
+    /// So many bytes were queued behind what threads wait for already.
+    #[inline]
+    pub(super) fn queued_behind(&self, len: usize) {
+        for flusher in self.flushers.borrow_mut().iter_mut() {
+            flusher.behind += len;
+        }
+    }
+
     fn wait_for_flush(&self, flushed: Flushed) -> Writing {
         self.arm_send_timer();
         self.connection().watch_write();
         with_thread(|thread| match thread {
             Some(thread) if !thread.gives_up() => {
-                self.flushers.borrow_mut().push((thread.clone(), flushed));
+                let flusher = Flusher { thread: thread.clone(), flushed, behind: 0 };
+                self.flushers.borrow_mut().push(flusher);
                 thread.wait_for_host();
                 Writing::Waits
             }
@@ -163,7 +188,7 @@ impl Session {
     }
 
     /// Logs a failed write and gives its text.
-    fn write_error(&self, error: SocketError) -> Value {
+    pub(super) fn write_error(&self, error: SocketError) -> Value {
         match error {
             SocketError::System(errno) => {
                 self.log_failed_send(errno);
@@ -232,8 +257,14 @@ impl Session {
                     None => {}
                 }
                 if !self.connection().watch_write() {
-                    self.close();
+                    return self.close();
                 }
+                // What others send may keep the queue from ever being empty.
+                let queued = self.socket.queued();
+                self.wake_flushers(
+                    |flusher| queued <= flusher.behind,
+                    |flusher| flusher.flushed.values(),
+                );
             }
             Ok(_) => {
                 if self.write_deadline.take().is_some() {
@@ -264,11 +295,12 @@ impl Session {
         }
         // Whoever asked for it may not wait for it any more.
         let fin = self.send_fin();
-        self.wake_flushers(|flushed| match (error, &fin) {
+        let values = |flusher: &Flusher| match (error, &fin) {
             (Some(error), _) => Values::error(self.write_error(error)),
             (None, Err(error)) => Values::error(*error),
-            (None, Ok(())) => flushed.values(),
-        });
+            (None, Ok(())) => flusher.flushed.values(),
+        };
+        self.wake_flushers(|_| true, values);
         if matches!(*self.reader.borrow(), Reader::NextRequest(_))
             && self.stage.get() == Stage::Serving
             && !self.parked.get()
@@ -277,20 +309,27 @@ impl Session {
         }
     }
 
-    /// Wakes those that wait for their output, the first first. They see the
-    /// same end, and may begin to wait anew.
-    fn wake_flushers(self: &Rc<Self>, values: impl Fn(Flushed) -> Values) {
-        let waiting: Vec<Rc<Thread>> =
-            self.flushers.borrow().iter().map(|(thread, _)| thread.clone()).collect();
-        for thread in waiting {
+    /// Wakes those of the threads that wait for their output that `is_due` picks,
+    /// the first first. They may begin to wait anew.
+    fn wake_flushers(
+        self: &Rc<Self>,
+        is_due: impl Fn(&Flusher) -> bool,
+        values: impl Fn(&Flusher) -> Values,
+    ) {
+        let due: Vec<Rc<Thread>> = {
+            let flushers = self.flushers.borrow();
+            let due = flushers.iter().filter(|flusher| is_due(flusher));
+            due.map(|flusher| flusher.thread.clone()).collect()
+        };
+        for thread in due {
             let found = {
                 let mut flushers = self.flushers.borrow_mut();
-                let place = flushers.iter().position(|(own, _)| Rc::ptr_eq(own, &thread));
-                place.map(|place| flushers.remove(place))
+                let is_own = |own: &Flusher| Rc::ptr_eq(&own.thread, &thread);
+                flushers.iter().position(is_own).map(|place| flushers.remove(place))
             };
             // One before it may have killed it.
-            if let Some((thread, flushed)) = found {
-                self.wake_with(&thread, values(flushed));
+            if let Some(flusher) = found {
+                self.wake_with(&thread, values(&flusher));
             }
         }
     }
@@ -313,12 +352,14 @@ impl Session {
             return self.finish();
         }
         let timeout = Value::Str("timeout");
-        self.wake_flushers(|flushed| match flushed {
+        let values = |flusher: &Flusher| match flusher.flushed {
             Flushed::Bytes(n) => {
-                let sent = Value::Number(n.saturating_sub(lost) as f64);
+                let unsent = lost.saturating_sub(flusher.behind);
+                let sent = Value::Number(n.saturating_sub(unsent) as f64);
                 Values::three(Value::Nil, timeout, sent)
             }
             Flushed::Done => Values::error(timeout),
-        });
+        };
+        self.wake_flushers(|_| true, values);
     }
 }

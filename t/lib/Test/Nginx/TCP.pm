@@ -436,6 +436,13 @@ dnsmasq, C<$TEST_DNS_PORT>: the table is in Test/Nginx/TCP/Peer/Dns.pm.
 silent.test is never answered, servfail.test and names outside of test fail.
 C<$TEST_DNS_SILENT_PORT> never answers, C<$TEST_DNS_SERVFAIL_PORT> always fails.
 
+=item openssl_tls12, openssl_tls13, openssl_client
+
+openssl s_server, C<$TEST_OPENSSL_TLS12_PORT> and so on, with the certificate
+"good": serves one connection after the other, and sends each line back
+reversed. The first two have but this version, the third requires a client
+certificate by ca.pem.
+
 =item udp
 
 C<$TEST_UDP_PORT> sends datagrams back, but not "drop...", "twice..." two

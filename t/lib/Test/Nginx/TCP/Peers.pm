@@ -19,6 +19,7 @@ use Test::Nginx::TCP::Peer::Memcached;
 use Test::Nginx::TCP::Peer::Nats;
 use Test::Nginx::TCP::Peer::NatsC;
 use Test::Nginx::TCP::Peer::NatsPy;
+use Test::Nginx::TCP::Peer::OpenSsl;
 use Test::Nginx::TCP::Peer::Redis;
 use Test::Nginx::TCP::Peer::Udp;
 use Test::Nginx::TCP::Sections qw(sections_of);
@@ -36,6 +37,8 @@ my %KIND = (
     http        => ['Http',      prefix => 'HTTP'],
     https       => ['Http',      prefix => 'HTTPS', tls => 1],
     dns         => ['Dns',       prefix => 'DNS'],
+    (map { ("openssl_$_" => ['OpenSsl', prefix => uc "openssl_$_",
+                             kind => $_]) } qw(tls12 tls13 client)),
     udp         => ['Udp',       prefix => 'UDP'],
     nats_py     => ['NatsPy',    prefix => 'NATS_PY'],
     nats_c      => ['NatsC',     prefix => 'NATS_C'],
