@@ -532,11 +532,19 @@ local function finalize(finalizer, object)
         put_off[#put_off + 1] = object
         return
     end
+    -- What a dictionary has answered, which may not have been used yet.
+    local answer, bytes
+    if native.keep_answer then
+        answer, bytes = native.keep_answer()
+    end
     local ok, err
     if plainly then
         ok, err = pcall(finalizer, object)
     else
         ok, err = pcall_aside(finalizer, object)
+    end
+    if answer then
+        native.put_back(answer, bytes)
     end
     finalizing(false)
     if not ok then

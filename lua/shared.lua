@@ -19,14 +19,14 @@ local tostring, type = tostring, type
 -- What a call answers with, as src/lua/compiled.rs has it. Strings are in the
 -- buffer, or if they are longer in memory that free() takes back.
 --
--- Whatever allocates may collect garbage, and a finalizer call methods: then
--- the reply and the buffer are another's. So nothing that does may stand before
--- the last use of them; reading a pointer out of the reply is such a thing.
+-- A finalizer may run wherever something is allocated or compiled code ends, so
+-- also between a call and the last use of what it has answered; and it may call
+-- methods. The prelude keeps the answer aside while one runs.
 local BUFFER_SIZE = 65536
 local room = ffi.new("char [?]", BUFFER_SIZE + 63)
 -- Aligned, so that long strings are copied and compared sooner.
 local buffer = cast("char *", band(cast("intptr_t", room) + 63, -64))
-local reply = ffi.new([[
+local Reply = typeof([[
     struct {
         char *buffer;
         const char *bytes;
@@ -36,7 +36,18 @@ local reply = ffi.new([[
         uint32_t stale;
         uint32_t forced;
     }
-]], { buffer = buffer })
+]])
+local reply = Reply({ buffer = buffer })
+
+function native.keep_answer()
+    local len = reply.len
+    return Reply(reply), len <= BUFFER_SIZE and ffi_string(buffer, len) or ""
+end
+
+function native.put_back(answer, bytes)
+    ffi.copy(reply, answer, ffi.sizeof(Reply))
+    ffi.copy(buffer, bytes, #bytes)
+end
 
 local function native_function(name, signature)
     return cast(typeof(signature), native.dict_functions[name])

@@ -509,6 +509,70 @@ process_by_lua_block {
 [error]
 
 
+=== hostile: finalizers between an answer and what is made of it
+LuaJIT runs them where compiled code ends, too, right behind the call.
+--- tcp_config eval
+$main::DICTS =~ s/dogs 1m/dogs 8m/r . "init_by_lua_block { rounds = $main::ROUNDS }"
+--- tcp_server_config
+process_by_lua_block {
+    local t = require "dict"
+    local dogs = t.empty("dogs")
+    local values = {}
+    for i = 1, 64 do
+        local kind = i % 8
+        local value = i
+        if kind == 1 then
+            value = ("s"):rep(i) .. i
+        elseif kind == 2 then
+            value = ("l"):rep(70000 + i)
+        elseif kind == 3 then
+            value = i % 16 == 3
+        elseif kind == 4 then
+            value = ("b"):rep(60000) .. i
+        elseif kind == 5 then
+            value = nil
+        end
+        values[i] = value
+        dogs:set("k" .. i, value, 0, i % 3)
+    end
+    dogs:set("long", ("x"):rep(66000))
+    dogs:set("short", "from gc")
+    local n, collected = 0, 0
+    local function finalizer()
+        collected = collected + 1
+        dogs:get(collected % 3 == 0 and "long" or "short")
+        dogs:get_stale("n")
+        dogs:incr("n", 1000, 0)
+        dogs:get_keys(2)
+    end
+    collectgarbage("setpause", 100)
+    collectgarbage("setstepmul", 400)
+    local wrong = 0
+    for i = 1, rounds * 8 do
+        local k = i * 7 % 64 + 1
+        local proxy = newproxy(true)
+        getmetatable(proxy).__gc = finalizer
+        proxy = nil
+        local value, flags = dogs:get("k" .. k)
+        if value ~= values[k] then wrong = wrong + 1 end
+        if value and (flags or 0) ~= k % 3 then wrong = wrong + 1 end
+        if k % 8 == 0 then
+            n = n + 1
+            if dogs:incr("count", 1, 0) ~= n then wrong = wrong + 1 end
+        end
+        if i % 50 == 0 then collectgarbage("step", 10) end
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 200)
+    ngx.say(wrong, " wrong, ", collected > rounds)
+}
+--- response
+0 wrong, true
+--- timeout: 60
+--- no_error_log
+[error]
+
+
 === hostile: a handler that goes away in the middle of its work
 --- tcp_config eval
 $main::DICTS
