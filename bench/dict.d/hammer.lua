@@ -86,6 +86,44 @@ function own.value(id)
 end
 
 
+-- Values of a few long sizes, which all workers store over those of others:
+-- each is one text again and again, and its flags are its length.
+local LENGTHS = { 504, 600, 1024, 1040, 2000 }
+local LARGE_KEYS, LARGE = {}, {}
+for i = 1, 61 do
+    LARGE_KEYS[i] = "large" .. i
+    LARGE[i] = {}
+    for j = 1, 20 do
+        -- Most often a key has the same length.
+        local length = LENGTHS[(j == 1 and 1 or i) % 5 + 1]
+        LARGE[i][j] = string.format("%08x", 100 * i + j):rep(length / 8)
+    end
+end
+
+
+function own.large(_, state)
+    -- A long loop of little but sets: there a kill hits.
+    local sets, failure = state.most == "large" and 5000 or 20, nil
+    local first = random(10000)
+    for i = first, first + sets do
+        local key = i % 61 + 1
+        local value = LARGE[key][i % 20 + 1]
+        local ok, err = roomy:set(LARGE_KEYS[key], value,
+                                  i % 41 == 0 and 1000 or 0, #value)
+        if not ok then failure = err end
+    end
+    expect("large", failure, nil)
+    for _ = 1, 5 do
+        local value, flags = roomy:get("large" .. random(61))
+        if value and (#value ~= flags
+                      or value ~= value:sub(1, 8):rep(#value / 8))
+        then
+            complain("large:", #value, "bytes, flags", flags)
+        end
+    end
+end
+
+
 function own.add(id)
     expect("add", (roomy:add(id .. ":once", 1)), true)
     expect("add again", (roomy:add(id .. ":once", 2)), false)
@@ -160,16 +198,20 @@ for _, step in pairs(own) do
 end
 
 
--- A worker's life.
-function _M.start()
+-- A worker's life; `most` is what it does nearly all the time, if it is given.
+function _M.start(most)
     assert(ngx.timer.at(0, function()
         local id = ngx.worker.pid() .. "-" .. roomy:incr("workers", 1, 0)
         roomy:rpush("ids", id)
         math.randomseed(ngx.worker.pid())
-        local state = { pushed = 0, popped = 0 }
+        local state = { pushed = 0, popped = 0, most = most }
         while not ngx.worker.exiting() and not roomy:get("stop") do
             for _ = 1, BATCH do
-                steps[random(#steps)](id, state)
+                local step = own[most]
+                if not step or random(20) == 1 then
+                    step = steps[random(#steps)]
+                end
+                step(id, state)
             end
             roomy:incr("operations", BATCH, 0)
             coroutine.yield()

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::entry::Head;
+use super::entry::{Head, MORE};
 use super::hold::Hold;
 use super::layout::{
     CHAIN, CHANGED, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, JOURNAL, KEY_LEN, LEVELS,
@@ -122,6 +122,7 @@ impl Dict {
         entries: &mut HashSet<Ref>,
         blocks: &mut HashSet<Ref>,
     ) -> Result<(), String> {
+        let memory = &self.memory;
         let first = self.layout.buckets_at + 4 * bucket;
         let mut keys = HashSet::new();
         let mut entry = self.memory.load32(first);
@@ -145,11 +146,20 @@ impl Dict {
             let kind = self.kind(entry);
             let len = match kind {
                 kind::LIST | kind::NUMBER => 8,
-                kind::STRING => self.value_len(entry),
+                kind::STRING | kind::LONG => self.value_len(entry),
                 kind::BOOLEAN => 1,
                 _ => return Err(format!("entry {entry} has a value of type {kind}")),
             };
-            if !self.pieces(entry, DATA, pos, len, |_, _| true) {
+            let next = memory.load32(at(entry, NEXT));
+            let has_value = match kind {
+                kind::LONG => {
+                    next != 0
+                        && memory.load32(at(next, NEXT)) == 0
+                        && MORE + len <= heap::room(units(memory, next), 0)
+                }
+                _ => self.pieces(entry, DATA, pos, len, |_, _| true),
+            };
+            if !has_value {
                 return Err(format!("entry {entry} is shorter than its value"));
             }
             if kind == kind::LIST {

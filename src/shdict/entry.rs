@@ -16,6 +16,8 @@ pub mod kind {
     pub const NUMBER: u32 = 3;
     pub const STRING: u32 = 4;
     pub const LIST: u32 = 5;
+    /// A string that has a block of its own. Nobody is told: it is a string.
+    pub(in crate::shdict) const LONG: u32 = 6;
 }
 
 /// What a search comes to.
@@ -27,7 +29,7 @@ pub(super) enum Found<'a> {
 }
 
 /// The header of a block that another one goes on in.
-const MORE: usize = 8;
+pub(super) const MORE: usize = 8;
 
 /// The fixed part of an entry, and what follows it.
 #[derive(Clone, Copy)]

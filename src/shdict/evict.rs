@@ -281,12 +281,17 @@ impl Dict {
     /// Frees an entry that is in no list: at once, or as garbage if it has many
     /// blocks.
     pub(super) fn discard(&self, change: &mut Change, entry: Ref) {
-        if change.get(at(entry, NEXT)) == 0 && self.kind(entry) != kind::LIST {
-            heap::give(change, entry);
-        } else {
+        let (kind, next) = (self.kind(entry), change.get(at(entry, NEXT)));
+        let is_long = kind == kind::LONG;
+        if kind == kind::LIST || next != 0 && !is_long {
             change.set(at(entry, CHAIN), change.get(GARBAGE));
             change.set(GARBAGE, entry);
+            return;
         }
+        if next != 0 {
+            heap::give(change, next);
+        }
+        heap::give(change, entry);
     }
 
     /// Frees what is in no list: what was removed and has many blocks, and what

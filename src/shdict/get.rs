@@ -4,9 +4,9 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use super::entry::{Found, Head};
+use super::entry::{Found, Head, MORE};
 use super::hold::Held;
-use super::layout::{DATA, FLAGS, Ref, VALUE_LEN, VERSION, at};
+use super::layout::{DATA, FLAGS, NEXT, Ref, VALUE_LEN, VERSION, at};
 use super::lock::Stripe;
 use super::{Dict, Error, kind};
 
@@ -43,15 +43,17 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    /// None while the stripe changes.
     #[inline(always)]
-    fn begin(stripe: Stripe<'a>) -> Option<Look<'a>> {
+    fn begin(stripe: Stripe<'a>) -> Look<'a> {
         let version = stripe.load64(VERSION);
         fence(Ordering::Acquire);
-        if !version.is_multiple_of(2) {
-            return None;
-        }
-        Some(Look { stripe, version })
+        Look { stripe, version }
+    }
+
+    /// Whether the stripe changes just now.
+    #[inline(always)]
+    fn is_changing(&self) -> bool {
+        !self.version.is_multiple_of(2)
     }
 
     /// Whether what was seen so far counts.
@@ -125,7 +127,10 @@ impl Dict {
         answer: &mut impl Answer,
     ) -> Option<u32> {
         let hash = self.hash(key);
-        let look = Look::begin(self.stripe(self.layout.home(hash)))?;
+        let look = Look::begin(self.stripe(self.layout.home(hash)));
+        if look.is_changing() {
+            return None;
+        }
         match self.search(hash, key, CHAIN_MAX) {
             Found::Unsure => None,
             Found::Nothing => look.is_valid().then_some(kind::NIL),
@@ -165,9 +170,18 @@ impl Dict {
             if DATA + pos + len <= head.size() && len <= out.len() {
                 self.memory.read_start(at(entry, DATA + pos), len, out);
                 answer.set_len(len);
-            } else if !self.copy_other(entry, pos, len, answer, look) {
+            } else if !self.copy_other((entry, DATA), pos, len, answer, look) {
                 return None;
             }
+        } else if kind == kind::LONG {
+            let (len, value) = (head.get(VALUE_LEN) as usize, head.get(NEXT));
+            if let Some(out) = answer.buffer().get_mut(..len) {
+                self.memory.read(at(value, MORE), out);
+                answer.set_len(len);
+            } else if !self.copy_other((value, MORE), 0, len, answer, look) {
+                return None;
+            }
+            return Some(kind::STRING);
         } else if kind != kind::LIST {
             let bits = self.memory.load64(self.number_at((entry, head), key_len));
             answer.set_number(match kind {
@@ -183,7 +197,7 @@ impl Dict {
     #[inline(never)]
     fn copy_other(
         &self,
-        entry: Ref,
+        (block, header): (Ref, usize),
         pos: usize,
         len: usize,
         answer: &mut impl Answer,
@@ -193,7 +207,7 @@ impl Dict {
         if !look.is_valid() || len > self.memory.len() {
             return false;
         }
-        self.answer(answer, len, |out| self.read(entry, DATA, pos, out))
+        self.answer(answer, len, |out| self.read(block, header, pos, out))
     }
 
     /// Answers with a string that `read` reads, if it can.

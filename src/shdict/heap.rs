@@ -41,6 +41,12 @@ pub(super) fn take(change: &mut Change, units: u32) -> Option<Ref> {
     Some(cut(change, block, units))
 }
 
+/// Whether a block of `units` can be taken. Without the global lock this is but
+/// likely.
+pub(super) fn has(memory: &Memory, units: u32) -> bool {
+    find(&Change::new(memory), units).is_some()
+}
+
 /// Takes the largest block, or as much of it as is wanted, if it has `least`.
 pub(super) fn take_part(change: &mut Change, units: u32, least: u32) -> Option<Ref> {
     let fl = change.get(FL_MAP).checked_ilog2()? as usize;

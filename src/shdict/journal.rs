@@ -12,59 +12,107 @@
 //! A value that is overwritten where it is needs less: a copy of all that will
 //! be written over, its length, the new bytes, and the length 0.
 
-use super::layout::{CHANGED, JOURNAL, RECORDS, SAVED, SAVING, STRIPE_RECORDS};
+use super::entry::Head;
+use super::layout::{
+    CHANGED, DATA, EXPIRES, JOURNAL, RECORDS, Ref, SAVED, SAVING, STRIPE_RECORDS, at,
+};
 use super::lock::Stripe;
-use crate::nginx::memory::Memory;
+use crate::nginx::memory::{Memory, Near};
 
-/// Where a journal is: its number of records, they, and how many it holds.
-#[derive(Clone, Copy)]
-struct Journal {
-    len: usize,
-    records: usize,
-    max: u32,
+/// Where a change notes what words held.
+pub(super) trait Journal {
+    /// How many records it has room for.
+    const MAX: usize;
+
+    fn write(&self, number: usize, record: u64);
+    fn set_len(&self, len: usize);
 }
 
-const GLOBAL_JOURNAL: Journal =
-    Journal { len: JOURNAL, records: JOURNAL + 8, max: RECORDS };
+/// The one beside the global lock.
+pub(super) struct Global<'a>(&'a Memory);
 
-/// The journal of the stripe at `stripe`.
-#[inline(always)]
-fn stripe_journal(stripe: usize) -> Journal {
-    Journal { len: stripe + CHANGED, records: stripe + SAVED, max: STRIPE_RECORDS }
+impl Journal for Global<'_> {
+    const MAX: usize = RECORDS;
+
+    #[inline(always)]
+    fn write(&self, number: usize, record: u64) {
+        self.0.store64(JOURNAL + 8 + 8 * number, record);
+    }
+
+    #[inline(always)]
+    fn set_len(&self, len: usize) {
+        self.0.store32(JOURNAL, len as u32);
+    }
+}
+
+/// The one of a stripe.
+impl Journal for Stripe<'_> {
+    const MAX: usize = STRIPE_RECORDS;
+
+    #[inline(always)]
+    fn write(&self, number: usize, record: u64) {
+        self.store64(SAVED + 8 * number, record);
+    }
+
+    #[inline(always)]
+    fn set_len(&self, len: usize) {
+        self.store32(CHANGED, len as u32);
+    }
 }
 
 /// A change that others see whole or not at all.
-pub(super) struct Change<'a> {
+pub(super) struct Change<'a, J = Global<'a>> {
     memory: &'a Memory,
-    journal: Journal,
-    len: u32,
+    journal: J,
+    len: usize,
 }
 
 impl<'a> Change<'a> {
     /// Begins a change, or goes on with one that was not committed yet.
     #[inline(always)]
     pub fn new(memory: &'a Memory) -> Change<'a> {
-        let journal = GLOBAL_JOURNAL;
-        Change { memory, journal, len: memory.load32(journal.len) }
+        Change { memory, journal: Global(memory), len: memory.load32(JOURNAL) as usize }
     }
+}
 
+impl<'a> Change<'a, Stripe<'a>> {
     /// Begins a change of what the lock of a stripe guards alone.
     #[inline(always)]
-    pub fn of_stripe(memory: &'a Memory, stripe: usize) -> Change<'a> {
-        Change { memory, journal: stripe_journal(stripe), len: 0 }
+    pub fn of_stripe(memory: &'a Memory, stripe: Stripe<'a>) -> Self {
+        Change { memory, journal: stripe, len: 0 }
     }
 
+    /// Changes a word of an entry.
+    #[inline(always)]
+    pub fn set_field(&mut self, (entry, head): (Ref, Head), field: usize, value: u32) {
+        self.note(at(entry, field), head.get(field));
+        head.set(field, value);
+    }
+
+    /// Changes a word beside others, behind their place.
+    #[inline(always)]
+    pub fn set_near(&mut self, (at, line): (usize, Near), field: usize, value: u32) {
+        self.note(at + field, line.load32(field));
+        line.store32(field, value);
+    }
+}
+
+impl<J: Journal> Change<'_, J> {
     /// Changes a word.
     #[inline(always)]
     pub fn set(&mut self, at: usize, value: u32) {
-        if self.len >= self.journal.max {
+        self.note(at, self.memory.load32(at));
+        self.memory.store32(at, value);
+    }
+
+    #[inline(always)]
+    fn note(&mut self, at: usize, old: u32) {
+        if self.len >= J::MAX {
             full();
         }
-        let record = (at as u64 / 4) << 32 | u64::from(self.memory.load32(at));
-        self.memory.store64(self.journal.records + 8 * self.len as usize, record);
+        self.journal.write(self.len, (at as u64 / 4) << 32 | u64::from(old));
         self.len += 1;
-        self.memory.store32(self.journal.len, self.len);
-        self.memory.store32(at, value);
+        self.journal.set_len(self.len);
     }
 
     /// Changes a word of eight bytes.
@@ -82,7 +130,7 @@ impl<'a> Change<'a> {
     /// What was changed stays.
     #[inline(always)]
     pub fn commit(&mut self) {
-        self.memory.store32(self.journal.len, 0);
+        self.journal.set_len(0);
         self.len = 0;
     }
 }
@@ -94,16 +142,16 @@ fn full() -> ! {
 
 /// Takes back what was not committed under the global lock.
 pub(super) fn undo(memory: &Memory) {
-    undo_journal(memory, GLOBAL_JOURNAL);
+    undo_journal(memory, JOURNAL, JOURNAL + 8, RECORDS);
 }
 
-fn undo_journal(memory: &Memory, journal: Journal) {
-    let len = memory.load32(journal.len).min(journal.max);
-    for i in (0..len as usize).rev() {
-        let record = memory.load64(journal.records + 8 * i);
+fn undo_journal(memory: &Memory, len_at: usize, records: usize, max: usize) {
+    let len = (memory.load32(len_at) as usize).min(max);
+    for i in (0..len).rev() {
+        let record = memory.load64(records + 8 * i);
         memory.store32((record >> 32) as usize * 4, record as u32);
     }
-    memory.store32(journal.len, 0);
+    memory.store32(len_at, 0);
 }
 
 /// What is saved without a call of the C library.
@@ -145,6 +193,36 @@ fn set_saved(head: Stripe, at: usize, len: usize) {
     head.store64(SAVING, (at as u64 / 8) << 32 | len as u64);
 }
 
+/// Saved beside the value, before it: where the changeable part of an entry's head
+/// is, and what it has.
+const HEAD: usize = 8;
+const HEAD_LEN: usize = DATA - EXPIRES;
+/// In the length: there is that part, too.
+const WITH_HEAD: u64 = 1 << 31;
+
+/// The longest value that can be saved together with a head.
+#[inline(always)]
+pub(super) fn with_head_max(saved_max: usize) -> usize {
+    saved_max - HEAD - HEAD_LEN
+}
+
+/// As save(), of a value that is in another block than its entry; and what may be
+/// changed in the entry's head.
+pub(super) fn save_with_head(
+    memory: &Memory,
+    (stripe, words): (usize, Stripe),
+    head: usize,
+    at: usize,
+    len: usize,
+) {
+    memory.store64(stripe + SAVED, head as u64);
+    for i in (0..HEAD_LEN).step_by(8) {
+        memory.store64(stripe + SAVED + HEAD + i, memory.load64(head + i));
+    }
+    memory.copy(at, stripe + SAVED + HEAD + HEAD_LEN, len);
+    words.store64(SAVING, (at as u64 / 8) << 32 | WITH_HEAD | len as u64);
+}
+
 /// What was written over it stays.
 #[inline(always)]
 pub(super) fn forget_saved(head: Stripe) {
@@ -154,11 +232,17 @@ pub(super) fn forget_saved(head: Stripe) {
 /// Takes back what was not committed under the lock of a stripe alone.
 pub(super) fn undo_stripe(memory: &Memory, (stripe, head): (usize, Stripe)) {
     if head.load32(CHANGED) != 0 {
-        undo_journal(memory, stripe_journal(stripe));
+        undo_journal(memory, stripe + CHANGED, stripe + SAVED, STRIPE_RECORDS);
     }
     let saving = head.load64(SAVING);
     if saving != 0 {
-        memory.copy(stripe + SAVED, (saving >> 32) as usize * 8, saving as u32 as usize);
+        let mut saved = stripe + SAVED;
+        if saving & WITH_HEAD != 0 {
+            memory.copy(saved + HEAD, memory.load64(saved) as usize, HEAD_LEN);
+            saved += HEAD + HEAD_LEN;
+        }
+        let len = (saving & (WITH_HEAD - 1)) as usize;
+        memory.copy(saved, (saving >> 32) as usize * 8, len);
         forget_saved(head);
     }
 }

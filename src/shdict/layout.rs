@@ -14,7 +14,7 @@ pub const MIN_SIZE: usize = 16 * 1024;
 pub const MAX_SIZE: usize = 16 * 1024 * 1024 * 1024;
 
 /// Says that the zone is laid out, and how.
-pub(super) const MAGIC: u64 = 0x5443_5044_4943_5402;
+pub(super) const MAGIC: u64 = 0x5443_5044_4943_5403;
 
 // The header: what is read always and written seldom.
 pub(super) const MAGIC_AT: usize = 0;
@@ -49,8 +49,8 @@ pub(super) const SL_COUNT: usize = 8;
 
 /// Its journal: the number of records, and they, of eight bytes.
 pub(super) const JOURNAL: usize = (GLOBAL_END + 63) & !63;
-pub(super) const RECORDS: u32 = 128;
-const STRIPES: usize = (JOURNAL + 8 + 8 * RECORDS as usize + 127) & !127;
+pub(super) const RECORDS: usize = 128;
+const STRIPES: usize = (JOURNAL + 8 + 8 * RECORDS + 127) & !127;
 
 // A stripe, at its lock: what an operation needs is in one line of the cache, as
 // a rule.
@@ -66,11 +66,11 @@ pub(super) const CHANGED: usize = 24;
 pub(super) const COUNT: usize = 28;
 /// What that part was; or the records.
 pub(super) const SAVED: usize = 32;
-pub(super) const STRIPE_RECORDS: u32 = 8;
+pub(super) const STRIPE_RECORDS: usize = 8;
 
 // In the line before: references of entries that are not in the LRU list and the
 // wheel yet, and of free blocks, each with its units.
-const BEFORE: usize = 64;
+pub(super) const BEFORE: usize = 64;
 pub(super) const YOUNG_SLOTS: usize = 8;
 pub(super) const STOCK_SLOTS: usize = 4;
 /// The largest block that is kept there, in units.

@@ -3,7 +3,7 @@
 //! under the locks that guard them, by way of a `Change`.
 
 use super::Dict;
-use super::journal::Change;
+use super::journal::{Change, Journal};
 use super::layout::{
     CHAIN, COUNT, EXP_NEXT, EXP_PREV, HAND, IN_SLOT, LEVELS, LRU_HEAD, LRU_NEXT,
     LRU_PREV, LRU_TAIL, Ref, SLOTS, WHEEL, at,
@@ -20,7 +20,12 @@ impl Dict {
     }
 
     #[inline(always)]
-    pub(super) fn unlink_bucket(&self, change: &mut Change, entry: Ref, hash: u32) {
+    pub(super) fn unlink_bucket<J: Journal>(
+        &self,
+        change: &mut Change<'_, J>,
+        entry: Ref,
+        hash: u32,
+    ) {
         let mut link = self.layout.bucket_at(hash);
         loop {
             let next = change.get(link);

@@ -46,6 +46,13 @@ pub(super) fn end_change(stripe: Stripe, version: u64) {
     stripe.store64(VERSION, version.wrapping_add(1));
 }
 
+/// Before a block of the stock is written: who still reads what it had when it was an
+/// entry's sees first that the stripe was changed since.
+#[inline(always)]
+pub(super) fn sees_changes_first() {
+    fence(Ordering::Release);
+}
+
 /// As end_change(), for who may have begun; of another process, too.
 pub(super) fn end_any_change(stripe: Stripe) {
     let version = stripe.load64(VERSION);

@@ -23,6 +23,8 @@
 //!          next | bucket's next | expires | flushes | flags | value length |
 //!          hash | key, to a multiple of 8 | value                            |
 //!
+//! long   its value alone, in the block that the entry's goes on in (`long.rs`)
+//!
 //! list   a value that is |first|last| ---> element <---> element <--- last
 //! ```
 //!
@@ -52,6 +54,7 @@ mod layout;
 mod list;
 mod lists;
 mod lock;
+mod long;
 mod owner;
 mod scan;
 mod store;

@@ -1,6 +1,6 @@
 //! Storing and counting: set, add, replace, delete, incr, expire.
 
-use super::entry::{Found, Head};
+use super::entry::{Found, Head, MORE};
 use super::evict::Evict;
 use super::hold::{Held, Hold};
 use super::journal::{Change, SHORT, forget_saved, save, save_and_write};
@@ -10,6 +10,7 @@ use super::layout::{
 };
 use super::lists::{link_lru, link_wheel, unlink_wheel};
 use super::lock::{begin_change, end_change};
+use super::long::LONG_MIN;
 use super::{Dict, Error, kind};
 
 /// A value to be stored.
@@ -113,10 +114,14 @@ impl Dict {
             }
         }
         let expires = if how.ttl == 0 { 0 } else { now.saturating_add(how.ttl) };
-        let new = New { hash, key, kind, bytes, expires, flags: how.flags };
+        // Made where it is needed: what is the same for all is kept in registers.
+        let new = || New { hash, key, kind, bytes, expires, flags: how.flags };
         let stored = match found {
-            Found::Entry(entry, head) => self.overwrite(&held, (entry, head), &new),
-            _ => self.add_young(&held, &new),
+            Found::Entry(entry, head) => {
+                self.overwrite(&held, (entry, head), &new())
+                    || self.exchange(&held, (entry, head), &new())
+            }
+            _ => self.add_young(&held, &new()),
         };
         if stored {
             held.release();
@@ -124,11 +129,18 @@ impl Dict {
         }
         self.set_now(now);
         let evict = if how.evict { Evict::Live } else { Evict::Dead };
-        self.store_new(held, new, evict)
+        self.store_new(held, new(), evict)
     }
 
     #[inline(never)]
     fn store_new(&self, held: Held, new: New, evict: Evict) -> (Result<(), Error>, bool) {
+        if new.bytes.len() >= LONG_MIN
+            && let Found::Entry(entry, head) = self.search(new.hash, new.key, usize::MAX)
+            && self.overwrite_long(&held, (entry, head), &new)
+        {
+            held.release();
+            return (Ok(()), false);
+        }
         let mut hold = held.more();
         let mut forced = false;
         hold.take_global();
@@ -243,7 +255,7 @@ impl Dict {
     /// be there too early: it is looked at again then. The young are put there
     /// later.
     #[inline(always)]
-    fn wheel_allows(&self, head: Head, expires: u64) -> bool {
+    pub(super) fn wheel_allows(&self, head: Head, expires: u64) -> bool {
         expires == 0
             || head.is_young()
             || head.get(EXP_PREV) != 0 && {
@@ -274,6 +286,7 @@ impl Dict {
         let from = if is_same { value } else { EXPIRES };
         if end - from > self.layout.saved_max
             || !is_same && !self.wheel_allows(head, new.expires)
+            || len >= LONG_MIN && self.gets_long(stripe, len)
         {
             return false;
         }
@@ -304,10 +317,13 @@ impl Dict {
         evict: Evict,
         forced: &mut bool,
     ) -> Result<Ref, Error> {
-        let &New { hash, key, kind, bytes, expires, .. } = new;
+        let &New { hash, key, bytes, expires, .. } = new;
         hold.take_global();
         let len = Dict::value_pos(key.len()) + bytes.len();
-        let made = self.make(hold, (DATA, len), MIN_ENTRY, Evict::Dead, forced);
+        let long = self.make_long(hold, new);
+        let kind = if long.is_some() { kind::LONG } else { new.kind };
+        let made =
+            long.or_else(|| self.make(hold, (DATA, len), MIN_ENTRY, Evict::Dead, forced));
         let made = made.or_else(|| {
             // What is replaced makes room before others do.
             let old = self.find(hash, key);
@@ -320,7 +336,8 @@ impl Dict {
 
         let entry = made.block;
         // Of several, nobody may think that they have a key or are a list.
-        self.fill(entry, new, if made.several { None } else { Some(kind) });
+        let new = New { kind, ..*new };
+        self.fill(entry, &new, if made.several { None } else { Some(kind) });
 
         let old = self.find(hash, key);
         let mut change = hold.change();
@@ -338,6 +355,9 @@ impl Dict {
             link_wheel(&mut change, entry, expires);
         }
         if old != 0 {
+            if kind == kind::LONG {
+                self.keep_long(&mut change, old);
+            }
             self.discard(&mut change, old);
         }
         change.commit();
@@ -361,7 +381,11 @@ impl Dict {
         head.set(HASH, new.hash);
         head.set(EXP_PREV, 0);
         self.write(entry, DATA, 0, key);
-        self.write(entry, DATA, Dict::value_pos(key.len()), bytes);
+        if new.kind == kind::LONG {
+            self.memory.write(at(head.get(NEXT), MORE), bytes);
+        } else {
+            self.write(entry, DATA, Dict::value_pos(key.len()), bytes);
+        }
         self.forget_use(entry);
     }
 

@@ -48,11 +48,12 @@ struct Reply {
     buffer: [u8; 512],
     bytes: Vec<u8>,
     number: f64,
+    flags: u32,
 }
 
 impl Reply {
     fn new() -> Reply {
-        Reply { buffer: [0; 512], bytes: Vec::new(), number: 0.0 }
+        Reply { buffer: [0; 512], bytes: Vec::new(), number: 0.0, flags: 0 }
     }
 }
 
@@ -73,7 +74,9 @@ impl Answer for Reply {
         self.number = number;
     }
 
-    fn set_flags(&mut self, _flags: u32) {}
+    fn set_flags(&mut self, flags: u32) {
+        self.flags = flags;
+    }
 
     fn set_stale(&mut self, _is_stale: bool) {}
 }
@@ -130,6 +133,23 @@ fn a_zone_that_is_opened_again_has_everything() {
 }
 
 #[test]
+fn a_zone_of_another_layout_is_made_anew() {
+    let (mut owned, mut random) = (Owned::new(1 << 20), Random(9));
+    let memory = owned.memory();
+    let empty = open(memory, 0).free_space();
+    for other in [MAGIC - 1, MAGIC + 1, 1] {
+        let bytes: Vec<u8> = (0..memory.len()).map(|_| random.below(256) as u8).collect();
+        memory.write(0, &bytes);
+        memory.store64(MAGIC_AT, other);
+        let dict = open(memory, 0);
+        check(&dict);
+        assert_eq!(dict.free_space(), empty);
+        put(&dict, "a", 10, 0);
+        assert_eq!(bytes_of(&dict, b"a", 5000), Some(vec![7; 10]));
+    }
+}
+
+#[test]
 fn keys_that_are_alike_do_not_meet() {
     let mut owned = Owned::new(1 << 20);
     let dict = open(owned.memory(), 0);
@@ -177,7 +197,9 @@ fn it_does_what_a_plain_map_does() {
 fn compare_step(dict: &Dict, model: &mut Model, random: &mut Random, now: u64) {
     let key = format!("{:0w$}", random.below(200), w = 1 + random.below(3));
     let key = key.as_bytes();
-    let value = vec![random.below(256) as u8; random.below(1500)];
+    // Often one of a few sizes, which another of the same is stored over.
+    let len = [600, 1024, 1032, 1400, random.below(1500)][random.below(5)];
+    let value = vec![random.below(256) as u8; len];
     let ttl = [0, 0, 1, 50, 3000, 40_000, 3_000_000][random.below(7)];
     let expires = if ttl == 0 { 0 } else { now + ttl };
     let here = model.get(key, now);
@@ -658,10 +680,12 @@ fn a_worker_may_die_with_young_entries() {
 
 #[test]
 fn a_worker_may_die_while_it_overwrites() {
-    // In the larger zone also long values are written where they are.
+    // In the larger zone also long values are written where they are, as long as
+    // little memory is free.
     let mut owned = Owned::new(1 << 20);
     let memory = owned.memory();
     let dict = open(memory, 0);
+    put(&dict, "large", dict.free_space() * 31 / 32, 0);
     for (len, other_len) in [(3, 3), (16, 16), (17, 17), (1024, 1024), (1024, 1020)] {
         let (old, new) = (vec![1; len], vec![2; other_len]);
         let stored = |dict: &Dict, value: &[u8]| {
@@ -689,6 +713,157 @@ fn a_worker_may_die_while_it_overwrites() {
         // It is where it was.
         assert_eq!(dict.find(dict.hash(b"key"), b"key"), before);
     }
+}
+
+/// A value, its flags, and when it expires.
+type Whole = (Vec<u8>, u32, u64);
+
+fn whole(dict: &Dict, key: &[u8]) -> Option<Whole> {
+    let mut reply = Reply::new();
+    let kind = dict.get(key, 5000, &mut reply);
+    assert!(matches!(kind, kind::STRING | kind::NIL), "type {kind}");
+    let ttl = dict.ttl(key, 5000).ok()?;
+    Some((reply.bytes, reply.flags, ttl))
+}
+
+/// How an entry was changed.
+#[derive(Debug, PartialEq, Eq)]
+enum Way {
+    Anew(u32),
+    Exchanged,
+    Overwritten,
+}
+
+#[test]
+fn a_worker_may_die_over_a_long_value() {
+    let mut owned = Owned::new(1 << 20);
+    let memory = owned.memory();
+    let dict = open(memory, 0);
+    let empty = dict.free_space();
+    let place = |dict: &Dict| {
+        let entry = dict.find(dict.hash(b"key"), b"key");
+        (entry, memory.load32(layout::at(entry, layout::NEXT)), dict.kind(entry))
+    };
+    // Lengths, what to do before, and what is expected.
+    let steps: &[(usize, &str, Way)] = &[
+        (1024, "", Way::Anew(kind::STRING)),
+        // A block of its own, then one in stock.
+        (1024, "", Way::Anew(kind::LONG)),
+        (1024, "", Way::Anew(kind::LONG)),
+        (1024, "", Way::Exchanged),
+        // Into the wheel of expiry times, and later there.
+        (1030, "ttl", Way::Anew(kind::LONG)),
+        (1030, "ttl", Way::Exchanged),
+        (1030, "", Way::Exchanged),
+        // Others for another size; the stock has both.
+        (600, "", Way::Anew(kind::LONG)),
+        (600, "", Way::Anew(kind::LONG)),
+        (600, "", Way::Exchanged),
+        (1024, "", Way::Exchanged),
+        (600, "ttl", Way::Anew(kind::LONG)),
+        (1024, "ttl", Way::Exchanged),
+        // The stock is emptied, and made again.
+        (1024, "even ttl", Way::Anew(kind::LONG)),
+        (1024, "ttl", Way::Exchanged),
+        (1024, "full ttl", Way::Overwritten),
+        (1020, "ttl", Way::Overwritten),
+        (600, "", Way::Anew(kind::STRING)),
+        (600, "", Way::Overwritten),
+        (600, "free", Way::Anew(kind::LONG)),
+        (100, "", Way::Anew(kind::STRING)),
+        (2040, "", Way::Anew(kind::STRING)),
+        (2040, "", Way::Anew(kind::LONG)),
+        (2041, "", Way::Anew(kind::STRING)),
+        (511, "", Way::Anew(kind::STRING)),
+        (512, "", Way::Anew(kind::STRING)),
+        (512, "", Way::Anew(kind::LONG)),
+    ];
+    for (i, (len, before, way)) in steps.iter().enumerate() {
+        let has = |word| before.contains(word);
+        if has("full") {
+            put(&dict, "large", dict.free_space() * 31 / 32, 0);
+        }
+        if has("full") || has("even") {
+            dict.flush_expired(1, 5000);
+        }
+        if has("free") {
+            dict.delete(b"large", 5000);
+        }
+        let (value, flags) = (vec![i as u8; *len], i as u32);
+        let ttl = if has("ttl") { 1000 * (i as u64 + 1) } else { 0 };
+        let how = Store { flags, ..always(ttl) };
+        let run = |dict: &Dict| {
+            let stored = dict.store(b"key", Value::Str(&value), how, 5000);
+            assert_eq!(stored, (Ok(()), false));
+        };
+        let (old, was) = (whole(&dict, b"key"), place(&dict));
+        let seen = Cell::new((0, 0));
+        die_everywhere(memory, run, |other, store| {
+            let now = whole(other, b"key");
+            let is_old = now == old;
+            assert!(
+                is_old || now == Some((value.clone(), flags, ttl)),
+                "step {i}, store {store}"
+            );
+            let (olds, news) = seen.get();
+            seen.set((olds + usize::from(is_old), news + usize::from(!is_old)));
+            dict_is_of_use(other);
+            other.delete(b"key", 5000);
+        });
+        let (olds, news) = seen.get();
+        assert!(olds >= 3 && news >= 1, "step {i}: {olds} {news}");
+        check(&dict);
+        assert_eq!(whole(&dict, b"key"), Some((value, flags, ttl)));
+        let is = place(&dict);
+        let seen = match (is.0 == was.0, is.1 == was.1) {
+            (false, _) => Way::Anew(is.2),
+            (true, false) => Way::Exchanged,
+            (true, true) => Way::Overwritten,
+        };
+        assert_eq!(&seen, way, "step {i}");
+    }
+    // Whatever else there is to do with one.
+    assert_eq!(
+        dict.push(b"key", Value::Number(1.0), End::Left, 5000),
+        Err(Error::NotAList)
+    );
+    assert_eq!(dict.incr(b"key", 1.0, None, 5000).0, Err(Error::NotANumber));
+    assert_eq!(dict.expire(b"key", 10, 5000), Ok(()));
+    assert_eq!(bytes_of(&dict, b"key", 5010), None);
+    let mut reply = Reply::new();
+    assert_eq!(dict.get_stale(b"key", 5010, &mut reply), kind::STRING);
+    assert_eq!(reply.bytes.len(), 512);
+    die_everywhere(memory, |dict| ignore(dict.flush_expired(9, 5010)), |_, _| {});
+    assert_eq!((dict.count(), dict.free_space()), (0, empty));
+}
+
+#[test]
+fn long_values_of_many_sizes_need_no_more_memory() {
+    let mut owned = Owned::new(8 << 20);
+    let dict = open(owned.memory(), 0);
+    let (empty, mut random) = (dict.free_space(), Random(5));
+    // More than a stock has places for, then more than there is memory for.
+    for (keys, most) in [(300, 2100), (12_000, 1400)] {
+        for _ in 0..20 * keys {
+            let key = random.below(keys);
+            let len = 500 + (key * 97 + random.below(20)) % (most - 500);
+            let stored = dict.store(
+                format!("{key}").as_bytes(),
+                Value::Str(&vec![7; len]),
+                always(0),
+                5000,
+            );
+            assert_eq!(stored.0, Ok(()));
+            assert!(!stored.1 || keys > 300);
+        }
+        check(&dict);
+    }
+    // Nothing is kept in stock that others need.
+    assert!(dict.free_space() < empty / 16, "{}", dict.free_space());
+    assert!(dict.count() > 7000, "{}", dict.count());
+    dict.flush_all();
+    dict.flush_expired(usize::MAX, 5000);
+    assert_eq!(dict.free_space(), empty);
 }
 
 fn dict_is_of_use(dict: &Dict) {

@@ -16,11 +16,11 @@ use super::hold::{Held, Hold};
 use super::journal::Change;
 use super::kind;
 use super::layout::{
-    CHAIN, COUNT, DATA, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, STOCK_SLOTS, UNEVEN,
-    UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
+    BEFORE, CHAIN, COUNT, DATA, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, STOCK_SLOTS,
+    UNEVEN, UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
 };
 use super::lists::{link_lru, link_lru_last, link_wheel};
-use super::lock::{begin_change, end_change};
+use super::lock::{Stripe, begin_change, end_change, sees_changes_first};
 use super::store::New;
 
 /// What evening the stripes comes to.
@@ -31,6 +31,16 @@ pub(super) struct Evened {
     pub busy: bool,
 }
 
+/// A block in stock.
+pub(super) struct Stock<'a> {
+    pub block: Ref,
+    /// Its units.
+    pub size: u32,
+    /// The line of the cache that knows it, and where there.
+    pub line: (usize, Stripe<'a>),
+    pub place: usize,
+}
+
 impl Dict {
     /// Makes a new entry of a block in stock. False if there is none that fits,
     /// or the stripe has too many young ones.
@@ -38,30 +48,30 @@ impl Dict {
     pub(super) fn add_young(&self, held: &Held, new: &New) -> bool {
         let (memory, (stripe, words)) = (&self.memory, held.home());
         let len = DATA + Dict::value_pos(new.key.len()) + new.bytes.len();
-        let units = (len.div_ceil(UNIT) as u64).max(u64::from(MIN_ENTRY));
+        let units = (len.div_ceil(UNIT) as u32).max(MIN_ENTRY);
         // A block may be a unit longer than it was asked for.
-        let fits = |word: u64| word as u32 != 0 && (word >> 32).wrapping_sub(units) < 2;
-        let stock = |slot| memory.load64(stock_at(stripe, slot));
-        let Some(from) = (0..STOCK_SLOTS).find(|&slot| fits(stock(slot))) else {
+        let Some(stock) = self.stock_of(stripe, self.favourite(), units, 2) else {
             return false;
         };
         // Behind all others: so they stand in the order in which they were made.
-        let is_free = |slot: usize| memory.load32(young_at(stripe, slot)) == 0;
+        let line = stock.line;
+        let is_free = |slot: usize| line.1.load32(young_at(BEFORE, slot)) == 0;
         let used = (0..YOUNG_SLOTS).rev().take_while(|&slot| is_free(slot)).count();
         let slot = YOUNG_SLOTS - used;
         if slot == YOUNG_SLOTS {
             return false;
         }
-        let entry = stock(from) as Ref;
+        let entry = stock.block;
+        sees_changes_first();
         self.fill(entry, new, Some(new.kind));
         memory.store32(at(entry, LRU_PREV), IS_YOUNG | slot as u32);
         let bucket = self.layout.bucket_at(new.hash);
         memory.store32(at(entry, CHAIN), memory.load32(bucket));
         let version = begin_change(words);
-        let mut change = Change::of_stripe(memory, stripe);
-        change.set(stock_at(stripe, from), 0);
-        change.set(young_at(stripe, slot), entry);
-        change.set(stripe + COUNT, change.get(stripe + COUNT) + 1);
+        let mut change = Change::of_stripe(memory, words);
+        change.set_near(line, stock.place, 0);
+        change.set_near(line, young_at(BEFORE, slot), entry);
+        change.set_near((stripe, words), COUNT, words.load32(COUNT) + 1);
         change.set(bucket, entry);
         change.commit();
         end_change(words, version);
@@ -83,7 +93,7 @@ impl Dict {
         }
         let Some(to) = self.stock_for(stripe, entry) else { return false };
         let version = begin_change(words);
-        let mut change = Change::of_stripe(memory, stripe);
+        let mut change = Change::of_stripe(memory, words);
         self.unlink_bucket(&mut change, entry, hash);
         change.set(young_at(stripe, slot_of(head)), 0);
         change.set(stock_at(stripe, to), entry);
@@ -101,13 +111,47 @@ impl Dict {
         let Some(to) = self.stock_for(stripe, entry).filter(|_| is_one_block) else {
             return self.remove(hold, entry);
         };
-        let number = self.layout.stripe_of(self.hash_of(entry));
-        self.memory.store8(self.layout.uneven_at(number), 1);
-        self.memory.store32(UNEVEN, 1);
+        self.mark_uneven(self.hash_of(entry));
         let mut change = hold.change();
         self.unlink(&mut change, entry);
         change.set(stock_at(stripe, to), entry);
         change.commit();
+    }
+
+    /// Says that the stripe of a hash gets something in stock.
+    pub(super) fn mark_uneven(&self, hash: u32) {
+        let number = self.layout.stripe_of(hash);
+        self.memory.store8(self.layout.uneven_at(number), 1);
+        self.memory.store32(UNEVEN, 1);
+    }
+
+    /// A block of so many units in the stock, or of less than `spare` more. `first`
+    /// is the slot to look at first.
+    #[inline(always)]
+    pub(super) fn stock_of(
+        &self,
+        stripe: usize,
+        first: usize,
+        units: u32,
+        spare: u32,
+    ) -> Option<Stock<'_>> {
+        let line = (stripe - BEFORE, self.stripe(stripe - BEFORE));
+        for slot in (0..STOCK_SLOTS).map(|i| (first + i) % STOCK_SLOTS) {
+            let place = stock_at(BEFORE, slot);
+            let word = line.1.load64(place);
+            let (block, size) = (word as Ref, (word >> 32) as u32);
+            if block != 0 && size.wrapping_sub(units) < spare {
+                return Some(Stock { block, size, line, place });
+            }
+        }
+        None
+    }
+
+    /// The slot of the stock that this worker uses first, as a rule another than its
+    /// neighbours do: what is in it was in the cache of the same CPU.
+    #[inline(always)]
+    fn favourite(&self) -> usize {
+        self.me.get() as usize % STOCK_SLOTS
     }
 
     /// A place in the stock for a block.
@@ -115,8 +159,10 @@ impl Dict {
     fn stock_for(&self, stripe: usize, block: Ref) -> Option<usize> {
         let (memory, size) = (&self.memory, units(&self.memory, block));
         let is_free = |&slot: &usize| memory.load32(stock_at(stripe, slot)) == 0;
-        let slot =
-            (0..STOCK_SLOTS).find(is_free).filter(|_| size <= self.layout.stock_max)?;
+        let slot = (0..STOCK_SLOTS)
+            .map(|i| (self.favourite() + i) % STOCK_SLOTS)
+            .find(is_free)
+            .filter(|_| size <= self.layout.stock_max)?;
         memory.store32(stock_at(stripe, slot) + 4, size);
         Some(slot)
     }
