@@ -13,7 +13,6 @@ use super::session;
 use super::worker;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
-use crate::nginx::cycle;
 use crate::nginx::guard;
 use crate::nginx::listening;
 use crate::nginx::resolver;
@@ -85,9 +84,7 @@ pub fn worker_started(main: &'static MainConf) {
 /// It is about to exit; the cycle and its zones are still there. Frees the VM,
 /// so that `__gc` runs while they are.
 pub fn worker_exiting(main: &'static MainConf) {
-    if cycle::exiting_gracefully() {
-        session::close_all();
-    }
+    session::close_all();
     worker::exiting(main);
     clients::free_all();
     upstream::free_all();
