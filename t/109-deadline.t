@@ -386,6 +386,52 @@ expect_eof
 [error]
 
 
+=== deadline: what was there before its end is in time, and had to wait for others only
+--- tcp_server_config
+process_by_lua_block {
+    local function pass(seconds)
+        local till = os.clock() + seconds
+        while os.clock() < till do end
+        ngx.update_time()
+    end
+    local function lines(receive)
+        local n = 0
+        local thread = ngx.thread.spawn(function()
+            ngx.deadline(0.001, function()
+                pass(0.005)
+                for i = 1, 200 do
+                    local line, err, part = receive()
+                    if line ~= "line" then
+                        ngx.say(i, " ", err, " ", part and #part)
+                        return
+                    end
+                    n = n + 1
+                end
+            end)
+        end)
+        -- It has had its turn; its time is over when the next turn begins.
+        pass(0.005)
+        ngx.thread.wait(thread)
+        ngx.say(n)
+    end
+    ngx.receive(1)
+    lines(function() return ngx.receive("*l") end)
+    local sock = ngx.socket.connect("127.0.0.1", $TEST_PEER_PORT)
+    sock:receive(1)
+    lines(function() return sock:receive("*l") end)
+}
+--- peer eval
+[ ['A:', 'accept'], ['A:', send => 'x' . "line\n" x 200], ['A:', 'expect_eof'] ]
+--- request_parts eval
+'send "x' . 'line\n' x 200 . '"'
+--- skip_mode: slow: not all is there before the end
+--- response
+200
+200
+--- no_error_log
+[error]
+
+
 === deadline: print to a client that does not read
 --- tcp_config
 server {

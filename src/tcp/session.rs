@@ -390,7 +390,7 @@ impl Host for Session {
         self.unpark();
         thread.leave_wait();
         let values = match scanner {
-            Some(scanner) => self.past_deadline(&scanner),
+            Some(mut scanner) => self.last_receive(&mut scanner),
             None => Values::error(Value::Str(sched::DEADLINE)),
         };
         self.wake_with(thread, values);

@@ -364,7 +364,7 @@ impl Source for Upstream {
         let wants = self.remove_writer(thread);
         thread.leave_wait();
         let values = match reader {
-            Reader::Receive(_, scanner) => self.give_up(&scanner, Value::Str(DEADLINE)),
+            Reader::Receive(_, mut scanner) => self.last_receive(&mut scanner),
             Reader::Frame(_) => Values::error(Value::Str(DEADLINE)),
             Reader::Handshake(..) => {
                 self.close();

@@ -105,9 +105,23 @@ impl Upstream {
         }
     }
 
+    /// What a receive returns whose deadline ends its wait: what came in the same
+    /// turn, or was there before and had to wait for the others, is in time.
+    #[cold]
+    pub(super) fn last_receive(&self, scanner: &mut Scanner) -> Values {
+        let received = match self.socket.may_receive() {
+            true => self.poll_receive(scanner),
+            false => None,
+        };
+        if !self.connection().is_open() {
+            self.end_writers();
+        }
+        received.unwrap_or_else(|| self.give_up(scanner, Value::Str(DEADLINE)))
+    }
+
     /// What a receive returns that waits no longer.
     #[cold]
-    pub(super) fn give_up(&self, scanner: &Scanner, why: Value) -> Values {
+    fn give_up(&self, scanner: &Scanner, why: Value) -> Values {
         self.dubious.set(true);
         self.socket.take_partial(scanner, |partial| with_partial(why, partial))
     }

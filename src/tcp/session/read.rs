@@ -76,9 +76,20 @@ impl Session {
         thread.waits_too(self.clone());
     }
 
+    /// What a receive returns whose deadline ends its wait: what came in the same
+    /// turn, or was there before and had to wait for the others, is in time.
+    #[cold]
+    pub(super) fn last_receive(&self, scanner: &mut Scanner) -> Values {
+        let received = match self.socket.may_receive() {
+            true => self.poll_receive(scanner),
+            false => None,
+        };
+        received.unwrap_or_else(|| self.past_deadline(scanner))
+    }
+
     /// What a receive returns whose deadline is over.
     #[cold]
-    pub(super) fn past_deadline(&self, scanner: &Scanner) -> Values {
+    fn past_deadline(&self, scanner: &Scanner) -> Values {
         self.socket
             .take_partial(scanner, |partial| three_or_two(Value::Str(DEADLINE), partial))
     }
