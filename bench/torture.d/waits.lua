@@ -82,7 +82,8 @@ add(8, "semaphore wait", function(scope)
             end
             return "true"
         end
-        if ready or not may_be_over and s.semaphore:count() > 0 then
+        local late = may_be_over and err == "deadline"
+        if ready or s.semaphore:count() > 0 and not late then
             fail(thread, "semaphore wait gave ", err, " for a free resource")
         end
         return check_wait(scope, "semaphore", began, n, err, timeout)
@@ -105,7 +106,8 @@ add(8, "semaphore post", function(scope)
 end)
 
 
-local function check_sent(scope, value, was_closed, began, timeout, ...)
+local function check_sent(scope, value, was_closed, may_be_over, began,
+                          timeout, ...)
     local thread, channel = scope.thread, value.channel
     local n, ok, err = select("#", ...), ...
     if ok then
@@ -123,14 +125,16 @@ local function check_sent(scope, value, was_closed, began, timeout, ...)
         end
         return err
     end
-    if channel.closed and (was_closed or err ~= "deadline") then
+    local late = may_be_over and err == "deadline"
+    if channel.closed and (was_closed or not late) then
         fail(thread, "send() to a closed channel gave ", err,
             was_closed and ", at once" or ", later")
     end
     return check_wait(scope, "send", began, n, err, timeout)
 end
 
-local function check_received(scope, channel, was_closed, began, timeout, ...)
+local function check_received(scope, channel, was_closed, may_be_over, began,
+                              timeout, ...)
     local thread = scope.thread
     local n, value, err = select("#", ...), ...
     if value ~= nil then
@@ -146,7 +150,8 @@ local function check_received(scope, channel, was_closed, began, timeout, ...)
         end
         return err
     end
-    if channel.closed and (was_closed or err ~= "deadline") then
+    local late = may_be_over and err == "deadline"
+    if channel.closed and (was_closed or not late) then
         fail(thread, "receive() from a closed channel gave ", err,
             was_closed and ", at once" or ", later")
     end
@@ -161,8 +166,8 @@ add(8, "channel send", function(scope)
         timeout = nil
     end
     local value = ledger.new_value(channel)
-    return check_sent(scope, value, channel.closed, clock(), timeout,
-        channel.channel:send(value, timeout))
+    return check_sent(scope, value, channel.closed, scope:may_be_over(),
+        clock(), timeout, channel.channel:send(value, timeout))
 end)
 
 
@@ -172,8 +177,8 @@ add(8, "channel receive", function(scope)
     if timeout == 3600 then
         timeout = nil
     end
-    return check_received(scope, channel, channel.closed, clock(),
-        timeout, channel.channel:receive(timeout))
+    return check_received(scope, channel, channel.closed, scope:may_be_over(),
+        clock(), timeout, channel.channel:receive(timeout))
 end)
 
 
@@ -272,20 +277,20 @@ end
 
 function items.channel(scope)
     local channel = pick(scope, "channels")
-    local was_closed = channel.closed
+    local was_closed, may_be_over = channel.closed, scope:may_be_over()
     return channel.channel, was_closed, function(began, ...)
-        return "receive: "
-            .. check_received(scope, channel, was_closed, began, nil, ...)
+        return "receive: " .. check_received(scope, channel, was_closed,
+            may_be_over, began, nil, ...)
     end, channel.shared and "shared"
 end
 
 function items.send(scope)
     local channel = pick(scope, "channels")
-    local was_closed = channel.closed
+    local was_closed, may_be_over = channel.closed, scope:may_be_over()
     local value = ledger.new_value(channel)
     return { channel.channel, value }, was_closed, function(began, ...)
-        return "send: "
-            .. check_sent(scope, value, was_closed, began, nil, ...)
+        return "send: " .. check_sent(scope, value, was_closed, may_be_over,
+            began, nil, ...)
     end, channel.shared and "shared"
 end
 
