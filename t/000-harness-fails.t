@@ -233,6 +233,9 @@ SOURCE
 like(run_program("--- nonesuch: 1\n"), qr/unknown section "nonesuch"/,
      'unknown section');
 
+like(run_program("--- response\nhello\n--- response\nhallo\n"),
+     qr/two sections "response"/, 'a section that stands twice');
+
 like(run_program("--- peers: nonesuch\n"), qr/no peer "nonesuch"/,
      'unknown peer');
 

@@ -27,12 +27,16 @@ my %KNOWN = map { $_ => 1 } qw(
 );
 
 
-# Dies if a block has a section that nobody would look at.
+# Dies if a block has a section that nobody would look at: one of an unknown
+# name, or the first of two, of which Test::Base keeps the last.
 sub check_sections {
     my ($spec) = @_;
+    my %seen;
     for my $name (@{ $spec->{_section_order}[0] }) {
         die 'block "' . $spec->name . "\": unknown section \"$name\"\n"
             unless $KNOWN{$name};
+        die 'block "' . $spec->name . "\": two sections \"$name\"\n"
+            if $seen{$name}++;
     }
 }
 
