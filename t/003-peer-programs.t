@@ -133,7 +133,8 @@ for my $signal (qw(INT TERM KILL)) {
         exec $^X, '-It/lib', $file;
     }
     my $up = wait_until(60, sub { -e "$root/here" });
-    ok($up, "$signal: the program waits");
+    ok($up, "$signal: the program waits")
+        or diag(output("cat $root/$signal.out"));
     my @processes = family($pid);
     cmp_ok(scalar @processes, '>=', 10, "$signal: has all its processes");
     my ($servroot) = map { m{(/\S+/servroot-\w+)/peers} } commands(@processes);

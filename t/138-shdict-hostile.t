@@ -541,7 +541,7 @@ process_by_lua_block {
     local function finalizer()
         collected = collected + 1
         dogs:get(collected % 3 == 0 and "long" or "short")
-        dogs:get_stale("n")
+        dogs:get_stale(collected % 5 == 0 and "long" or "n")
         dogs:incr("n", 1000, 0)
         dogs:get_keys(2)
     end
@@ -553,7 +553,8 @@ process_by_lua_block {
         local proxy = newproxy(true)
         getmetatable(proxy).__gc = finalizer
         proxy = nil
-        local value, flags = dogs:get("k" .. k)
+        local get = i % 3 == 0 and dogs.get_stale or dogs.get
+        local value, flags = get(dogs, "k" .. k)
         if value ~= values[k] then wrong = wrong + 1 end
         if value and (flags or 0) ~= k % 3 then wrong = wrong + 1 end
         if k % 8 == 0 then

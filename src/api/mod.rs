@@ -31,7 +31,7 @@ mod worker;
 use crate::lua::vm::Group;
 use crate::lua::{Call, Function, Outcome, Value};
 use crate::nginx::cycle;
-use crate::sched::{self, DEADLINE, Thread};
+use crate::sched::{self, Thread};
 use crate::tcp::current::{self, Phase};
 use crate::tcp::session::Session;
 use crate::tcp::shared_dict::SharedDict;
@@ -158,14 +158,7 @@ fn check_can_wait(call: &Call) -> Result<(), Outcome> {
 /// if it may not any more: now, or in the thread's next turn.
 fn check_wait(call: &Call, thread: &Rc<Thread>) -> Result<(), Outcome> {
     check_can_wait(call)?;
-    if !thread.is_past_deadline() {
-        return Ok(());
-    }
-    if thread.gives_up() {
-        return Err(Outcome::error(Value::Str(DEADLINE)));
-    }
-    thread.give_up_later();
-    Err(Outcome::Wait)
+    thread.check_deadline().map_err(|v| v.map_or(Outcome::Wait, Outcome::Return))
 }
 
 /// Seconds as milliseconds, rounded up, as far as nginx's timers can count.

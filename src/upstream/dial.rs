@@ -84,12 +84,8 @@ pub fn dial(thread: &Rc<Thread>, target: Target<'_>) -> Dialing {
     {
         return Dialing::Done(attached(thread, &upstream, target.conf));
     }
-    if thread.gives_up() {
-        return Dialing::Done(Values::error(Value::Str(DEADLINE)));
-    }
-    if thread.is_past_deadline() {
-        thread.give_up_later();
-        return Dialing::Waits;
+    if let Err(values) = thread.check_deadline() {
+        return values.map_or(Dialing::Waits, Dialing::Done);
     }
     if pool.is_none()
         && let Some(size) = target.pool_size

@@ -11,7 +11,7 @@ use crate::nginx::Msec;
 use crate::nginx::local::Local;
 use crate::nginx::ssl::{Context, Handshake, HandshakeError, Peer, Session, SessionSlot};
 use crate::nginx::time::{current_msec, left_until};
-use crate::sched::{DEADLINE, Thread};
+use crate::sched::Thread;
 use crate::socket::SocketError;
 
 /// What a handshake that succeeds returns.
@@ -67,12 +67,8 @@ impl Upstream {
             self.close();
             return Some(Values::error(Value::Str("connection in dubious state")));
         }
-        if thread.gives_up() {
-            return Some(Values::error(Value::Str(DEADLINE)));
-        }
-        if thread.is_past_deadline() {
-            thread.give_up_later();
-            return None;
+        if let Err(values) = thread.check_deadline() {
+            return values;
         }
         if let Err(text) = c.start_tls(wish.context, &wish.peer) {
             return Some(Values::error(kept(text)));

@@ -83,12 +83,8 @@ pub fn peer(
         Literal::Bad(why) => return Peering::Done(Values::error(bad_host(host, why))),
         Literal::Name(name, port) => (name, port),
     };
-    if thread.gives_up() {
-        return Peering::Done(Values::error(Value::Str(DEADLINE)));
-    }
-    if thread.is_past_deadline() {
-        thread.give_up_later();
-        return Peering::Waits;
+    if let Err(values) = thread.check_deadline() {
+        return values.map_or(Peering::Waits, Peering::Done);
     }
     let lookup = Rc::new(Lookup {
         thread: thread.clone(),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{DEADLINE, NEVER, Source, Thread, Wait, Woken};
+use crate::lua::{Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::time::current_msec;
 use crate::sched::turn::{self, Alarm, Key};
@@ -374,11 +375,20 @@ impl Thread {
         self.is_past_deadline() && budget::spend()
     }
 
-    /// Registers that its call returns `nil, "deadline"` in its next turn: for a wait
-    /// that gives_up() would have begin, and that cannot be begun for so short.
+    /// For a call that begins what cannot be begun for a millisecond: what it returns
+    /// if the deadline is over, or None if it returns that in the thread's next turn.
+    #[inline(always)]
+    pub fn check_deadline(self: &Rc<Self>) -> Result<(), Option<Values>> {
+        if self.is_past_deadline() { Err(self.give_up()) } else { Ok(()) }
+    }
+
     #[cold]
-    pub fn give_up_later(self: &Rc<Self>) {
+    fn give_up(self: &Rc<Self>) -> Option<Values> {
+        if self.gives_up() {
+            return Some(Values::error(Value::Str(DEADLINE)));
+        }
         self.wait_for_turn(Woken::Failed(DEADLINE));
+        None
     }
 }
 

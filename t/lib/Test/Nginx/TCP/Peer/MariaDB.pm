@@ -37,10 +37,11 @@ sub prepare {
     my ($self) = @_;
 
     my $dir = $self->{dir};
+    mkdir "$dir/tmp" or die "mkdir $dir/tmp: $!\n";
     $self->run_to_end(
         'mariadb-install-db', '--no-defaults', "--datadir=$dir/data",
         '--auth-root-authentication-method=normal', '--skip-test-db', @SMALL,
-        $self->_user);
+        $self->_tmpdir, $self->_user);
 
     my $sql = "CREATE DATABASE test;\n";
     for (@USERS) {
@@ -60,7 +61,7 @@ sub command {
     my ($cert, $key) = cert_files('good');
     return (
         'mariadbd', '--no-defaults', "--datadir=$dir/data", @SMALL,
-        $self->_user, '--bind-address=127.0.0.1', '--port=' . $self->port,
+        $self->_tmpdir, $self->_user, '--bind-address=127.0.0.1', '--port=' . $self->port,
         '--socket=' . $self->_socket, "--pid-file=$dir/pid",
         "--init-file=$dir/init.sql", '--innodb-flush-log-at-trx-commit=0',
         '--innodb-buffer-pool-size=8M', '--performance-schema=off',
@@ -94,6 +95,10 @@ sub _plugins {
     return -d $dir ? "--plugin-dir=$dir" : ();
 }
 
+
+# Its own: a server that starts removes the temporary tables that it finds there,
+# whose ever they are.
+sub _tmpdir { return "--tmpdir=$_[0]{dir}/tmp" }
 
 sub _user { return $_[0]->is_root ? '--user=root' : () }
 
