@@ -17,13 +17,13 @@ local error, setmetatable, tonumber = error, setmetatable, tonumber
 local tostring, type = tostring, type
 
 -- What a call answers with, as src/lua/compiled.rs has it. Strings are in the
--- buffer, or if they are longer in memory that free() takes back. get() tells of
--- long ones where the dictionary has them: what is made of them counts if
+-- buffer, or if they are longer in memory that free() takes back. get() tells
+-- of long ones where the dictionary has them: what is made of them counts if
 -- is_valid() afterwards.
 --
--- A finalizer may run wherever something is allocated or compiled code ends, so
--- also between a call and the last use of what it has answered; and it may call
--- methods. The prelude keeps the answer aside while one runs.
+-- A finalizer may run wherever something is allocated or compiled code ends,
+-- so also between a call and the last use of what it has answered; and it may
+-- call methods. The prelude keeps the answer aside while one runs.
 local BUFFER_SIZE = 65536
 local room = ffi.new("char [?]", BUFFER_SIZE + 63)
 -- Aligned, so that long strings are copied and compared sooner.

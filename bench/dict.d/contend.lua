@@ -1,7 +1,8 @@
 -- What one worker does with a dictionary while the others do the same, or rest:
 -- the same code in ours and in http-lua, for bench/dict. A request is one word,
 -- OPERATION:KEYS:SECONDS:WORKERS; the answer is how many operations each of
--- those workers did in a second, and which share of it it was on a CPU.
+-- those workers did in a second, and which share of it it was on a CPU. What is
+-- called OPERATION-handler is done as handlers do it, with a thousand keys.
 local ffi = require "ffi"
 
 ffi.cdef [[
@@ -79,18 +80,53 @@ local function clock(which)
 end
 
 
+-- Calls one after the other without a loop; LuaJIT compiles each by itself.
+local HANDLER = [[
+    local dict, keys, value, own = ...
+    local i, k = 0
+    return function()
+        %s
+    end
+]]
+
+local HANDLER_CALLS = 1000
+
+
+local function loop(operation, dict, keys, own, share)
+    local make = loadstring(LOOP:format(OPERATIONS[operation]))
+    return make(dict, keys, VALUE, own, STRIDE, share)
+end
+
+
+local function handler(operation, dict, keys, own, share)
+    local lines, n, code = {}, #keys, OPERATIONS[operation]
+    local at = math.floor(share * n)
+    for i = 1, HANDLER_CALLS do
+        at = (at + STRIDE) % n
+        lines[i] = ("i = i + 1 k = %q %s"):format(keys[at + 1], code)
+    end
+    local make = loadstring(HANDLER:format(table.concat(lines, "\n")))
+    local call = make(dict, keys, VALUE, own)
+    return function(count)
+        for _ = 1, count / HANDLER_CALLS do
+            call()
+        end
+    end
+end
+
+
 local function work(text)
-    local operation, n, seconds, workers =
-        text:match("^(%a+):(%d+):(%S+):(%d+)")
+    local operation, kind, n, seconds, workers =
+        text:match("^(%a+)([-%a]*):(%d+):(%S+):(%d+)")
     local id = ngx.worker.id()
     seconds, workers = tonumber(seconds), tonumber(workers)
     if id >= workers then return end
 
     local dict, keys = ngx.shared.bench, keys_of[tonumber(n)]
     local own = string.char(97 + id)
-    local make = loadstring(LOOP:format(OPERATIONS[operation]))
+    local make = kind == "-handler" and handler or loop
     -- Each begins elsewhere.
-    local run = make(dict, keys, VALUE, own, STRIDE, id / workers)
+    local run = make(operation, dict, keys, own, id / workers)
     if id == 0 then
         fill(dict, keys, operation == "incr" and 0 or VALUE)
     end

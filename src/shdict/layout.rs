@@ -14,7 +14,7 @@ pub const MIN_SIZE: usize = 16 * 1024;
 pub const MAX_SIZE: usize = 16 * 1024 * 1024 * 1024;
 
 /// Says that the zone is laid out, and how.
-pub(super) const MAGIC: u64 = 0x5443_5044_4943_5403;
+pub(super) const MAGIC: u64 = 0x5443_5044_4943_5404;
 
 // The header: what is read always and written seldom.
 pub(super) const MAGIC_AT: usize = 0;
@@ -67,6 +67,9 @@ pub(super) const COUNT: usize = 28;
 /// What that part was; or the records.
 pub(super) const SAVED: usize = 32;
 pub(super) const STRIPE_RECORDS: usize = 8;
+
+/// More are of no use, and all have to be looked at now and then.
+const MAX_STRIPES: usize = 4096;
 
 // In the line before: references of entries that are not in the LRU list and the
 // wheel yet, and of free blocks, each with its units.
@@ -139,7 +142,7 @@ impl Layout {
     pub fn new(len: usize) -> Layout {
         // A stripe for 64 KiB, later for 128 KiB.
         let stripes = (len / (128 * 1024)).max((len / (64 * 1024)).min(64));
-        let stripes = 1 << stripes.clamp(1, 512).ilog2();
+        let stripes = 1 << stripes.clamp(1, MAX_STRIPES).ilog2();
         let saved_max = if len >= 1024 * 1024 { 1280 } else { 256 };
         let stripe_size = (BEFORE + SAVED + saved_max + 127) & !127;
         let stripes_end = STRIPES + stripes * stripe_size;

@@ -8,7 +8,7 @@
 //! zone   | nginx's header, its mutex | memory of the dictionary              |
 //!
 //! memory | header | global | journal | stripes | uneven | buckets | marks | heap  |
-//!          secrets  lock     old       1 to 512  a byte   4 bytes   a byte  blocks
+//!          secrets  lock     old       1 to 4096 a byte   4 bytes   a byte  blocks
 //!          flushes  LRU list words     of these  for each each, a   for 64
 //!          uneven   wheel                        stripe   power of  bytes of
 //!                   free lists                            two       the heap
