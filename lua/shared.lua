@@ -17,13 +17,11 @@ local error, setmetatable, tonumber = error, setmetatable, tonumber
 local tostring, type = tostring, type
 
 -- What a call answers with, as src/lua/compiled.rs has it. Strings are in the
--- buffer, or if they are longer in memory that free() takes back. get() tells
--- of long ones where the dictionary has them: what is made of them counts if
--- is_valid() afterwards.
+-- buffer, or if they are longer in memory that free() takes back.
 --
--- A finalizer may run wherever something is allocated or compiled code ends,
--- so also between a call and the last use of what it has answered; and it may
--- call methods. The prelude keeps the answer aside while one runs.
+-- A finalizer may run wherever something is allocated or compiled code ends, so
+-- also between a call and the last use of what it has answered; and it may call
+-- methods. The prelude keeps the answer aside while one runs.
 local BUFFER_SIZE = 65536
 local room = ffi.new("char [?]", BUFFER_SIZE + 63)
 -- Aligned, so that long strings are copied and compared sooner.
@@ -37,9 +35,6 @@ local Reply = typeof([[
         uint32_t flags;
         uint32_t stale;
         uint32_t forced;
-        const char *glimpse;
-        void *word;
-        uint64_t value;
     }
 ]])
 local reply = Reply({ buffer = buffer })
@@ -60,9 +55,6 @@ end
 
 local do_get = native_function("get",
     "int (*)(void *, const char *, size_t, void *)")
-local do_get_copy = native_function("get_copy",
-    "int (*)(void *, const char *, size_t, void *)")
-local is_valid = native_function("is_valid", "int (*)(void *)")
 local do_get_stale = native_function("get_stale",
     "int (*)(void *, const char *, size_t, void *)")
 local do_store = native_function("store",
@@ -96,7 +88,7 @@ local do_whole = native_function("whole",
     "int (*)(void *, int, double, void *)")
 
 -- Types of values; others are errors, by number.
-local NIL, BOOLEAN, NUMBER, STRING, GLIMPSE = 0, 1, 3, 4, 7
+local NIL, BOOLEAN, NUMBER, STRING = 0, 1, 3, 4
 local errors = native.dict_errors
 
 -- How a value is stored; SAFE is added.
@@ -164,20 +156,6 @@ local function value_of(kind)
     return reply.number ~= 0
 end
 
--- What get() returns when the value has been copied.
-local function copied(kind)
-    if kind == NIL then
-        return nil
-    elseif kind > STRING then
-        return nil, errors[kind]
-    end
-    local flags = reply.flags
-    if flags ~= 0 then
-        return value_of(kind), flags
-    end
-    return value_of(kind)
-end
-
 
 function dict.get(self, key)
     local handle = handles[self]
@@ -204,11 +182,6 @@ function dict.get(self, key)
         return nil
     elseif kind == BOOLEAN then
         value = reply.number ~= 0
-    elseif kind == GLIMPSE then
-        value = ffi_string(reply.glimpse, reply.len)
-        if is_valid(reply) == 0 then
-            return copied(do_get_copy(handle, key, len, reply))
-        end
     else
         return nil, errors[kind]
     end
@@ -230,12 +203,13 @@ function dict.get_stale(self, key)
         return nil, err
     end
     local kind = do_get_stale(handle, key, #key, reply)
-    if kind == NIL or kind > STRING then
-        return copied(kind)
+    if kind == NIL then
+        return nil
+    elseif kind > STRING then
+        return nil, errors[kind]
     end
-    local stale = reply.stale ~= 0
-    local value, flags = copied(kind)
-    return value, flags, stale
+    local flags, stale = reply.flags, reply.stale ~= 0
+    return value_of(kind), flags ~= 0 and flags or nil, stale
 end
 
 

@@ -3,7 +3,6 @@
 use mlua::{LightUserData, Lua, Table};
 
 use crate::lua::compiled::{self, Argument, Object, Reply, Strings};
-use crate::nginx::memory::Glimpse;
 use crate::nginx::time::current_msec;
 use crate::shdict::{Answer, Dict, End, Error, Store, Value, When, kind};
 use crate::tcp::shared_dict::SharedDict;
@@ -102,11 +101,6 @@ impl Answer for Reply {
         Reply::set_len(self, len);
     }
 
-    #[inline(always)]
-    fn set_glimpse(&mut self, bytes: Glimpse, len: usize) {
-        Reply::set_glimpse(self, bytes, len);
-    }
-
     fn set_long(&mut self, bytes: Vec<u8>) {
         Reply::set_long(self, bytes.into_boxed_slice());
     }
@@ -134,10 +128,6 @@ impl Object for Dict {
     #[inline(always)]
     fn get(&self, key: &[u8], reply: &mut Reply) -> i32 {
         Dict::get(self, key, now(), reply) as i32
-    }
-
-    fn get_copy(&self, key: &[u8], reply: &mut Reply) -> i32 {
-        Dict::get_copy(self, key, now(), reply) as i32
     }
 
     fn get_stale(&self, key: &[u8], reply: &mut Reply) -> i32 {

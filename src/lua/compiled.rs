@@ -9,7 +9,6 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use crate::nginx::guard::guard;
-use crate::nginx::memory::Glimpse;
 
 /// What a call answers with, beside its number.
 #[derive(Debug)]
@@ -22,7 +21,6 @@ pub struct Reply {
     pub flags: u32,
     pub stale: u32,
     pub forced: u32,
-    glimpse: Glimpse,
 }
 
 /// The longest string that goes into Lua's buffer: as long as a key may be.
@@ -42,14 +40,6 @@ impl Reply {
     #[inline(always)]
     pub fn set_len(&mut self, len: usize) {
         self.len = len as u32;
-    }
-
-    /// Answers with `len` bytes of shared memory, of which Lua makes its string and
-    /// then asks whether they were still what they should be.
-    #[inline(always)]
-    pub fn set_glimpse(&mut self, bytes: Glimpse, len: usize) {
-        self.glimpse = bytes;
-        self.set_len(len);
     }
 
     /// Answers with a string that is longer; Lua frees it.
@@ -81,7 +71,6 @@ impl Strings {
 /// What compiled code works on. Numbers mean what `lua/shared.lua` says.
 pub trait Object: 'static {
     fn get(&self, key: &[u8], reply: &mut Reply) -> i32;
-    fn get_copy(&self, key: &[u8], reply: &mut Reply) -> i32;
     fn get_stale(&self, key: &[u8], reply: &mut Reply) -> i32;
     fn store(&self, key: &[u8], value: Argument, mode: u32, ttl: f64, flags: u32) -> i32;
     fn delete(&self, key: &[u8]) -> i32;
@@ -107,11 +96,9 @@ pub fn handle<T: Object>(object: &'static T) -> *mut c_void {
 }
 
 /// The functions, by name.
-pub fn functions<T: Object>() -> [(&'static str, *mut c_void); 20] {
+pub fn functions<T: Object>() -> [(&'static str, *mut c_void); 18] {
     [
         ("get", get::<T> as *mut c_void),
-        ("get_copy", get_copy::<T> as *mut c_void),
-        ("is_valid", is_valid as *mut c_void),
         ("get_stale", get_stale::<T> as *mut c_void),
         ("store", store::<T> as *mut c_void),
         ("store_number", store_number::<T> as *mut c_void),
@@ -164,23 +151,6 @@ unsafe extern "C" fn get<T: Object>(
     // SAFETY: see above.
     let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
     call(|| object.get(key, reply))
-}
-
-unsafe extern "C" fn get_copy<T: Object>(
-    object: *const T,
-    key: *const c_char,
-    key_len: usize,
-    reply: *mut Reply,
-) -> c_int {
-    // SAFETY: see above.
-    let (object, key, reply) = unsafe { (&*object, bytes(key, key_len), &mut *reply) };
-    call(|| object.get_copy(key, reply))
-}
-
-/// Whether the glimpse that the last call has answered with counts.
-unsafe extern "C" fn is_valid(reply: *const Reply) -> c_int {
-    // SAFETY: see above.
-    c_int::from(unsafe { &*reply }.glimpse.is_valid())
 }
 
 unsafe extern "C" fn get_stale<T: Object>(

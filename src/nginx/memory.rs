@@ -7,7 +7,7 @@
 //! that is out of date. Writing outside is a mistake and panics.
 
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// What is copied in two words.
 const SHORT: usize = 16;
@@ -25,27 +25,6 @@ pub struct Memory {
 
 /// How many bytes a `Near` has.
 pub const NEAR: usize = 128;
-
-/// Bytes that are used where they are, and count only if a word was the same before
-/// and is afterwards. C code reads them, for which they may change as they like.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct Glimpse {
-    bytes: *const u8,
-    word: *const AtomicU64,
-    value: u64,
-}
-
-impl Glimpse {
-    /// Whether the word is what it was.
-    #[inline(always)]
-    pub fn is_valid(&self) -> bool {
-        fence(Ordering::Acquire);
-        // SAFETY: in shared memory, see Memory::glimpse(), which alone makes these;
-        // new()'s caller has it mapped for as long as what comes of it is used.
-        unsafe { &*self.word }.load(Ordering::Relaxed) == self.value
-    }
-}
 
 /// The bytes from a place on that is a multiple of eight, whose range was looked
 /// at once for all.
@@ -215,21 +194,6 @@ impl Memory {
                 out.len(),
             );
         }
-    }
-
-    /// `len` bytes for somebody who looks at them while the word `field` of `near` is
-    /// `value`. None if not all of them are there.
-    #[inline(always)]
-    pub fn glimpse(
-        &self,
-        at: usize,
-        len: usize,
-        (near, field): (Near, usize),
-        value: u64,
-    ) -> Option<Glimpse> {
-        // SAFETY: inside (checked).
-        let bytes = self.has(at, len).then(|| unsafe { self.base.as_ptr().add(at) })?;
-        Some(Glimpse { bytes, word: near.word64(field), value })
     }
 
     /// As read() of the first `len` bytes, which may leave others behind them in
@@ -440,14 +404,6 @@ mod watched {
     /// Sets what hook() does.
     pub fn watch(watcher: Option<Box<dyn FnMut()>>) {
         WATCHER.with(|slot| *slot.borrow_mut() = watcher);
-    }
-
-    impl Glimpse {
-        /// A copy of the first `len` bytes.
-        pub fn bytes(&self, len: usize) -> Vec<u8> {
-            // SAFETY: so many were asked for; nobody else has the memory.
-            unsafe { std::slice::from_raw_parts(self.bytes, len) }.to_vec()
-        }
     }
 
     /// Memory that is freed with the value.

@@ -16,8 +16,6 @@ pub mod kind {
     pub const NUMBER: u32 = 3;
     pub const STRING: u32 = 4;
     pub const LIST: u32 = 5;
-    /// A string of which get() has told where it is.
-    pub const GLIMPSE: u32 = 7;
     /// A string that has a block of its own. Nobody is told: it is a string.
     pub(in crate::shdict) const LONG: u32 = 6;
 }

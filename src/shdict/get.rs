@@ -9,14 +9,10 @@ use super::hold::Held;
 use super::layout::{DATA, FLAGS, NEXT, Ref, VALUE_LEN, VERSION, at};
 use super::lock::Stripe;
 use super::{Dict, Error, kind};
-use crate::nginx::memory::Glimpse;
 
 /// How often a reader tries before it takes the lock. It may have to: a worker
 /// that died while it changed something leaves an odd version behind.
 const TRIES: usize = 16;
-
-/// From this length on a string is not copied for who can use it where it is.
-const GLIMPSE_MIN: usize = 256;
 
 /// How many entries of a bucket a reader without a lock looks at; it may have
 /// been led in a circle.
@@ -28,8 +24,6 @@ pub trait Answer {
     fn buffer(&mut self) -> &mut [u8];
     /// The string is the first `len` bytes of the buffer.
     fn set_len(&mut self, len: usize);
-    /// The string is `len` bytes, which are where they are.
-    fn set_glimpse(&mut self, bytes: Glimpse, len: usize);
     /// The string is too long for the buffer.
     fn set_long(&mut self, bytes: Vec<u8>);
     /// The number, or 0 or 1 for a boolean.
@@ -72,24 +66,28 @@ impl<'a> Look<'a> {
 
 impl Dict {
     /// Reads the value of a key; its type, nil if it is not there. The elements of
-    /// a list are not read. A long string may be a glimpse: whoever finds it invalid
-    /// after it was used calls get_copy().
+    /// a list are not read.
     #[inline(always)]
     pub fn get(&self, key: &[u8], now: u64, answer: &mut impl Answer) -> u32 {
-        match self.look::<false, true>(key, now, answer) {
-            Some(kind) => kind,
-            None => self.get_again::<false>(key, now, answer),
-        }
+        self.get_if::<false>(key, now, answer)
     }
 
-    /// As get(), without glimpses.
-    pub fn get_copy(&self, key: &[u8], now: u64, answer: &mut impl Answer) -> u32 {
-        self.get_again::<false>(key, now, answer)
-    }
-
-    /// As get_copy(), also of the dead.
+    /// As get(), also of the dead.
     pub fn get_stale(&self, key: &[u8], now: u64, answer: &mut impl Answer) -> u32 {
-        self.get_again::<true>(key, now, answer)
+        self.get_if::<true>(key, now, answer)
+    }
+
+    #[inline(always)]
+    fn get_if<const STALE: bool>(
+        &self,
+        key: &[u8],
+        now: u64,
+        answer: &mut impl Answer,
+    ) -> u32 {
+        match self.look::<STALE>(key, now, answer) {
+            Some(kind) => kind,
+            None => self.get_again::<STALE>(key, now, answer),
+        }
     }
 
     #[cold]
@@ -101,7 +99,7 @@ impl Dict {
         answer: &mut impl Answer,
     ) -> u32 {
         for _ in 0..TRIES {
-            if let Some(kind) = self.look::<STALE, false>(key, now, answer) {
+            if let Some(kind) = self.look::<STALE>(key, now, answer) {
                 return kind;
             }
             std::hint::spin_loop();
@@ -112,8 +110,7 @@ impl Dict {
         if let Found::Entry(entry, head) = self.search(hash, key, usize::MAX) {
             let (stripe, found) = (held.home().1, (entry, head));
             let look = Look { stripe, version: stripe.load64(VERSION) };
-            let copied =
-                self.copy_out::<STALE, false>(found, key.len(), now, answer, look);
+            let copied = self.copy_out::<STALE>(found, key.len(), now, answer, look);
             kind = copied.unwrap_or(kind::NIL);
             self.touch(entry);
         }
@@ -123,7 +120,7 @@ impl Dict {
 
     /// None if the stripe was changed meanwhile.
     #[inline(always)]
-    fn look<const STALE: bool, const GLIMPSE: bool>(
+    fn look<const STALE: bool>(
         &self,
         key: &[u8],
         now: u64,
@@ -139,8 +136,7 @@ impl Dict {
             Found::Nothing => look.is_valid().then_some(kind::NIL),
             Found::Entry(entry, head) => {
                 let found = (entry, head);
-                let kind =
-                    self.copy_out::<STALE, GLIMPSE>(found, key.len(), now, answer, look)?;
+                let kind = self.copy_out::<STALE>(found, key.len(), now, answer, look)?;
                 if !look.is_valid() {
                     return None;
                 }
@@ -151,7 +147,7 @@ impl Dict {
     }
 
     #[inline(always)]
-    fn copy_out<const STALE: bool, const GLIMPSE: bool>(
+    fn copy_out<const STALE: bool>(
         &self,
         (entry, head): (Ref, Head),
         key_len: usize,
@@ -170,12 +166,8 @@ impl Dict {
         let (kind, pos) = (head.kind(), Dict::value_pos(key_len));
         if kind == kind::STRING {
             let len = head.get(VALUE_LEN) as usize;
-            let is_one_piece = DATA + pos + len <= head.size();
-            if GLIMPSE && len >= GLIMPSE_MIN && is_one_piece {
-                return self.glimpse(at(entry, DATA + pos), len, answer, look);
-            }
             let out = answer.buffer();
-            if is_one_piece && len <= out.len() {
+            if DATA + pos + len <= head.size() && len <= out.len() {
                 self.memory.read_start(at(entry, DATA + pos), len, out);
                 answer.set_len(len);
             } else if !self.copy_other((entry, DATA), pos, len, answer, look) {
@@ -183,9 +175,6 @@ impl Dict {
             }
         } else if kind == kind::LONG {
             let (len, value) = (head.get(VALUE_LEN) as usize, head.get(NEXT));
-            if GLIMPSE {
-                return self.glimpse(at(value, MORE), len, answer, look);
-            }
             if let Some(out) = answer.buffer().get_mut(..len) {
                 self.memory.read(at(value, MORE), out);
                 answer.set_len(len);
@@ -201,20 +190,6 @@ impl Dict {
             });
         }
         Some(kind)
-    }
-
-    /// Tells where a string is.
-    #[inline(always)]
-    fn glimpse(
-        &self,
-        at: usize,
-        len: usize,
-        answer: &mut impl Answer,
-        look: Look,
-    ) -> Option<u32> {
-        let word = (look.stripe, VERSION);
-        answer.set_glimpse(self.memory.glimpse(at, len, word, look.version)?, len);
-        Some(kind::GLIMPSE)
     }
 
     /// Copies out a string that is in several pieces or too long for the buffer.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::layout::{YOUNG_SLOTS, young_at};
 use super::owner::{Identity, Owner};
 use super::*;
-use crate::nginx::memory::{Glimpse, Owned, watch};
+use crate::nginx::memory::{Owned, watch};
 
 /// A process that is not there.
 const DEAD: Owner = 0x7fff_fff0;
@@ -49,27 +49,12 @@ struct Reply {
     bytes: Vec<u8>,
     number: f64,
     flags: u32,
-    glimpse: Option<(Glimpse, usize)>,
 }
 
 impl Reply {
     fn new() -> Reply {
-        let (bytes, glimpse) = (Vec::new(), None);
-        Reply { buffer: [0; 512], bytes, number: 0.0, flags: 0, glimpse }
+        Reply { buffer: [0; 512], bytes: Vec::new(), number: 0.0, flags: 0 }
     }
-}
-
-/// As Dict::get(), with what a glimpse shows.
-fn get(dict: &Dict, key: &[u8], now: u64, reply: &mut Reply) -> u32 {
-    let kind = dict.get(key, now, reply);
-    let Some((glimpse, len)) = reply.glimpse else { return kind };
-    assert_eq!(kind, kind::GLIMPSE);
-    reply.bytes = glimpse.bytes(len);
-    assert!(glimpse.is_valid());
-    let mut copy = Reply::new();
-    assert_eq!(dict.get_copy(key, now, &mut copy), kind::STRING);
-    assert_eq!((&copy.bytes, copy.flags), (&reply.bytes, reply.flags));
-    kind::STRING
 }
 
 impl Answer for Reply {
@@ -79,10 +64,6 @@ impl Answer for Reply {
 
     fn set_len(&mut self, len: usize) {
         self.bytes = self.buffer[..len].to_vec();
-    }
-
-    fn set_glimpse(&mut self, bytes: Glimpse, len: usize) {
-        self.glimpse = Some((bytes, len));
     }
 
     fn set_long(&mut self, bytes: Vec<u8>) {
@@ -102,7 +83,7 @@ impl Answer for Reply {
 
 fn bytes_of(dict: &Dict, key: &[u8], now: u64) -> Option<Vec<u8>> {
     let mut reply = Reply::new();
-    match get(dict, key, now, &mut reply) {
+    match dict.get(key, now, &mut reply) {
         kind::NIL => None,
         kind::STRING => Some(reply.bytes),
         kind::NUMBER => Some(reply.number.to_ne_bytes().to_vec()),
@@ -739,7 +720,7 @@ type Whole = (Vec<u8>, u32, u64);
 
 fn whole(dict: &Dict, key: &[u8]) -> Option<Whole> {
     let mut reply = Reply::new();
-    let kind = get(dict, key, 5000, &mut reply);
+    let kind = dict.get(key, 5000, &mut reply);
     assert!(matches!(kind, kind::STRING | kind::NIL), "type {kind}");
     let ttl = dict.ttl(key, 5000).ok()?;
     Some((reply.bytes, reply.flags, ttl))
@@ -933,69 +914,4 @@ fn a_worker_may_die_while_it_recovers() {
 
 fn reopen(dict: &Dict) -> Dict {
     open(dict.memory, 0)
-}
-
-#[test]
-fn a_glimpse_counts_until_its_value_changes() {
-    let mut owned = Owned::new(1 << 20);
-    let memory = owned.memory();
-    let dict = open(memory, 0);
-    let value = |byte: u8, len| vec![byte; len];
-    let store = |key: &[u8], value: &[u8]| {
-        ignore(dict.store(key, Value::Str(value), always(0), 5000));
-    };
-    // What was done before, and what is done meanwhile; n is the next byte.
-    let set = |len| move |n: u8| store(b"key", &value(n, len));
-    let fill = |n: u8| (0..60).for_each(|i| store(&[n, i], &value(n, 20_000)));
-    let changes: &[(usize, &dyn Fn(u8))] = &[
-        (256, &set(256)),
-        (1000, &set(1000)),
-        (1000, &set(10)),
-        (1000, &|_| dict.delete(b"key", 5000)),
-        (1000, &|n| {
-            dict.delete(b"key", 5000);
-            (0..200).for_each(|i| store(&[i], &value(n, 1000)));
-        }),
-        (100_000, &set(100_000)),
-        (1000, &fill),
-        (1000, &|_| {
-            dict.flush_all();
-            dict.flush_expired(usize::MAX, 5000);
-        }),
-    ];
-    for (i, (len, change)) in changes.iter().enumerate() {
-        for n in 0..6 {
-            let old = value(n, *len);
-            dict.flush_all();
-            dict.flush_expired(usize::MAX, 5000);
-            // The second time it gets a block of its own, the fourth one in stock.
-            (0..=n).for_each(|_| store(b"key", &old));
-            let mut reply = Reply::new();
-            assert_eq!(dict.get(b"key", 5000, &mut reply), kind::GLIMPSE);
-            let (glimpse, len) = reply.glimpse.expect("a glimpse");
-            let counted = Rc::new(Cell::new([0, 0]));
-            let (seen, expected) = (counted.clone(), old.clone());
-            watch(Some(Box::new(move || {
-                let (bytes, is_valid) = (glimpse.bytes(len), glimpse.is_valid());
-                assert!(!is_valid || bytes == expected, "change {i}.{n}");
-                let [yes, no] = seen.get();
-                seen.set([yes + usize::from(is_valid), no + usize::from(!is_valid)]);
-            })));
-            change(100 + n);
-            watch(None);
-            let [yes, no] = counted.get();
-            assert!(yes > 0 && no > 0 && !glimpse.is_valid(), "change {i}.{n}");
-            check(&dict);
-        }
-    }
-    // A reader does not invalidate it, nor does another stripe.
-    store(b"key", &value(1, 300));
-    let mut reply = Reply::new();
-    assert_eq!(dict.get(b"key", 5000, &mut reply), kind::GLIMPSE);
-    let (glimpse, _) = reply.glimpse.expect("a glimpse");
-    whole(&dict, b"key");
-    let home = |key: &[u8]| dict.layout.home(dict.hash(key));
-    let other = (0..=255u8).find(|&i| home(&[i]) != home(b"key")).expect("stripes");
-    store(&[other], &value(1, 300));
-    assert!(glimpse.is_valid());
 }
