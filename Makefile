@@ -6,7 +6,7 @@ NGINX ?= system
 # nginx looks for the sockets of an upgrade in a variable of that name.
 unexport NGINX
 CARGO ?= cargo
-JOBS ?= 2
+JOBS ?= 4
 TESTS ?= t/*.t
 BUILD_DIR := $(or $(CARGO_TARGET_DIR),target)
 

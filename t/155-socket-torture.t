@@ -90,6 +90,10 @@ process_by_lua_block {
 --- tcp_server_config3
 process_by_lua_block {
     local first = package.loaded.first
+    if not first then
+        -- The resolver keeps its socket once there was something to ask.
+        ngx.socket.tcp():connect("nx.test", 1)
+    end
     local wrong = sockets.outcome()
     local fds, memory
     -- Idle connections have two seconds at most.

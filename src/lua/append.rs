@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
-use super::native::{Call, Kind};
+use super::call::{Call, Kind};
 use crate::text::number::append_number;
 
 /// How deep array tables may be nested.

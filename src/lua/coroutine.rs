@@ -9,11 +9,11 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
 use super::anchor::Anchor;
-use super::native::{dead_mark, entering, waits, zombie_mark};
 use super::protect;
 use super::registry::Ref;
 use super::value::{self, Values};
 use super::vm::{ResetThread, Vm};
+use super::waiting::{dead_mark, entering, waits, zombie_mark};
 use crate::nginx::local::Local;
 
 /// A coroutine that Rust resumes. Dropping it ends it, whatever it waits for.

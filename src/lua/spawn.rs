@@ -7,10 +7,11 @@ use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
 use super::anchor::{Anchor, Anchors};
+use super::call::lua_isyieldable;
 use super::coroutine::Unowned;
-use super::native::{
-    Function, Outcome, entering, leave_nested, lua_isyieldable, push_wait, raise,
-};
+use super::native::Function;
+use super::outcome::{Outcome, raise};
+use super::waiting::{entering, leave_nested, push_wait};
 use crate::nginx::guard;
 
 /// Whoever keeps the threads.

@@ -10,7 +10,7 @@ use std::ptr;
 use mlua::ffi as lua;
 use mlua::ffi::lua_State;
 
-use super::native;
+use super::finalizers;
 use crate::nginx::local::Local;
 
 /// A buffer that grew beyond this is freed before its next use.
@@ -127,7 +127,7 @@ pub(super) unsafe fn end_push(state: *mut lua_State) {
     if PUT_OFF.get() {
         PUT_OFF.set(false);
         // SAFETY: the caller's duties are the same.
-        unsafe { native::run_put_off(state) };
+        unsafe { finalizers::run_put_off(state) };
     }
 }
 

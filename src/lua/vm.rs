@@ -14,10 +14,13 @@ use mlua::ffi::lua_State;
 use mlua::{Lua, Table};
 
 use super::anchor::Anchors;
+use super::call::lua_isyieldable;
 use super::collector::Collector;
+use super::finalizers::{finalizing, set_run_put_off};
 use super::library;
-use super::native::{Function, finalizing, lua_isyieldable, set_run_put_off, wait_mark};
+use super::native::Function;
 use super::registry::{self, Ref};
+use super::waiting::wait_mark;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::symbol::lookup;
 

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::ffi::{CString, c_int, c_ulong};
 use std::ptr;
 
+use super::bio::on_new_session;
 use super::error::take_errors;
 use super::identity::no_password;
 use super::openssl::*;
-use super::stream::on_new_session;
 
 /// Versions of TLS, as the bits of nginx's `ssl_protocols`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -88,12 +88,14 @@ local function read_value(sock, random, n)
     return value
 end
 
--- A talk with a real server, which has to be right to the byte.
+-- A talk with a real server, which has to be right to the byte. Its connections
+-- have pools of their own: what others leave in one may get an answer later.
 local function talk(random, places)
-    local place = places.redis[random(#places.redis)]
+    local number = random(#places.redis)
+    local place, pool = places.redis[number], { pool = "talk " .. number }
     local sock = ngx.socket.tcp()
     sock:settimeout(20000)
-    if not check("redis", sock:connect(place[1], place[2] or 0)) then
+    if not check("redis", sock:connect(place[1], place[2] or 0, pool)) then
         return
     end
     if place.tls then
@@ -117,7 +119,8 @@ local function talk(random, places)
         if not ending then
             return sock:close()
         elseif head ~= "$" .. n or got ~= value or ending ~= "\r\n" then
-            complain("an echo differs")
+            complain(("an echo of %d bytes differs: %q, %q..., %q")
+                :format(n, head:sub(1, 80), got:sub(1, 80), ending))
         end
     end
     if random(4) == 1 then

@@ -1,0 +1,235 @@
+//! The BIO by which OpenSSL reads and writes a connection's socket. It keeps
+//! nginx's idea of whether the socket is ready: one that an edge-triggered method
+//! has told of once is asked until it has nothing.
+
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_long, c_void};
+use std::ptr;
+use std::rc::Rc;
+
+use ngx::ffi::ngx_connection_t;
+
+use super::openssl::*;
+use super::session::{Session, SessionSlot};
+use crate::nginx::io::Io;
+use crate::nginx::local::Local;
+
+/// More reads than this are not spent on what nobody wants.
+const MAX_DISCARDS: usize = 1024;
+
+/// What the BIO works on. Its address is the BIO's data.
+pub(super) struct Transport {
+    pub c: *mut ngx_connection_t,
+    /// The last read took all that the kernel had: a new event will come.
+    pub drained: Cell<bool>,
+    /// A short read is not enough to tell so.
+    pub thorough: Cell<bool>,
+    /// What ended the socket.
+    pub end: Cell<Option<Io>>,
+    pub session: Rc<SessionSlot>,
+}
+
+/// The BIO's functions, made when first needed.
+static METHOD: Local<Cell<*mut BioMethod>> = Local::new(Cell::new(ptr::null_mut()));
+
+/// Frees what all streams share, when the last is closed.
+pub fn free() {
+    let method = METHOD.replace(ptr::null_mut());
+    if let (false, Some(api)) = (method.is_null(), functions()) {
+        // SAFETY: no stream is left whose BIO has it.
+        unsafe { (api.BIO_meth_free)(method) };
+    }
+}
+
+fn method(api: &Functions) -> Option<*const BioMethod> {
+    if METHOD.get().is_null() {
+        // SAFETY: the name is static; the method lives until free().
+        unsafe {
+            let method = (api.BIO_meth_new)(BIO_TYPE, c"ngx_tcp connection".as_ptr());
+            if method.is_null() {
+                return None;
+            }
+            (api.BIO_meth_set_read)(method, Some(bio_read));
+            (api.BIO_meth_set_write)(method, Some(bio_write));
+            (api.BIO_meth_set_ctrl)(method, Some(bio_ctrl));
+            METHOD.set(method);
+        }
+    }
+    Some(METHOD.get().cast_const())
+}
+
+/// # Safety
+/// - `bio` is one that Transport::bio() has made, and its transport lives.
+unsafe fn transport<'a>(api: &Functions, bio: *mut Bio) -> &'a Transport {
+    // SAFETY: the data is that transport.
+    unsafe { &*(api.BIO_get_data)(bio).cast_const().cast::<Transport>() }
+}
+
+unsafe extern "C" fn bio_read(bio: *mut Bio, data: *mut c_char, len: c_int) -> c_int {
+    let Some(api) = functions() else { return -1 };
+    // SAFETY: OpenSSL calls this for a BIO of ours while its stream reads, with
+    // `len` bytes that may be written; c is live until the stream is closed.
+    unsafe {
+        (api.BIO_clear_flags)(bio, BIO_FLAGS_RETRY_ALL);
+        let transport = transport(api, bio);
+        if !transport.drained.get() {
+            match transport.recv(data, len) {
+                Io::Done(n) => return n as c_int,
+                Io::Again => transport.drained.set(true),
+                end => {
+                    transport.end.set(Some(end));
+                    return if end == Io::Eof { 0 } else { -1 };
+                }
+            }
+        }
+        (api.BIO_set_flags)(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
+        -1
+    }
+}
+
+unsafe extern "C" fn bio_write(bio: *mut Bio, data: *const c_char, len: c_int) -> c_int {
+    let Some(api) = functions() else { return -1 };
+    // SAFETY: as in bio_read(), with `len` bytes that may be read.
+    unsafe {
+        (api.BIO_clear_flags)(bio, BIO_FLAGS_RETRY_ALL);
+        let transport = transport(api, bio);
+        match transport.send(data, len) {
+            Io::Done(n) => n as c_int,
+            Io::Again => {
+                (api.BIO_set_flags)(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY);
+                -1
+            }
+            end => {
+                transport.end.set(Some(end));
+                -1
+            }
+        }
+    }
+}
+
+/// What is written is not buffered, and nothing else is known here.
+unsafe extern "C" fn bio_ctrl(
+    _: *mut Bio,
+    command: c_int,
+    _: c_long,
+    _: *mut c_void,
+) -> c_long {
+    (command == BIO_CTRL_FLUSH).into()
+}
+
+/// A session has come: the reference is the slot's.
+pub(super) unsafe extern "C" fn on_new_session(
+    ssl: *mut Ssl,
+    session: *mut SslSession,
+) -> c_int {
+    let Some(api) = functions() else { return 0 };
+    // SAFETY: OpenSSL calls this while a stream shakes hands or reads, for the
+    // ssl of that stream.
+    unsafe {
+        let bio = (api.SSL_get_rbio)(ssl);
+        if bio.is_null() {
+            return 0;
+        }
+        transport(api, bio).session.set(Rc::new(Session::new(api, session)));
+    }
+    1
+}
+
+impl Transport {
+    /// # Safety
+    /// - `c` is live as long as anything is read or written, and until discard().
+    pub unsafe fn new(c: *mut ngx_connection_t) -> Box<Transport> {
+        Box::new(Transport {
+            c,
+            drained: Cell::new(false),
+            thorough: Cell::new(false),
+            end: Cell::new(None),
+            session: Rc::default(),
+        })
+    }
+
+    /// A BIO over it; None if there is no memory.
+    ///
+    /// # Safety
+    /// - it is freed before the transport, which stays where it is.
+    pub unsafe fn bio(&self, api: &Functions) -> Option<*mut Bio> {
+        let method = method(api)?;
+        // SAFETY: the method lives until free(); the data is the caller's duty.
+        unsafe {
+            let bio = (api.BIO_new)(method);
+            if bio.is_null() {
+                return None;
+            }
+            (api.BIO_set_data)(bio, ptr::from_ref(self).cast_mut().cast());
+            (api.BIO_set_init)(bio, 1);
+            Some(bio)
+        }
+    }
+
+    /// # Safety
+    /// - `len` bytes at `data` may be written; c is live.
+    unsafe fn recv(&self, data: *mut c_char, len: c_int) -> Io {
+        loop {
+            // SAFETY: the caller's duty.
+            let n = unsafe { libc::recv((*self.c).fd, data.cast(), len as usize, 0) };
+            if n > 0 {
+                // As in Connection::recv_raw().
+                // SAFETY: c and its events are live.
+                let eof = unsafe { (*(*self.c).read).pending_eof() } != 0;
+                if n < len as isize && !eof && !self.thorough.get() {
+                    self.drained.set(true);
+                }
+                return Io::Done(n as usize);
+            }
+            if n == 0 {
+                return Io::Eof;
+            }
+            match errno() {
+                libc::EINTR => {}
+                libc::EAGAIN => return Io::Again,
+                error => return Io::Error(error),
+            }
+        }
+    }
+
+    /// Takes what has come and nobody wants, as a session that a server sends
+    /// unasked: with that unread the kernel would answer by RST, and the other
+    /// side might lose what it was sent last.
+    pub fn discard(&self) {
+        let mut buffer = [0u8; 4096];
+        for _ in 0..MAX_DISCARDS {
+            let (data, len) = (buffer.as_mut_ptr().cast(), buffer.len());
+            // SAFETY: the fd is open until the connection is closed, which comes
+            // after close(); the buffer is written.
+            if unsafe { libc::recv((*self.c).fd, data, len, 0) } <= 0 {
+                break;
+            }
+        }
+    }
+
+    /// # Safety
+    /// - `len` bytes at `data` may be read; c is live.
+    unsafe fn send(&self, data: *const c_char, len: c_int) -> Io {
+        loop {
+            // SAFETY: the caller's duty.
+            let n = unsafe {
+                libc::send((*self.c).fd, data.cast(), len as usize, libc::MSG_NOSIGNAL)
+            };
+            if n >= 0 {
+                // SAFETY: c is live.
+                unsafe { (*self.c).sent += n as libc::off_t };
+                return Io::Done(n as usize);
+            }
+            match errno() {
+                libc::EINTR => {}
+                libc::EAGAIN => return Io::Again,
+                error => return Io::Error(error),
+            }
+        }
+    }
+}
+
+fn errno() -> i32 {
+    // SAFETY: the address of this thread's errno is always valid.
+    unsafe { *libc::__errno_location() }
+}
