@@ -196,13 +196,23 @@ impl Dict {
 
     /// Settles all that are young, one stripe after the other.
     pub(super) fn settle_all(&self) {
-        for stripe in 0..self.layout.stripes {
-            if self.memory.load8(self.layout.uneven_at(stripe)) != 0 {
-                let mut hold = Hold::stripe_number(self, stripe);
-                hold.take_global();
-                self.settle(&mut hold);
-            }
+        for stripe in self.uneven() {
+            let mut hold = Hold::stripe_number(self, stripe);
+            hold.take_global();
+            self.settle(&mut hold);
         }
+    }
+
+    /// The stripes whose bytes say that there may be something to do; eight bytes are
+    /// looked at together, as most are 0. Behind the last one are zeros.
+    fn uneven(&self) -> impl Iterator<Item = usize> {
+        let words = (0..self.layout.stripes).step_by(8).map(|first| {
+            let word = self.memory.load64(self.layout.uneven_at(first));
+            (first, word.to_ne_bytes())
+        });
+        words.filter(|(_, bytes)| *bytes != [0; 8]).flat_map(|(first, bytes)| {
+            (0..8).filter(move |&i| bytes[i] != 0).map(move |i| first + i)
+        })
     }
 
     /// Settles what is young and gives all stock to the heap, where nobody else
@@ -214,11 +224,8 @@ impl Dict {
         }
         // First, so that it is told again by who makes a stripe uneven meanwhile.
         self.memory.store32(UNEVEN, 0);
-        for number in 0..self.layout.stripes {
+        for number in self.uneven() {
             let uneven = self.layout.uneven_at(number);
-            if self.memory.load8(uneven) == 0 {
-                continue;
-            }
             let stripe = self.layout.stripe_at(number);
             if !hold.borrow_at(stripe) {
                 evened.busy = true;
