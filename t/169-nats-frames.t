@@ -440,7 +440,7 @@ A: accept
 A: stop_reading
 A: send "PING\r\n" x 400000
 A: start_reading
-A: expect_like /\A(?:PONG\r\n)+MSG(?:PONG\r\n)*\z/
+A: expect_like /\A(?:PONG\r\n)+MSG\z/
 A: close
 --- tcp_server_config
 process_by_lua_block {

@@ -61,8 +61,9 @@ sub command {
     my ($cert, $key) = cert_files('good');
     return (
         'mariadbd', '--no-defaults', "--datadir=$dir/data", @SMALL,
-        $self->_tmpdir, $self->_user, '--bind-address=127.0.0.1', '--port=' . $self->port,
-        '--socket=' . $self->_socket, "--pid-file=$dir/pid",
+        $self->_tmpdir, $self->_user, '--bind-address=127.0.0.1',
+        '--port=' . $self->port, '--socket=' . $self->_socket,
+        "--pid-file=$dir/pid",
         "--init-file=$dir/init.sql", '--innodb-flush-log-at-trx-commit=0',
         '--innodb-buffer-pool-size=8M', '--performance-schema=off',
         '--max-allowed-packet=64M', $self->_plugins,
