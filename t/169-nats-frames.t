@@ -993,6 +993,7 @@ A: pause 0.5
 A: start_reading
 A: expect_like /\Ax+;\z/
 A: expect_eof
+A: close
 --- tcp_server_config
 process_by_lua_block {
     local wire = require "resty.nats.wire"
@@ -1003,6 +1004,7 @@ process_by_lua_block {
 --- request_parts
 expect "ended\n"
 expect_eof
+close
 reload
 wait_workers
 --- timeout: 40
