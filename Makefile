@@ -36,6 +36,8 @@ endif
 export NGINX_TCP_LUA_MODULE := $(MODULE)
 export TEST_NGINX_BINARY := $(NGINX_BINARY)
 export TEST_NGINX_MODULE := $(MODULE)
+# Patience for a machine that does other things, too; what passes is as quick.
+export TEST_NGINX_TIMEOUT ?= 15
 TOOLS = scripts/install-packages test peers
 # What the tests run against and no package brings that can be installed.
 FETCH = scripts/lua-nginx && scripts/nats-python && scripts/mariadb-plugin
