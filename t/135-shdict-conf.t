@@ -154,9 +154,9 @@ lua_shared_dict dogs 8k;
 --- tcp_server_config
 process_by_lua_block {
     local dogs = ngx.shared.dogs
-    ngx.say(dogs:capacity() >= 8192, " ", dogs:free_space() > 0)
     dogs:flush_all()
     dogs:flush_expired()
+    ngx.say(dogs:capacity() >= 8192, " ", dogs:free_space() > 8192)
     ngx.say(dogs:set("Tom", "Bernese"), " ", dogs:get("Tom"))
     ngx.say(dogs:rpush("list", 1), " ", dogs:llen("list"), " ", dogs:lpop("list"))
     for i = 1, 1000 do

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::entry::{Head, MORE};
 use super::hold::Hold;
 use super::layout::{
-    CHAIN, CHANGED, DATA, EXP_NEXT, EXP_PREV, GARBAGE, IN_SLOT, JOURNAL, KEY_LEN, LEVELS,
-    LRU_HEAD, LRU_NEXT, LRU_PREV, LRU_TAIL, NEXT, NODE_LEN, NODE_NEXT, NODE_PREV,
+    CHAIN, CHANGED, DATA, EXP_NEXT, EXP_PREV, GARBAGE, GROUP, IN_SLOT, JOURNAL, KEY_LEN,
+    LEVELS, LRU_HEAD, LRU_NEXT, LRU_PREV, LRU_TAIL, NEXT, NODE_LEN, NODE_NEXT, NODE_PREV,
     NODE_TYPE, Ref, SAVING, SLOTS, STOCK_SLOTS, UNEVEN, VERSION, WHEEL, YOUNG_SLOTS, at,
     stock_at, units, young_at,
 };
@@ -84,6 +84,7 @@ impl Dict {
         let stock = (0..STOCK_SLOTS).map(|slot| stock_at(at, slot));
         let is_even = slots.chain(stock).all(|place| self.memory.load32(place) == 0);
         let is_known = self.memory.load8(self.layout.uneven_at(stripe)) != 0
+            && self.memory.load8(self.layout.group_at(stripe / GROUP)) != 0
             && self.memory.load32(UNEVEN) != 0;
         if !is_even && !is_known {
             return Err(format!("stripe {stripe} is not known to be uneven"));

@@ -60,7 +60,9 @@ impl Dict {
                 return Some(made);
             }
             let evened = self.even(hold);
-            let waits = if evened.some || self.drop_one(hold, evict, forced) {
+            let waits = if evened.more {
+                true
+            } else if evened.some || self.drop_one(hold, evict, forced) {
                 round % TURN == 0
             } else if evened.busy && round < PATIENT {
                 true

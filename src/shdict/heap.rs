@@ -4,6 +4,10 @@
 //! and giving back need a few steps whatever was before. All under the global
 //! lock.
 //!
+//! As long as much is free, blocks are whole lines of the cache: what a worker writes
+//! into an entry does not take the line of the next one, which the other workers
+//! read, out of their caches.
+//!
 //! ```text
 //! used  | size, used, prev used | next |  ... what it holds ...            |
 //! free  | size,       prev used |      | prev free | next free | ... | size |
@@ -11,7 +15,8 @@
 
 use super::journal::Change;
 use super::layout::{
-    FL_MAP, FREE_LISTS, FREE_UNITS, Layout, NEXT, Ref, SIZE, SL_COUNT, SL_MAPS, UNIT, at,
+    FL_MAP, FREE_LISTS, FREE_UNITS, LINE, Layout, NEXT, PLENTY, Ref, SIZE, SL_COUNT,
+    SL_MAPS, UNIT, at,
 };
 use crate::nginx::memory::Memory;
 
@@ -21,6 +26,8 @@ const PREV_FREE: usize = 8;
 const NEXT_FREE: usize = 12;
 /// The smallest block.
 pub(super) const MIN_BLOCK: u32 = 2;
+/// When such a part of the heap is used, room is worth more than lines.
+const DENSE_PART: u32 = 4;
 /// How many blocks of a class are looked at for one that is large enough.
 const TRIES: usize = 8;
 
@@ -29,14 +36,17 @@ pub(super) fn format(memory: &Memory, layout: &Layout) {
     let all = layout.heap_end - layout.heap;
     memory.store32(at(layout.heap, SIZE), all << 2 | PREV_USED);
     memory.store32(at(layout.heap_end, SIZE), USED);
+    memory.store32(PLENTY, all - all / DENSE_PART);
     let mut change = Change::new(memory);
     insert(&mut change, layout.heap, all);
     change.set(FREE_UNITS, all);
     change.commit();
 }
 
-/// Takes a block of `units`, or a little more.
+/// Takes a block of `units`, or a little more (SPARE).
 pub(super) fn take(change: &mut Change, units: u32) -> Option<Ref> {
+    let is_plenty = change.get(FREE_UNITS) >= change.get(PLENTY);
+    let units = if is_plenty { units.next_multiple_of(LINE) } else { units };
     let block = find(change, units)?;
     Some(cut(change, block, units))
 }

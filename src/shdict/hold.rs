@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::Dict;
-use super::journal::{Change, undo, undo_stripe};
+use super::journal::{Change, undo};
 use super::layout::{GLOBAL, JOURNAL, LOCK};
 use super::lock::{Stripe, begin_change, end_any_change};
 
@@ -59,7 +59,7 @@ impl Drop for Held<'_> {
 #[inline(never)]
 fn give_up(dict: &Dict, home: usize) {
     let words = dict.stripe(home);
-    undo_stripe(&dict.memory, (home, words));
+    dict.undo_stripe((home, words));
     end_any_change(words);
     words.store64(LOCK, 0);
 }
@@ -176,7 +176,7 @@ impl Drop for Hold<'_> {
         if self.home != NONE {
             let words = self.dict.stripe(self.home);
             if self.changing {
-                undo_stripe(&self.dict.memory, (self.home, words));
+                self.dict.undo_stripe((self.home, words));
                 end_any_change(words);
             }
             words.store64(LOCK, 0);

@@ -11,10 +11,14 @@
 //!
 //! A value that is overwritten where it is needs less: a copy of all that will
 //! be written over, its length, the new bytes, and the length 0.
+//!
+//! What a stripe has no room for goes to the process's area (`area.rs`).
 
+use super::Dict;
 use super::entry::Head;
 use super::layout::{
-    CHANGED, DATA, EXPIRES, JOURNAL, RECORDS, Ref, SAVED, SAVING, STRIPE_RECORDS, at,
+    AREA_SAVED, CHANGED, DATA, EXPIRES, JOURNAL, LOCK, RECORDS, Ref, SAVED, SAVED_LEN,
+    SAVING, at,
 };
 use super::lock::Stripe;
 use crate::nginx::memory::{Memory, Near};
@@ -47,7 +51,7 @@ impl Journal for Global<'_> {
 
 /// The one of a stripe.
 impl Journal for Stripe<'_> {
-    const MAX: usize = STRIPE_RECORDS;
+    const MAX: usize = SAVED_LEN / 8;
 
     #[inline(always)]
     fn write(&self, number: usize, record: u64) {
@@ -57,6 +61,30 @@ impl Journal for Stripe<'_> {
     #[inline(always)]
     fn set_len(&self, len: usize) {
         self.store32(CHANGED, len as u32);
+    }
+}
+
+/// In CHANGED: the records are in the area of who has the lock.
+const IN_AREA: u32 = 1 << 31;
+
+/// A longer one of a stripe.
+pub(super) struct InArea<'a> {
+    memory: &'a Memory,
+    stripe: Stripe<'a>,
+    area: usize,
+}
+
+impl Journal for InArea<'_> {
+    const MAX: usize = 16;
+
+    #[inline(always)]
+    fn write(&self, number: usize, record: u64) {
+        self.memory.store64(self.area + AREA_SAVED + 8 * number, record);
+    }
+
+    #[inline(always)]
+    fn set_len(&self, len: usize) {
+        self.stripe.store32(CHANGED, if len == 0 { 0 } else { IN_AREA | len as u32 });
     }
 }
 
@@ -81,7 +109,17 @@ impl<'a> Change<'a, Stripe<'a>> {
     pub fn of_stripe(memory: &'a Memory, stripe: Stripe<'a>) -> Self {
         Change { memory, journal: stripe, len: 0 }
     }
+}
 
+impl<'a> Change<'a, InArea<'a>> {
+    /// As of_stripe(), for more words, which the area of this process has room for.
+    #[inline(always)]
+    pub fn in_area(memory: &'a Memory, stripe: Stripe<'a>, area: usize) -> Self {
+        Change { memory, journal: InArea { memory, stripe, area }, len: 0 }
+    }
+}
+
+impl<J: Journal> Change<'_, J> {
     /// Changes a word of an entry.
     #[inline(always)]
     pub fn set_field(&mut self, (entry, head): (Ref, Head), field: usize, value: u32) {
@@ -95,9 +133,7 @@ impl<'a> Change<'a, Stripe<'a>> {
         self.note(at + field, line.load32(field));
         line.store32(field, value);
     }
-}
 
-impl<J: Journal> Change<'_, J> {
     /// Changes a word.
     #[inline(always)]
     pub fn set(&mut self, at: usize, value: u32) {
@@ -142,55 +178,113 @@ fn full() -> ! {
 
 /// Takes back what was not committed under the global lock.
 pub(super) fn undo(memory: &Memory) {
-    undo_journal(memory, JOURNAL, JOURNAL + 8, RECORDS);
+    undo_records(memory, JOURNAL + 8, (memory.load32(JOURNAL) as usize).min(RECORDS));
+    memory.store32(JOURNAL, 0);
 }
 
-fn undo_journal(memory: &Memory, len_at: usize, records: usize, max: usize) {
-    let len = (memory.load32(len_at) as usize).min(max);
+fn undo_records(memory: &Memory, records: usize, len: usize) {
     for i in (0..len).rev() {
         let record = memory.load64(records + 8 * i);
         memory.store32((record >> 32) as usize * 4, record as u32);
     }
-    memory.store32(len_at, 0);
 }
 
 /// What is saved without a call of the C library.
 pub(super) const SHORT: usize = 16;
 
+/// A stripe, and where something of its entries is saved.
+#[derive(Clone, Copy)]
+pub(super) struct Room<'a> {
+    words: Stripe<'a>,
+    place: usize,
+}
+
+impl Dict {
+    /// Room to save so many bytes; None if they are too many, or other processes have
+    /// all the areas.
+    #[inline(always)]
+    pub(super) fn room<'a>(
+        &self,
+        (at, words): (usize, Stripe<'a>),
+        len: usize,
+    ) -> Option<Room<'a>> {
+        if len <= SAVED_LEN {
+            return Some(Room { words, place: at + SAVED });
+        }
+        let area = self.area().filter(|_| len <= self.layout.saved_max)?;
+        Some(Room { words, place: area + AREA_SAVED })
+    }
+
+    /// Room for a part of so many bytes together with a head.
+    pub(super) fn room_with_head<'a>(
+        &self,
+        words: Stripe<'a>,
+        len: usize,
+    ) -> Option<Room<'a>> {
+        let fits = len <= self.layout.saved_max - HEAD - HEAD_LEN;
+        let area = self.area().filter(|_| fits)?;
+        Some(Room { words, place: area + AREA_SAVED })
+    }
+
+    /// Takes back what was not committed under the lock of a stripe alone, by this
+    /// process or by one that died with the lock.
+    pub(super) fn undo_stripe(&self, (stripe, words): (usize, Stripe)) {
+        let memory = &self.memory;
+        // What is there is its owner's until all is taken back.
+        let area = || Some(self.area_of(words.load64(LOCK))? + AREA_SAVED);
+        let changed = words.load32(CHANGED);
+        if changed != 0 {
+            let in_area = changed & IN_AREA != 0;
+            let records = if in_area { area() } else { Some(stripe + SAVED) };
+            let max = if in_area { InArea::MAX } else { Stripe::MAX };
+            if let Some(records) = records {
+                undo_records(memory, records, ((changed & !IN_AREA) as usize).min(max));
+            }
+            words.store32(CHANGED, 0);
+        }
+        let saving = words.load64(SAVING);
+        if saving == 0 {
+            return;
+        }
+        let len = (saving & (WITH_HEAD - 1)) as usize;
+        let with_head = saving & WITH_HEAD != 0;
+        let in_area = with_head || len > SAVED_LEN;
+        if let Some(mut saved) = if in_area { area() } else { Some(stripe + SAVED) } {
+            if with_head {
+                memory.copy(saved + HEAD, memory.load64(saved) as usize, HEAD_LEN);
+                saved += HEAD + HEAD_LEN;
+            }
+            memory.copy(saved, (saving >> 32) as usize * 8, len);
+        }
+        forget_saved(words);
+    }
+}
+
 /// Saves a part of an entry, which is about to be overwritten. It begins at a
-/// multiple of eight. The stripe is given with its place.
+/// multiple of eight.
 #[inline(always)]
-pub(super) fn save(
-    memory: &Memory,
-    (stripe, head): (usize, Stripe),
-    at: usize,
-    len: usize,
-) {
+pub(super) fn save(memory: &Memory, room: Room, at: usize, len: usize) {
+    let words = room.words;
     if len <= SHORT {
-        head.store64(SAVED, memory.load64(at));
+        words.store64(SAVED, memory.load64(at));
         if len > 8 {
-            head.store64(SAVED + 8, memory.load64(at + 8));
+            words.store64(SAVED + 8, memory.load64(at + 8));
         }
     } else {
-        memory.copy(at, stripe + SAVED, len);
+        memory.copy(at, room.place, len);
     }
-    set_saved(head, at, len);
+    set_saved(words, at, len);
 }
 
 /// As save(), of the bytes that these are written over.
 #[inline(always)]
-pub(super) fn save_and_write(
-    memory: &Memory,
-    (stripe, head): (usize, Stripe),
-    at: usize,
-    bytes: &[u8],
-) {
-    memory.overwrite(at, bytes, stripe + SAVED, || set_saved(head, at, bytes.len()));
+pub(super) fn save_and_write(memory: &Memory, room: Room, at: usize, bytes: &[u8]) {
+    memory.overwrite(at, bytes, room.place, || set_saved(room.words, at, bytes.len()));
 }
 
 #[inline(always)]
-fn set_saved(head: Stripe, at: usize, len: usize) {
-    head.store64(SAVING, (at as u64 / 8) << 32 | len as u64);
+fn set_saved(words: Stripe, at: usize, len: usize) {
+    words.store64(SAVING, (at as u64 / 8) << 32 | len as u64);
 }
 
 /// Saved beside the value, before it: where the changeable part of an entry's head
@@ -200,49 +294,25 @@ const HEAD_LEN: usize = DATA - EXPIRES;
 /// In the length: there is that part, too.
 const WITH_HEAD: u64 = 1 << 31;
 
-/// The longest value that can be saved together with a head.
-#[inline(always)]
-pub(super) fn with_head_max(saved_max: usize) -> usize {
-    saved_max - HEAD - HEAD_LEN
-}
-
 /// As save(), of a value that is in another block than its entry; and what may be
 /// changed in the entry's head.
 pub(super) fn save_with_head(
     memory: &Memory,
-    (stripe, words): (usize, Stripe),
+    Room { words, place }: Room,
     head: usize,
     at: usize,
     len: usize,
 ) {
-    memory.store64(stripe + SAVED, head as u64);
+    memory.store64(place, head as u64);
     for i in (0..HEAD_LEN).step_by(8) {
-        memory.store64(stripe + SAVED + HEAD + i, memory.load64(head + i));
+        memory.store64(place + HEAD + i, memory.load64(head + i));
     }
-    memory.copy(at, stripe + SAVED + HEAD + HEAD_LEN, len);
+    memory.copy(at, place + HEAD + HEAD_LEN, len);
     words.store64(SAVING, (at as u64 / 8) << 32 | WITH_HEAD | len as u64);
 }
 
 /// What was written over it stays.
 #[inline(always)]
-pub(super) fn forget_saved(head: Stripe) {
-    head.store64(SAVING, 0);
-}
-
-/// Takes back what was not committed under the lock of a stripe alone.
-pub(super) fn undo_stripe(memory: &Memory, (stripe, head): (usize, Stripe)) {
-    if head.load32(CHANGED) != 0 {
-        undo_journal(memory, stripe + CHANGED, stripe + SAVED, STRIPE_RECORDS);
-    }
-    let saving = head.load64(SAVING);
-    if saving != 0 {
-        let mut saved = stripe + SAVED;
-        if saving & WITH_HEAD != 0 {
-            memory.copy(saved + HEAD, memory.load64(saved) as usize, HEAD_LEN);
-            saved += HEAD + HEAD_LEN;
-        }
-        let len = (saving & (WITH_HEAD - 1)) as usize;
-        memory.copy(saved, (saving >> 32) as usize * 8, len);
-        forget_saved(head);
-    }
+pub(super) fn forget_saved(words: Stripe) {
+    words.store64(SAVING, 0);
 }

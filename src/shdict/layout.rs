@@ -8,13 +8,18 @@ pub(super) type Ref = u32;
 
 /// The size of a unit.
 pub(super) const UNIT: usize = 16;
+/// The units of a line of the cache.
+pub(super) const LINE: u32 = 4;
+/// A block may have less than so many units more than it was asked for: to the end
+/// of its line, and one that would be too short for a block.
+pub(super) const SPARE: u32 = LINE + 1;
 
 /// The smallest and the largest zone.
 pub const MIN_SIZE: usize = 16 * 1024;
 pub const MAX_SIZE: usize = 16 * 1024 * 1024 * 1024;
 
 /// Says that the zone is laid out, and how.
-pub(super) const MAGIC: u64 = 0x5443_5044_4943_5404;
+pub(super) const MAGIC: u64 = 0x5443_5044_4943_5405;
 
 // The header: what is read always and written seldom.
 pub(super) const MAGIC_AT: usize = 0;
@@ -31,6 +36,8 @@ pub(super) const GLOBAL: usize = 64;
 pub(super) const GARBAGE: usize = GLOBAL + 16;
 pub(super) const LRU_HEAD: usize = GLOBAL + 20;
 pub(super) const LRU_TAIL: usize = GLOBAL + 24;
+/// With so many free units blocks are whole lines of the cache.
+pub(super) const PLENTY: usize = GLOBAL + 28;
 pub(super) const FREE_UNITS: usize = GLOBAL + 32;
 pub(super) const HAND: usize = GLOBAL + 36;
 pub(super) const WHEEL: usize = GLOBAL + 40;
@@ -64,12 +71,24 @@ pub(super) const SAVING: usize = 16;
 pub(super) const CHANGED: usize = 24;
 /// How many entries it has.
 pub(super) const COUNT: usize = 28;
-/// What that part was; or the records.
+/// What that part was, or the records; as far as there is room.
 pub(super) const SAVED: usize = 32;
-pub(super) const STRIPE_RECORDS: usize = 8;
+pub(super) const SAVED_LEN: usize = 32;
 
+/// A stripe with the line before it: two lines of the cache, which are fetched
+/// together.
+const STRIPE_SIZE: usize = BEFORE + SAVED + SAVED_LEN;
+/// There is a stripe for so many bytes of a zone.
+const STRIPE_PART: usize = 16 * 1024;
 /// More are of no use, and all have to be looked at now and then.
-const MAX_STRIPES: usize = 4096;
+const MAX_STRIPES: usize = 16384;
+/// Stripes that have a byte together which says whether one of them is uneven.
+pub(super) const GROUP: usize = 64;
+
+// An area: where a process saves what a stripe has no room for.
+/// The process.
+pub(super) const AREA_OWNER: usize = 0;
+pub(super) const AREA_SAVED: usize = 8;
 
 // In the line before: references of entries that are not in the LRU list and the
 // wheel yet, and of free blocks, each with its units.
@@ -124,11 +143,13 @@ pub(super) const MIN_NODE: u32 = 3;
 pub(super) struct Layout {
     pub stripes: usize,
     stripe_mask: u32,
-    stripe_size: usize,
+    areas_at: usize,
+    areas: usize,
     /// The largest block in stock.
     pub stock_max: u32,
     /// How much of an entry can be overwritten in place.
     pub saved_max: usize,
+    groups_at: usize,
     uneven_at: usize,
     pub buckets_at: usize,
     pub buckets: usize,
@@ -140,13 +161,13 @@ pub(super) struct Layout {
 
 impl Layout {
     pub fn new(len: usize) -> Layout {
-        // A stripe for 64 KiB, later for 128 KiB.
-        let stripes = (len / (128 * 1024)).max((len / (64 * 1024)).min(64));
-        let stripes = 1 << stripes.clamp(1, MAX_STRIPES).ilog2();
+        let stripes = 1 << (len / STRIPE_PART).clamp(1, MAX_STRIPES).ilog2();
+        let areas_at = STRIPES + stripes * STRIPE_SIZE;
+        // For so many processes, where zones are of a size that many may use.
+        let areas = (len / (64 * 1024)).clamp(2, 64).max((len >> 20).min(256));
         let saved_max = if len >= 1024 * 1024 { 1280 } else { 256 };
-        let stripe_size = (BEFORE + SAVED + saved_max + 127) & !127;
-        let stripes_end = STRIPES + stripes * stripe_size;
-        let uneven_at = stripes_end;
+        let groups_at = (areas_at + areas * area_size(saved_max) + 63) & !63;
+        let uneven_at = (groups_at + stripes.div_ceil(GROUP) + 63) & !63;
         let buckets_at = (uneven_at + stripes + 63) & !63;
         let buckets = 1usize << (len / 128).max(stripes).ilog2();
         let touched_at = buckets_at + 4 * buckets;
@@ -157,9 +178,11 @@ impl Layout {
         Layout {
             stripes,
             stripe_mask: stripes as u32 - 1,
-            stripe_size,
+            areas_at,
+            areas,
             stock_max: STOCK_MAX.min((len / STOCK_PART / UNIT) as u32),
             saved_max,
+            groups_at,
             uneven_at,
             buckets_at,
             buckets,
@@ -172,13 +195,30 @@ impl Layout {
 
     #[inline(always)]
     pub fn stripe_at(&self, stripe: usize) -> usize {
-        STRIPES + BEFORE + stripe * self.stripe_size
+        STRIPES + BEFORE + stripe * STRIPE_SIZE
     }
 
     /// Where the stripe of a hash is.
     #[inline(always)]
     pub fn home(&self, hash: u32) -> usize {
         self.stripe_at((hash & self.stripe_mask) as usize)
+    }
+
+    /// Where the areas are.
+    pub fn areas(&self) -> impl Iterator<Item = usize> + use<> {
+        let (first, size) = (self.areas_at, area_size(self.saved_max));
+        (0..self.areas).map(move |i| first + i * size)
+    }
+
+    /// How many groups of stripes there are, and the byte that says whether one may
+    /// have an uneven stripe.
+    pub fn groups(&self) -> usize {
+        self.stripes.div_ceil(GROUP)
+    }
+
+    #[inline(always)]
+    pub fn group_at(&self, group: usize) -> usize {
+        self.groups_at + group
     }
 
     /// The byte that says whether a stripe may have young entries or a stock.
@@ -204,6 +244,11 @@ impl Layout {
     pub fn touched_at(&self, entry: Ref) -> usize {
         self.touched_at + (entry as usize * UNIT / 64)
     }
+}
+
+/// Each has lines of its own.
+const fn area_size(saved_max: usize) -> usize {
+    (AREA_SAVED + saved_max + 63) & !63
 }
 
 /// Where the slot of a young entry is, of the stripe at `stripe`.

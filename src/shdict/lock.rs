@@ -14,8 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Dict;
-use super::journal::{undo, undo_stripe};
-use super::layout::{GLOBAL, LOCK, RECOVERY_LOCK, UNEVEN, VERSION};
+use super::journal::undo;
+use super::layout::{GLOBAL, LOCK, RECOVERY_LOCK, VERSION};
 use super::owner::{Owner, is_alive};
 use crate::nginx::memory::Near;
 
@@ -129,7 +129,7 @@ impl Dict {
 
     /// Takes back what the dead has left half done and frees what it held.
     #[cold]
-    fn recover(&self, dead: Owner) {
+    pub(super) fn recover(&self, dead: Owner) {
         let (memory, layout) = (&self.memory, &self.layout);
         if !self.try_lock(RECOVERY_LOCK) {
             // One who dies here has only begun what is begun again below.
@@ -144,15 +144,14 @@ impl Dict {
         if memory.load64(GLOBAL) == dead {
             undo(memory);
         }
-        stripes().for_each(|stripe| undo_stripe(memory, stripe));
+        stripes().for_each(|stripe| self.undo_stripe(stripe));
         // All is as it was before the change: now others may look at it.
         for (_, stripe) in stripes() {
             end_any_change(stripe);
             stripe.swap64(LOCK, dead, 0);
         }
-        // The dead may have been about to say so.
-        memory.store32(UNEVEN, 1);
         memory.swap64(GLOBAL, dead, 0);
+        self.free_area(dead);
         self.unlock(RECOVERY_LOCK);
     }
 }

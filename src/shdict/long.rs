@@ -11,14 +11,16 @@ use super::entry::{Head, MORE};
 use super::evict::Made;
 use super::heap;
 use super::hold::{Held, Hold};
-use super::journal::{Change, forget_saved, save_with_head, with_head_max};
+use super::journal::{Change, Journal, forget_saved, save_with_head};
 use super::layout::{
-    BORN, DATA, EXPIRES, FLAGS, MIN_ENTRY, NEXT, Ref, STOCK_SLOTS, UNIT, VALUE_LEN,
-    VERSION, at, stock_at, units,
+    BORN, DATA, EXPIRES, FLAGS, MIN_ENTRY, NEXT, Ref, SPARE, STOCK_SLOTS, UNIT,
+    VALUE_LEN, VERSION, at, stock_at, units,
 };
 use super::lock::{Stripe, begin_change, end_change, sees_changes_first};
 use super::store::New;
+use super::young::Stock;
 use super::{Dict, kind};
+use crate::nginx::memory::Memory;
 
 /// The least length of a value that may have a block of its own; the largest block
 /// of a stock is the limit above.
@@ -39,7 +41,24 @@ fn long_units(len: usize) -> u32 {
 /// It may be longer by less than this, since the lengths of values vary.
 #[inline(always)]
 fn spare(units: u32) -> u32 {
-    units / 16
+    (units / 16).max(SPARE)
+}
+
+/// The block of a value goes into the stock, and one from there takes its place.
+#[inline(always)]
+fn exchange_blocks<J: Journal>(
+    change: &mut Change<J>,
+    memory: &Memory,
+    (entry, head): (Ref, Head),
+    stock: &Stock,
+) {
+    let old = head.get(NEXT);
+    let old_size = units(memory, old);
+    change.set_near(stock.line, stock.place, old);
+    change.set_field((entry, head), NEXT, stock.block);
+    if old_size != stock.size {
+        change.set_near(stock.line, stock.place + 4, old_size);
+    }
 }
 
 impl Dict {
@@ -76,24 +95,28 @@ impl Dict {
         let Some(stock) = self.stock_of(stripe, 0, wanted, spare(wanted)) else {
             return false;
         };
-        let old = head.get(NEXT);
-        let old_size = units(memory, old);
-        sees_changes_first();
-        memory.write(at(stock.block, MORE), new.bytes);
-        let version = begin_change(words);
-        let mut change = Change::of_stripe(memory, words);
-        change.set_near(stock.line, stock.place, old);
-        change.set_field((entry, head), NEXT, stock.block);
-        if old_size != stock.size {
-            change.set_near(stock.line, stock.place + 4, old_size);
-        }
-        if !is_same {
+        if is_same {
+            sees_changes_first();
+            memory.write(at(stock.block, MORE), new.bytes);
+            let version = begin_change(words);
+            let mut change = Change::of_stripe(memory, words);
+            exchange_blocks(&mut change, memory, (entry, head), &stock);
+            change.commit();
+            end_change(words, version);
+        } else {
+            // More words than the stripe can note.
+            let Some(area) = self.area() else { return false };
+            sees_changes_first();
+            memory.write(at(stock.block, MORE), new.bytes);
+            let version = begin_change(words);
+            let mut change = Change::in_area(memory, words, area);
+            exchange_blocks(&mut change, memory, (entry, head), &stock);
             change.set64(at(entry, EXPIRES), new.expires);
             change.set(at(entry, FLAGS), new.flags);
             change.set(at(entry, VALUE_LEN), new.bytes.len() as u32);
+            change.commit();
+            end_change(words, version);
         }
-        change.commit();
-        end_change(words, version);
         self.touch(entry);
         true
     }
@@ -113,13 +136,13 @@ impl Dict {
         let len = new.bytes.len();
         let wanted = long_units(len);
         if units(memory, value).wrapping_sub(wanted) >= spare(wanted)
-            || len > with_head_max(self.layout.saved_max)
             || self.may_stock(stripe) && self.is_plenty(wanted)
         {
             return false;
         }
+        let Some(room) = self.room_with_head(stripe.1, len) else { return false };
         let version = begin_change(stripe.1);
-        save_with_head(memory, stripe, at(entry, EXPIRES), at(value, MORE), len);
+        save_with_head(memory, room, at(entry, EXPIRES), at(value, MORE), len);
         head.set_expires(new.expires);
         head.set(FLAGS, new.flags);
         head.set(VALUE_LEN, len as u32);

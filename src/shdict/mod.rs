@@ -7,15 +7,17 @@
 //! ```text
 //! zone   | nginx's header, its mutex | memory of the dictionary              |
 //!
-//! memory | header | global | journal | stripes | uneven | buckets | marks | heap  |
-//!          secrets  lock     old       1 to 4096 a byte   4 bytes   a byte  blocks
-//!          flushes  LRU list words     of these  for each each, a   for 64
-//!          uneven   wheel                        stripe   power of  bytes of
-//!                   free lists                            two       the heap
+//! memory | header | global | journal | stripes | areas | uneven | buckets | marks | heap |
+//!          secrets  lock     old       up to     2 to    bytes    4 bytes   a byte  blocks
+//!          flushes  LRU list words     16384     256     for 64   each, a   for 64
+//!          uneven   wheel              of these  of      and for  power of  bytes of
+//!                   free lists                   these   a stripe two       the heap
 //!                   garbage
 //!
 //! stripe | 8 young, 4 in stock | lock | version | saving | changed, count | saved |
-//!          one line of the cache   another; of what is saved, the first 32 bytes
+//!          one line of the cache   another, with 32 bytes that are saved
+//!
+//! area   | process | what it saves that a stripe has no room for |
 //!
 //! bucket ---> entry ---> entry ---> 0          the same stripe's
 //!
@@ -35,14 +37,16 @@
 //! |---|---|
 //! | the stripe's lock | buckets and their links, keys, values, expiry times, flags |
 //! | the same | the slots of the young and of the stock |
-//! | the global lock | LRU and wheel with their links in entries, blocks, garbage |
-//! | nothing | marks, uneven |
+//! | the global lock | LRU and wheel with their links in entries, blocks, garbage, uneven |
+//! | its process | an area |
+//! | nothing | marks |
 //!
 //! An entry is added or removed under both, as a rule. Of a block in the stripe's
 //! stock it is made under the stripe's lock alone: it is young then, and comes into
 //! LRU and wheel later (`young.rs`).
 #![forbid(unsafe_code)]
 
+mod area;
 mod check;
 mod entry;
 mod evict;
@@ -74,6 +78,7 @@ pub use scan::Keys;
 pub use store::{Store, Value, When};
 
 use crate::nginx::memory::Memory;
+use area::Area;
 use layout::{HAND, Layout, MAGIC, MAGIC_AT, SECRETS};
 use owner::Identity;
 
@@ -118,6 +123,7 @@ pub struct Dict {
     layout: Layout,
     secrets: [u64; 2],
     me: Identity,
+    area: Area,
     capacity: usize,
     /// The time of the operation that is going on.
     now: Cell<u64>,
@@ -138,8 +144,8 @@ impl Dict {
             memory.store64(MAGIC_AT, MAGIC);
         }
         let secrets = [memory.load64(SECRETS), memory.load64(SECRETS + 8)];
-        let (me, now) = (Identity::new(), Cell::new(now));
-        Dict { memory, layout, secrets, me, capacity, now }
+        let (me, area, now) = (Identity::new(), Area::default(), Cell::new(now));
+        Dict { memory, layout, secrets, me, area, capacity, now }
     }
 
     /// Makes of the memory a new dictionary when it is opened next.
@@ -150,6 +156,7 @@ impl Dict {
     /// The process has forked: from now on its locks are its own.
     pub fn adopt(&self) {
         self.me.refresh();
+        self.area.forget();
     }
 
     #[inline(always)]

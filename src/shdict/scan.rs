@@ -4,6 +4,7 @@
 use super::Dict;
 use super::hold::Hold;
 use super::layout::{CHAIN, DATA, FLUSHES, LRU_PREV, LRU_TAIL, Ref, UNIT, at};
+use super::young::EVENED;
 
 /// Buckets that are looked at in one step.
 const STEP: usize = 256;
@@ -47,7 +48,7 @@ impl Dict {
     /// would have to go.
     pub fn keys(&self, max: usize, now: u64) -> Keys {
         self.settle_all();
-        let wanted = max.min(self.count() as usize);
+        let wanted = if max <= ORDERED { max } else { max.min(self.count() as usize) };
         if wanted <= ORDERED
             && let Some(keys) = self.oldest_keys(wanted, now)
         {
@@ -128,7 +129,12 @@ impl Dict {
             }
             flushed < max
         });
-        self.even(&mut Hold::global(self));
+        // Once for all: what others put there meanwhile is theirs.
+        for _ in 0..=self.layout.stripes / EVENED {
+            if !self.even(&mut Hold::global(self)).more {
+                break;
+            }
+        }
         flushed
     }
 

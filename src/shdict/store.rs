@@ -5,8 +5,8 @@ use super::evict::Evict;
 use super::hold::{Held, Hold};
 use super::journal::{Change, SHORT, forget_saved, save, save_and_write};
 use super::layout::{
-    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref, UNIT,
-    VALUE_LEN, at, units,
+    BORN, DATA, EXP_PREV, EXPIRES, FLAGS, HASH, KEY_LEN, MIN_ENTRY, NEXT, Ref, SPARE,
+    UNIT, VALUE_LEN, at, units,
 };
 use super::lists::{link_lru, link_wheel, unlink_wheel};
 use super::lock::{begin_change, end_change};
@@ -271,9 +271,8 @@ impl Dict {
         let len = new.bytes.len();
         let value = DATA + Dict::value_pos(new.key.len());
         let end = value + len;
-        // A block may be a unit longer than it was asked for.
         let spare = head.size().wrapping_sub(end);
-        let fits = spare < 2 * UNIT
+        let fits = spare < SPARE as usize * UNIT
             && head.kind() == new.kind
             && head.get(NEXT) == 0
             && head.get(BORN) == self.flushes();
@@ -284,17 +283,17 @@ impl Dict {
             && head.get(FLAGS) == new.flags
             && head.get(VALUE_LEN) == len as u32;
         let from = if is_same { value } else { EXPIRES };
-        if end - from > self.layout.saved_max
-            || !is_same && !self.wheel_allows(head, new.expires)
+        if !is_same && !self.wheel_allows(head, new.expires)
             || len >= LONG_MIN && self.gets_long(stripe, len)
         {
             return false;
         }
+        let Some(room) = self.room(stripe, end - from) else { return false };
         let version = begin_change(stripe.1);
         if is_same && len > SHORT {
-            save_and_write(memory, stripe, at(entry, value), new.bytes);
+            save_and_write(memory, room, at(entry, value), new.bytes);
         } else {
-            save(memory, stripe, at(entry, from), end - from);
+            save(memory, room, at(entry, from), end - from);
             if !is_same {
                 head.set_expires(new.expires);
                 head.set(FLAGS, new.flags);

@@ -7,7 +7,9 @@
 //! Who holds the global lock anyway settles the young of its stripe: they count as
 //! used at that time. Before anything has to go for want of memory, all stripes are
 //! evened: their young are settled, and their stock is given to the heap. A byte for
-//! each stripe says where there is something to do.
+//! each stripe and one for each group of them say where there is something to do:
+//! they are set and cleared under the global lock, set before there is something, and
+//! cleared when there is nothing any more.
 
 use super::Dict;
 use super::entry::Head;
@@ -16,8 +18,8 @@ use super::hold::{Held, Hold};
 use super::journal::Change;
 use super::kind;
 use super::layout::{
-    BEFORE, CHAIN, COUNT, DATA, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, STOCK_SLOTS,
-    UNEVEN, UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
+    BEFORE, CHAIN, COUNT, DATA, GROUP, IS_YOUNG, LRU_PREV, MIN_ENTRY, NEXT, Ref, SPARE,
+    STOCK_SLOTS, UNEVEN, UNIT, YOUNG_SLOTS, at, stock_at, units, young_at,
 };
 use super::lists::{link_lru, link_lru_last, link_wheel};
 use super::lock::{Stripe, begin_change, end_change, sees_changes_first};
@@ -29,7 +31,12 @@ pub(super) struct Evened {
     pub some: bool,
     /// There are stripes that others hold, who may have a stock.
     pub busy: bool,
+    /// There may be more to do: others have a turn first.
+    pub more: bool,
 }
+
+/// So many stripes are evened before others have a turn of the global lock.
+pub(super) const EVENED: usize = 256;
 
 /// A block in stock.
 pub(super) struct Stock<'a> {
@@ -49,8 +56,7 @@ impl Dict {
         let (memory, (stripe, words)) = (&self.memory, held.home());
         let len = DATA + Dict::value_pos(new.key.len()) + new.bytes.len();
         let units = (len.div_ceil(UNIT) as u32).max(MIN_ENTRY);
-        // A block may be a unit longer than it was asked for.
-        let Some(stock) = self.stock_of(stripe, self.favourite(), units, 2) else {
+        let Some(stock) = self.stock_of(stripe, self.favourite(), units, SPARE) else {
             return false;
         };
         // Behind all others: so they stand in the order in which they were made.
@@ -121,8 +127,9 @@ impl Dict {
     /// Says that the stripe of a hash gets something in stock.
     pub(super) fn mark_uneven(&self, hash: u32) {
         let number = self.layout.stripe_of(hash);
-        self.memory.store8(self.layout.uneven_at(number), 1);
         self.memory.store32(UNEVEN, 1);
+        self.memory.store8(self.layout.group_at(number / GROUP), 1);
+        self.memory.store8(self.layout.uneven_at(number), 1);
     }
 
     /// A block of so many units in the stock, or of less than `spare` more. `first`
@@ -203,11 +210,23 @@ impl Dict {
         }
     }
 
-    /// The stripes whose bytes say that there may be something to do; eight bytes are
-    /// looked at together, as most are 0. Behind the last one are zeros.
-    fn uneven(&self) -> impl Iterator<Item = usize> {
-        let words = (0..self.layout.stripes).step_by(8).map(|first| {
-            let word = self.memory.load64(self.layout.uneven_at(first));
+    /// The stripes whose bytes say that there may be something to do.
+    pub(super) fn uneven(&self) -> impl Iterator<Item = usize> {
+        let groups = self.marked(self.layout.group_at(0), self.layout.groups());
+        groups.flat_map(|group| self.uneven_of(group))
+    }
+
+    fn uneven_of(&self, group: usize) -> impl Iterator<Item = usize> {
+        let first = group * GROUP;
+        let bytes = self.marked(self.layout.uneven_at(first), GROUP);
+        bytes.map(move |i| first + i)
+    }
+
+    /// Which of so many bytes from `at` on are not 0. Eight are looked at together, as
+    /// most are; behind the last one are zeros.
+    fn marked(&self, at: usize, len: usize) -> impl Iterator<Item = usize> {
+        let words = (0..len).step_by(8).map(move |first| {
+            let word = self.memory.load64(at + first);
             (first, word.to_ne_bytes())
         });
         words.filter(|(_, bytes)| *bytes != [0; 8]).flat_map(|(first, bytes)| {
@@ -216,45 +235,63 @@ impl Dict {
     }
 
     /// Settles what is young and gives all stock to the heap, where nobody else
-    /// holds the stripe.
+    /// holds the stripe; of some of the stripes, if there are many.
     pub(super) fn even(&self, hold: &mut Hold) -> Evened {
-        let mut evened = Evened { some: false, busy: false };
+        let mut evened = Evened { some: false, busy: false, more: false };
         if self.memory.load32(UNEVEN) == 0 {
             return evened;
         }
-        // First, so that it is told again by who makes a stripe uneven meanwhile.
-        self.memory.store32(UNEVEN, 0);
-        for number in self.uneven() {
-            let uneven = self.layout.uneven_at(number);
-            let stripe = self.layout.stripe_at(number);
-            if !hold.borrow_at(stripe) {
-                evened.busy = true;
-                continue;
+        let mut done = 0;
+        for group in self.marked(self.layout.group_at(0), self.layout.groups()) {
+            if done >= EVENED {
+                evened.more = true;
+                break;
             }
-            evened.some = true;
-            self.settle_stripe(hold, stripe);
-            for place in (0..STOCK_SLOTS).map(|slot| stock_at(stripe, slot)) {
-                let mut change = hold.change();
-                let block = change.get(place);
-                if block != 0 {
-                    change.set(place, 0);
-                    heap::give(&mut change, block);
-                    change.commit();
+            let mut busy = false;
+            for number in self.uneven_of(group) {
+                if self.even_stripe(hold, number) {
+                    done += 1;
+                } else {
+                    busy = true;
                 }
             }
-            self.memory.store8(uneven, 0);
-            hold.give_back();
+            if !busy {
+                self.memory.store8(self.layout.group_at(group), 0);
+            }
+            evened.busy |= busy;
         }
-        if evened.busy {
-            self.memory.store32(UNEVEN, 1);
+        evened.some = done > 0;
+        if !evened.busy && !evened.more {
+            self.memory.store32(UNEVEN, 0);
         }
         evened
+    }
+
+    /// Evens a stripe. False if somebody holds it.
+    fn even_stripe(&self, hold: &mut Hold, number: usize) -> bool {
+        let stripe = self.layout.stripe_at(number);
+        if !hold.borrow_at(stripe) {
+            return false;
+        }
+        self.settle_stripe(hold, stripe);
+        for place in (0..STOCK_SLOTS).map(|slot| stock_at(stripe, slot)) {
+            let mut change = hold.change();
+            let block = change.get(place);
+            if block != 0 {
+                change.set(place, 0);
+                heap::give(&mut change, block);
+                change.commit();
+            }
+        }
+        self.memory.store8(self.layout.uneven_at(number), 0);
+        hold.give_back();
+        true
     }
 
     /// The blocks of all stocks, and how many units each has. Without their locks
     /// they are what they were a moment ago.
     pub(super) fn in_stock(&self) -> impl Iterator<Item = (Ref, u32)> {
-        let stripes = (0..self.layout.stripes).map(|i| self.layout.stripe_at(i));
+        let stripes = self.uneven().map(|i| self.layout.stripe_at(i));
         let slots = |stripe| (0..STOCK_SLOTS).map(move |slot| stock_at(stripe, slot));
         let words = stripes.flat_map(slots).map(|place| self.memory.load64(place));
         let blocks = words.map(|word| (word as Ref, (word >> 32) as u32));
