@@ -54,8 +54,8 @@ impl Dict {
         let (memory, me) = (&self.memory, self.me.get());
         let owner = |at| memory.load64(at + AREA_OWNER);
         let take = |at: usize| memory.swap64(at + AREA_OWNER, 0, me);
-        // It may have one, by another zone's name for the same memory: a process does
-        // one thing at a time.
+        // It may have one, as the master has that opens the zone again at a reload: of
+        // both it uses one at a time.
         let mut found =
             self.area_of(me).or_else(|| self.layout.areas().find(|&at| take(at)));
         if found.is_none() {
