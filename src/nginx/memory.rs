@@ -149,13 +149,14 @@ impl Memory {
         Near(unsafe { &*self.base.as_ptr().cast() })
     }
 
+    /// Is seen by nobody before what was stored earlier.
     #[inline(always)]
     pub fn store8(&self, at: usize, value: u8) {
         hook();
-        self.byte(at).unwrap_or_else(|| outside()).store(value, Ordering::Relaxed);
+        self.byte(at).unwrap_or_else(|| outside()).store(value, Ordering::Release);
     }
 
-    /// Is seen by nobody before what was stored earlier.
+    /// Likewise.
     #[inline(always)]
     pub fn store32(&self, at: usize, value: u32) {
         hook();

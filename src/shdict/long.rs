@@ -95,28 +95,27 @@ impl Dict {
         let Some(stock) = self.stock_of(stripe, 0, wanted, spare(wanted)) else {
             return false;
         };
-        if is_same {
-            sees_changes_first();
-            memory.write(at(stock.block, MORE), new.bytes);
-            let version = begin_change(words);
-            let mut change = Change::of_stripe(memory, words);
-            exchange_blocks(&mut change, memory, (entry, head), &stock);
-            change.commit();
-            end_change(words, version);
-        } else {
-            // More words than the stripe can note.
-            let Some(area) = self.area() else { return false };
-            sees_changes_first();
-            memory.write(at(stock.block, MORE), new.bytes);
-            let version = begin_change(words);
+        // More words than the stripe can note are noted there.
+        let area = if is_same { None } else { self.area() };
+        if !is_same && area.is_none() {
+            return false;
+        }
+        sees_changes_first();
+        memory.write(at(stock.block, MORE), new.bytes);
+        let version = begin_change(words);
+        if let Some(area) = area {
             let mut change = Change::in_area(memory, words, area);
             exchange_blocks(&mut change, memory, (entry, head), &stock);
             change.set64(at(entry, EXPIRES), new.expires);
             change.set(at(entry, FLAGS), new.flags);
             change.set(at(entry, VALUE_LEN), new.bytes.len() as u32);
             change.commit();
-            end_change(words, version);
+        } else {
+            let mut change = Change::of_stripe(memory, words);
+            exchange_blocks(&mut change, memory, (entry, head), &stock);
+            change.commit();
         }
+        end_change(words, version);
         self.touch(entry);
         true
     }

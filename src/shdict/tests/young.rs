@@ -52,7 +52,7 @@ fn blocks_of_what_was_deleted_are_used_again() {
 
 #[test]
 fn what_is_young_comes_into_its_lists() {
-    let mut owned = Owned::new(60_000);
+    let mut owned = Owned::new(30_000);
     let dict = open(owned.memory(), 0);
     let names: Vec<_> = (0..200).map(|i| format!("{i}")).collect();
     // More than there are slots, in the order in which they were made.
