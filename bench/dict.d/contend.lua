@@ -1,8 +1,9 @@
 -- What one worker does with a dictionary while the others do the same, or rest:
 -- the same code in ours and in http-lua, for bench/dict. A request is one word,
--- OPERATION:KEYS:SECONDS:WORKERS; the answer is how many operations each of
--- those workers did in a second, and which share of it it was on a CPU. What is
--- called OPERATION-handler is done as handlers do it, with a thousand keys.
+-- OPERATION:KEYS:SECONDS:WORKERS, which ends with the digits of the workers; the
+-- answer is how many operations each of them did in a second, and which share of
+-- it it was on a CPU. What is called OPERATION-handler is done as handlers do
+-- it, with a thousand keys.
 local ffi = require "ffi"
 
 ffi.cdef [[
@@ -15,7 +16,10 @@ local PROCESS_CPUTIME, MONOTONIC = 2, 1
 
 local board = ngx.shared.board
 
-local STRIDE = 414977
+-- Ways through all keys that are not their order, prime to their numbers: one
+-- for each worker. On the same way the faster one would come up to the other,
+-- and then meet it at each key.
+local STRIDES = { 414977, 618033 }
 local VALUE = string.rep("v", 10)
 
 -- Between two looks at the clock.
@@ -92,17 +96,17 @@ local HANDLER = [[
 local HANDLER_CALLS = 1000
 
 
-local function loop(operation, dict, keys, own, share)
+local function loop(operation, dict, keys, own, stride, share)
     local make = loadstring(LOOP:format(OPERATIONS[operation]))
-    return make(dict, keys, VALUE, own, STRIDE, share)
+    return make(dict, keys, VALUE, own, stride, share)
 end
 
 
-local function handler(operation, dict, keys, own, share)
+local function handler(operation, dict, keys, own, stride, share)
     local lines, n, code = {}, #keys, OPERATIONS[operation]
     local at = math.floor(share * n)
     for i = 1, HANDLER_CALLS do
-        at = (at + STRIDE) % n
+        at = (at + stride) % n
         lines[i] = ("i = i + 1 k = %q %s"):format(keys[at + 1], code)
     end
     local make = loadstring(HANDLER:format(table.concat(lines, "\n")))
@@ -119,21 +123,23 @@ local function work(text)
     local operation, kind, n, seconds, workers =
         text:match("^(%a+)([-%a]*):(%d+):(%S+):(%d+)")
     local id = ngx.worker.id()
-    seconds, workers = tonumber(seconds), tonumber(workers)
-    if id >= workers then return end
+    local place = workers:find(id, 1, true)
+    if not place then return end
+    seconds = tonumber(seconds)
 
     local dict, keys = ngx.shared.bench, keys_of[tonumber(n)]
     local own = string.char(97 + id)
     local make = kind == "-handler" and handler or loop
     -- Each begins elsewhere.
-    local run = make(operation, dict, keys, own, id / workers)
-    if id == 0 then
+    local run = make(operation, dict, keys, own, STRIDES[id + 1],
+                     (place - 1) / #workers)
+    if place == 1 then
         fill(dict, keys, operation == "incr" and 0 or VALUE)
     end
     run(CHUNK)
 
     board:incr("ready", 1, 0)
-    while board:get("ready") < workers do end
+    while board:get("ready") < #workers do end
     local start, cpu, done = clock(MONOTONIC), clock(PROCESS_CPUTIME), 0
     repeat
         run(CHUNK)
@@ -165,7 +171,7 @@ end
 local number = 0
 
 function _M.run(request)
-    local workers = tonumber(request:match("(%d+)$"))
+    local workers = request:match("(%d+)$")
     for _, key in ipairs{ "ready", "done", "result 0", "result 1" } do
         board:delete(key)
     end
@@ -173,10 +179,10 @@ function _M.run(request)
     board:set("job", request .. " " .. ngx.worker.pid() .. " " .. number)
     repeat
         ngx.sleep(0.01)
-    until board:get("done") == workers
+    until board:get("done") == #workers
     local results = {}
-    for id = 0, workers - 1 do
-        results[id + 1] = board:get("result " .. id)
+    for id in workers:gmatch("%d") do
+        results[#results + 1] = board:get("result " .. id)
     end
     return table.concat(results, " ")
 end

@@ -1,12 +1,16 @@
-//! two-writers: the most that two writers of the same thousand words can do together,
-//! as the bound of what bench/dict measures.
+//! two-writers: what two writers of the same thousand words do together, which tells
+//! bench/dict how near the CPUs are to each other.
 //!
-//! A step takes a lock, adds 1 and unlocks; lock and word are in one line of the
-//! cache, which is fetched when the step begins. Before that it works for itself, so
-//! long that the whole takes one writer as many nanoseconds as is asked for. Each
-//! writer is a thread with a CPU of its own; they go the same way through the words,
-//! from opposite places. Usage: two-writers SECONDS NANOSECONDS...; for each
-//! NANOSECONDS a line: millions of steps in a second by one, and by two together.
+//! A step has the line of its word fetched and works for itself; then it takes a
+//! lock, adds 1 and unlocks, all in that line of the cache. The work is so long that
+//! the whole takes one writer as many nanoseconds as is asked for. Each writer is a
+//! thread with a CPU of its own, and goes a round of its own through all lines: in
+//! no order, as the CPU fetches what lies at equal distances unasked, which no table
+//! of keys has from it; and not the other's, as the faster would come up to it and
+//! meet it at each line.
+//!
+//! Usage: two-writers SECONDS NANOSECONDS...; for each length of a step a line:
+//! millions of steps in a second by one, and by two together.
 
 use std::io;
 use std::process::ExitCode;
@@ -16,13 +20,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const LINES: usize = 1000;
-/// From one line to the next; prime to their number.
-const STRIDE: usize = 977;
+/// Words that the work reads, all of them in the nearest cache.
+const TABLE: usize = 512;
 /// Steps between two looks at whether to stop.
 const CHUNK: u64 = 1000;
 /// How often the length of the work is corrected.
-const TRIALS: u32 = 8;
-const TRIAL: Duration = Duration::from_millis(20);
+const CORRECTIONS: u32 = 4;
+const TRIES: u32 = 4;
+const TRIAL: Duration = Duration::from_millis(5);
 
 /// CPUs fetch lines by two.
 #[derive(Default)]
@@ -30,6 +35,13 @@ const TRIAL: Duration = Duration::from_millis(20);
 struct Line {
     lock: AtomicBool,
     word: AtomicU64,
+}
+
+/// What both writers share.
+struct Words {
+    lines: Vec<Line>,
+    /// For each writer, each of their numbers once.
+    rounds: [Vec<usize>; 2],
 }
 
 fn main() -> ExitCode {
@@ -54,29 +66,54 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         return Err("there is one CPU only".into());
     };
     for &length in lengths {
-        let lines: Vec<Line> = (0..LINES).map(|_| Line::default()).collect();
-        let rounds = calibrate(&lines, length, first);
-        let one = rate(&lines, rounds, &[first], time);
-        let two = rate(&lines, rounds, &[first, second], time);
+        let words = Words::new();
+        let work = calibrate(&words, length, first);
+        let one = rate(&words, work, &[first], time);
+        let two = rate(&words, work, &[first, second], time);
         println!("{:.3} {:.3}", one / 1e6, two / 1e6);
     }
     Ok(())
 }
 
-/// How much work makes a step of one writer that long.
-fn calibrate(lines: &[Line], nanoseconds: f64, cpu: usize) -> u32 {
-    let mut rounds = 1.0;
-    for _ in 0..TRIALS {
-        let bare = 1e9 / rate(lines, 0, &[cpu], TRIAL);
-        let took = 1e9 / rate(lines, rounds as u32, &[cpu], TRIAL);
-        let one = ((took - bare) / rounds).max(0.05);
-        rounds = ((nanoseconds - bare) / one).max(1.0);
+impl Words {
+    fn new() -> Words {
+        let mut random = 1u64;
+        let rounds = std::array::from_fn(|_| {
+            let mut round: Vec<usize> = (0..LINES).collect();
+            for last in (1..LINES).rev() {
+                random = next(random);
+                round.swap(last, random as usize % (last + 1));
+            }
+            round
+        });
+        Words { lines: (0..LINES).map(|_| Line::default()).collect(), rounds }
     }
-    rounds as u32
+}
+
+/// Xorshift.
+fn next(mut random: u64) -> u64 {
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^ random << 17
+}
+
+/// How much work makes a step of one writer that long.
+fn calibrate(words: &Words, length: f64, cpu: usize) -> u32 {
+    // The shortest of some, as other programs only make it longer.
+    let nanoseconds = |work| {
+        let took = || 1e9 / rate(words, work, &[cpu], TRIAL);
+        (0..TRIES).map(|_| took()).fold(f64::INFINITY, f64::min)
+    };
+    let one = (nanoseconds(128) - nanoseconds(64)) / 64.0;
+    let mut work = 0.0;
+    for _ in 0..CORRECTIONS {
+        work = f64::max(work + (length - nanoseconds(work as u32)) / one, 0.0);
+    }
+    work as u32
 }
 
 /// Steps in a second that writers on these CPUs do together.
-fn rate(lines: &[Line], rounds: u32, cpus: &[usize], time: Duration) -> f64 {
+fn rate(words: &Words, work: u32, cpus: &[usize], time: Duration) -> f64 {
     let (ready, stop) = (Barrier::new(cpus.len() + 1), AtomicBool::new(false));
     thread::scope(|scope| {
         let writer = |(number, &cpu): (usize, &usize)| {
@@ -85,7 +122,7 @@ fn rate(lines: &[Line], rounds: u32, cpus: &[usize], time: Duration) -> f64 {
                 let bound = bind(cpu);
                 ready.wait();
                 let start = Instant::now();
-                let steps = write(lines, number * LINES / 2, rounds, stop);
+                let steps = write(words, number, work, stop);
                 bound.map(|()| steps as f64 / start.elapsed().as_secs_f64())
             })
         };
@@ -99,17 +136,16 @@ fn rate(lines: &[Line], rounds: u32, cpus: &[usize], time: Duration) -> f64 {
 }
 
 /// How many steps were done until the stop.
-fn write(lines: &[Line], start: usize, rounds: u32, stop: &AtomicBool) -> u64 {
-    let (mut at, mut steps, mut numbers) = (start, 0, [1u64, 2, 3]);
+fn write(words: &Words, number: usize, work: u32, stop: &AtomicBool) -> u64 {
+    let table: [u64; TABLE] = std::array::from_fn(|at| at as u64 * 5);
+    let mut state = (std::hint::black_box(table), [1u64, 2, 3]);
+    let (round, mut at, mut steps) = (&words.rounds[number], 0, 0);
     while !stop.load(Ordering::Relaxed) {
         for _ in 0..CHUNK {
-            at = (at + STRIDE) % LINES;
-            let line = &lines[at];
+            at = if at + 1 == LINES { 0 } else { at + 1 };
+            let line = &words.lines[round[at]];
             fetch(line);
-            for round in 0..rounds {
-                // Three chains, as much as a CPU does at once in usual code.
-                numbers = numbers.map(|n| (n + 1) ^ u64::from(round));
-            }
+            toil(&mut state, work);
             let taken = || {
                 let (old, new) = (Ordering::Acquire, Ordering::Relaxed);
                 line.lock.compare_exchange(false, true, old, new).is_ok()
@@ -123,8 +159,17 @@ fn write(lines: &[Line], start: usize, rounds: u32, stop: &AtomicBool) -> u64 {
         }
         steps += CHUNK;
     }
-    std::hint::black_box(numbers);
+    std::hint::black_box(state);
     steps
+}
+
+/// Three chains at once, each of a load and some sums: as much as a CPU has under way
+/// in usual code.
+#[inline(always)]
+fn toil((table, numbers): &mut ([u64; TABLE], [u64; 3]), rounds: u32) {
+    for round in 0..rounds {
+        *numbers = numbers.map(|n| (table[n as usize % TABLE] + n) ^ u64::from(round));
+    }
 }
 
 /// Has the line come for writing.
