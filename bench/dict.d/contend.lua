@@ -1,9 +1,9 @@
--- What one worker does with a dictionary while the others do the same, or rest:
--- the same code in ours and in http-lua, for bench/dict. A request is one word,
--- OPERATION:KEYS:SECONDS:WORKERS, which ends with the digits of the workers; the
--- answer is how many operations each of them did in a second, and which share of
--- it it was on a CPU. What is called OPERATION-handler is done as handlers do
--- it, with a thousand keys.
+-- What one worker does with a dictionary while the others do the same, or
+-- rest: the same code in ours and in http-lua, for bench/dict. A request is
+-- one word, OPERATION:KEYS:SECONDS:WORKERS, of which the end is the digits
+-- of the workers; the answer is how many operations each of them did in a
+-- second, and which share of it it was on a CPU. What is called OPERATION-
+-- handler is done as handlers do it, with a thousand keys.
 local ffi = require "ffi"
 
 ffi.cdef [[
