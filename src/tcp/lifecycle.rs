@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::access_log::AccessLog;
 use super::clients;
 use super::conf::MainConf;
 use super::current::Phase;
@@ -94,6 +95,9 @@ pub fn worker_exiting(main: &'static MainConf) {
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
+    // nginx has done so, but not after the last lines.
+    let logs = main.servers().iter().filter_map(|server| server.access_logs());
+    logs.flatten().for_each(AccessLog::flush);
     buffer::free_all();
     lua::free_buffers();
 }

@@ -30,7 +30,7 @@ impl Session {
     /// Drops the threads, and with them everything that they wait for.
     fn drop_script(&self) {
         clients::leave(self);
-        self.end_light_session();
+        self.light.end();
         self.unpark();
         self.reader.replace(Reader::None);
         self.flushers.take();
@@ -43,6 +43,7 @@ impl Session {
     /// with RST and drop the rest: so first tell it that we are done, and wait
     /// for it to go.
     pub(super) fn linger_or_close(self: &Rc<Self>) {
+        self.log_last();
         let c = self.connection();
         if !self.socket.has_written()
             || self.socket.writable().is_err()
@@ -96,6 +97,7 @@ impl Session {
         if self.stage.replace(Stage::Closed) != Stage::Closed {
             self.drop_script();
             self.socket.discard_buffers();
+            self.log_last();
             self.connection().close();
         }
     }
