@@ -23,6 +23,7 @@ use crate::nginx::guard::guard;
 use crate::tcp::conf::MainConf;
 use crate::tcp::directives::access::Access;
 use crate::tcp::directives::core::Core;
+use crate::tcp::directives::demo::DemoModule;
 use crate::tcp::directives::log::{self, Log};
 use crate::tcp::directives::lua::Lua;
 use crate::tcp::{block, lifecycle};
@@ -46,6 +47,8 @@ pub static mut ngx_tcp_access_module: ngx_module_t = record::<Access>();
 
 pub static mut ngx_tcp_log_module: ngx_module_t = record::<Log>();
 
+pub static mut ngx_tcp_demo_module: ngx_module_t = record::<DemoModule>();
+
 pub static mut ngx_tcp_lua_module: ngx_module_t = ngx_module_t {
     init_process: Some(ngx_tcp_lua_init_process),
     exit_process: Some(ngx_tcp_lua_exit_process),
@@ -65,6 +68,11 @@ unsafe impl Registered for Access {
 // SAFETY: the record is made by record::<Log>().
 unsafe impl Registered for Log {
     const RECORD: *const ngx_module_t = &raw const ngx_tcp_log_module;
+}
+
+// SAFETY: the record is made by record::<DemoModule>().
+unsafe impl Registered for DemoModule {
+    const RECORD: *const ngx_module_t = &raw const ngx_tcp_demo_module;
 }
 
 // SAFETY: the record is made by record::<Lua>(), but for its hooks.
@@ -99,20 +107,22 @@ static NGX_TCP_COMMANDS: Exported<[ngx_command_t; 3]> = Exported([
 ]);
 
 #[unsafe(no_mangle)]
-pub static ngx_modules: Exported<[*const ngx_module_t; 6]> = Exported([
+pub static ngx_modules: Exported<[*const ngx_module_t; 7]> = Exported([
     &raw const ngx_tcp_module,
     &raw const ngx_tcp_core_module,
     &raw const ngx_tcp_access_module,
     &raw const ngx_tcp_log_module,
+    &raw const ngx_tcp_demo_module,
     &raw const ngx_tcp_lua_module,
     ptr::null(),
 ]);
 #[unsafe(no_mangle)]
-pub static ngx_module_names: Exported<[*const c_char; 6]> = Exported([
+pub static ngx_module_names: Exported<[*const c_char; 7]> = Exported([
     c"ngx_tcp_module".as_ptr(),
     c"ngx_tcp_core_module".as_ptr(),
     c"ngx_tcp_access_module".as_ptr(),
     c"ngx_tcp_log_module".as_ptr(),
+    c"ngx_tcp_demo_module".as_ptr(),
     c"ngx_tcp_lua_module".as_ptr(),
     ptr::null(),
 ]);

@@ -16,6 +16,7 @@ use crate::tcp::access::Rules;
 use crate::tcp::access_log::AccessLog;
 use crate::tcp::directives::access::{Access, AccessServerConf};
 use crate::tcp::directives::core::{Core, CoreServerConf};
+use crate::tcp::directives::demo::{DemoModule, DemoServerConf};
 use crate::tcp::directives::log::{self, Log};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
@@ -39,6 +40,7 @@ pub struct ServerConf {
     access: &'static AccessServerConf,
     /// None: there is none, or `off`.
     access_logs: Option<Rc<Vec<AccessLog>>>,
+    demo: &'static DemoServerConf,
     lua: &'static LuaServerConf,
     protocol: &'static dyn Protocol,
     names: Names,
@@ -172,6 +174,7 @@ impl ServerConf {
             core,
             access,
             access_logs: None,
+            demo: merged.server::<DemoModule>(),
             lua,
             protocol,
             names,
@@ -194,6 +197,11 @@ impl ServerConf {
     #[inline]
     pub fn access_logs(&self) -> Option<&[AccessLog]> {
         self.access_logs.as_deref().map(Vec::as_slice)
+    }
+
+    /// `demo_echo`: what the protocol demo answers, instead of the request.
+    pub fn demo_echo(&self) -> Option<&[u8]> {
+        self.demo.echo.as_deref()
     }
 
     pub fn read_timeout(&self) -> Msec {

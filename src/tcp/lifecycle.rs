@@ -7,6 +7,7 @@ use super::access_log::AccessLog;
 use super::clients;
 use super::conf::MainConf;
 use super::current::Phase;
+use super::demo;
 use super::engine::{Engine, ScriptErrorKind};
 use super::listen::Sessions;
 use super::script::Script;
@@ -86,6 +87,7 @@ pub fn worker_started(main: &'static MainConf) {
 /// so that `__gc` runs while they are.
 pub fn worker_exiting(main: &'static MainConf) {
     session::close_all();
+    demo::close_all();
     worker::exiting(main);
     clients::free_all();
     upstream::free_all();

@@ -38,6 +38,11 @@ impl LightSession {
         }
     }
 
+    /// Whether one is open.
+    pub fn is_open(&self) -> bool {
+        self.state.get() == State::Open
+    }
+
     /// Ends the open one.
     pub fn end(&self) {
         if self.state.get() == State::Open {

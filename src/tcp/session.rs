@@ -85,8 +85,9 @@ pub struct Session {
     pub(super) client_number: Cell<u64>,
 }
 
-/// Begins a session on a connection that nginx has just accepted.
-pub fn accept(connection: Connection, conf: &'static ServerConf) {
+/// Gives a connection that nginx has just accepted its log, and says whether the
+/// client may connect. For every protocol.
+pub fn admit(connection: &Connection, conf: &ServerConf) -> bool {
     if let Some(log) = Log::configured(conf.error_log()) {
         connection.set_log(log);
     }
@@ -102,7 +103,12 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         );
     }
     connection.set_log_context();
-    if is_forbidden(&connection, conf) {
+    !is_forbidden(connection, conf)
+}
+
+/// Begins a session on a connection that nginx has just accepted.
+pub fn accept(connection: Connection, conf: &'static ServerConf) {
+    if !admit(&connection, conf) {
         return; // which closes it
     }
     let session = Rc::new(Session {

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod core;
+pub mod demo;
 pub mod error_log;
 pub mod log;
 pub mod lua;
@@ -15,6 +16,7 @@ mod tests {
     const TABLES: &[&str] = &[
         include_str!("access.rs"),
         include_str!("core.rs"),
+        include_str!("demo.rs"),
         include_str!("log.rs"),
         include_str!("lua.rs"),
     ];
