@@ -416,6 +416,22 @@ setmetatable(ngx, {
 })
 
 
+-- ngx.var: what access logs know of the connection, to be read only.
+local has_variable = native.has_variable
+
+ngx.var = setmetatable({}, {
+    __index = native.variable,
+
+    __newindex = function(self, name)
+        name = tostring(name)
+        if has_variable(self, name) then
+            error('variable "' .. name .. '" not changeable', 2)
+        end
+        error('variable "' .. name .. '" not found for writing', 2)
+    end,
+})
+
+
 print = native.print
 
 

@@ -17,12 +17,14 @@ use ngx::ffi::{
 };
 
 use crate::nginx::conf::block::{Registered, record};
-use crate::nginx::conf::command::BLOCK;
+use crate::nginx::conf::command::{BLOCK, TWO};
 use crate::nginx::conf::{Conf, ConfError};
 use crate::nginx::guard::guard;
 use crate::tcp::conf::MainConf;
 use crate::tcp::directives::access::Access;
 use crate::tcp::directives::core::Core;
+use crate::tcp::directives::demo::DemoModule;
+use crate::tcp::directives::log::{self, Log};
 use crate::tcp::directives::lua::Lua;
 use crate::tcp::{block, lifecycle};
 
@@ -43,6 +45,10 @@ pub static mut ngx_tcp_core_module: ngx_module_t = record::<Core>();
 
 pub static mut ngx_tcp_access_module: ngx_module_t = record::<Access>();
 
+pub static mut ngx_tcp_log_module: ngx_module_t = record::<Log>();
+
+pub static mut ngx_tcp_demo_module: ngx_module_t = record::<DemoModule>();
+
 pub static mut ngx_tcp_lua_module: ngx_module_t = ngx_module_t {
     init_process: Some(ngx_tcp_lua_init_process),
     exit_process: Some(ngx_tcp_lua_exit_process),
@@ -59,6 +65,16 @@ unsafe impl Registered for Access {
     const RECORD: *const ngx_module_t = &raw const ngx_tcp_access_module;
 }
 
+// SAFETY: the record is made by record::<Log>().
+unsafe impl Registered for Log {
+    const RECORD: *const ngx_module_t = &raw const ngx_tcp_log_module;
+}
+
+// SAFETY: the record is made by record::<DemoModule>().
+unsafe impl Registered for DemoModule {
+    const RECORD: *const ngx_module_t = &raw const ngx_tcp_demo_module;
+}
+
 // SAFETY: the record is made by record::<Lua>(), but for its hooks.
 unsafe impl Registered for Lua {
     const RECORD: *const ngx_module_t = &raw const ngx_tcp_lua_module;
@@ -70,7 +86,7 @@ static NGX_TCP_MODULE_CTX: Exported<ngx_core_module_t> = Exported(ngx_core_modul
     init_conf: None,
 });
 
-static NGX_TCP_COMMANDS: Exported<[ngx_command_t; 2]> = Exported([
+static NGX_TCP_COMMANDS: Exported<[ngx_command_t; 3]> = Exported([
     ngx_command_t {
         name: text(c"tcp".to_bytes()),
         type_: NGX_MAIN_CONF as ngx_uint_t | BLOCK,
@@ -79,22 +95,34 @@ static NGX_TCP_COMMANDS: Exported<[ngx_command_t; 2]> = Exported([
         offset: 0,
         post: ptr::null_mut(),
     },
+    ngx_command_t {
+        name: text(c"nlog".to_bytes()),
+        type_: NGX_MAIN_CONF as ngx_uint_t | TWO,
+        set: Some(ngx_tcp_main_nlog),
+        conf: 0,
+        offset: 0,
+        post: ptr::null_mut(),
+    },
     ngx_command_t::empty(),
 ]);
 
 #[unsafe(no_mangle)]
-pub static ngx_modules: Exported<[*const ngx_module_t; 5]> = Exported([
+pub static ngx_modules: Exported<[*const ngx_module_t; 7]> = Exported([
     &raw const ngx_tcp_module,
     &raw const ngx_tcp_core_module,
     &raw const ngx_tcp_access_module,
+    &raw const ngx_tcp_log_module,
+    &raw const ngx_tcp_demo_module,
     &raw const ngx_tcp_lua_module,
     ptr::null(),
 ]);
 #[unsafe(no_mangle)]
-pub static ngx_module_names: Exported<[*const c_char; 5]> = Exported([
+pub static ngx_module_names: Exported<[*const c_char; 7]> = Exported([
     c"ngx_tcp_module".as_ptr(),
     c"ngx_tcp_core_module".as_ptr(),
     c"ngx_tcp_access_module".as_ptr(),
+    c"ngx_tcp_log_module".as_ptr(),
+    c"ngx_tcp_demo_module".as_ptr(),
     c"ngx_tcp_lua_module".as_ptr(),
     ptr::null(),
 ]);
@@ -125,6 +153,16 @@ unsafe extern "C" fn ngx_tcp_block(
     };
     // SAFETY: nginx passes the configuration it is reading.
     unsafe { Conf::enter(cf, set) }
+}
+
+/// `nlog local:port remote:port;` outside of all blocks.
+unsafe extern "C" fn ngx_tcp_main_nlog(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    _conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx passes the configuration it is reading.
+    unsafe { Conf::enter(cf, log::main_nlog) }
 }
 
 /// Runs in every process that serves connections, once.

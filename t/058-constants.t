@@ -78,7 +78,7 @@ true [null] true
 === ngx: a name that does not exist is nil
 --- tcp_server_config
 process_by_lua_block {
-    ngx.say(ngx.nothing, " ", ngx.var, " ", ngx.HTTP_OK)
+    ngx.say(ngx.nothing, " ", ngx.location, " ", ngx.HTTP_OK)
 }
 --- response
 nil nil nil

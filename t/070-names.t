@@ -83,6 +83,7 @@ today function
 unescape_uri function
 update_time function
 utctime function
+var table
 wait_next_request function
 worker table
 --- no_error_log

@@ -103,6 +103,20 @@ fn every_documented_directive_exists() {
     assert_complete(&headings("docs/directives.md"), &directives(), "row in src/tcp");
 }
 
+#[test]
+fn every_variable_is_documented_and_tested() {
+    let rows = quoted(&read("src/tcp/variables.rs"), " variable(\"");
+    let rows: BTreeSet<String> =
+        rows.into_iter().map(|name| format!("${name}")).collect();
+    assert!(rows.len() > 15, "only {} variables were read", rows.len());
+    let words = |path: &str| -> BTreeSet<String> {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+        read(path).split(|c| !is_name(c)).map(str::to_owned).collect()
+    };
+    assert_complete(&rows, &words("docs/directives.md"), "row in docs/directives.md");
+    assert_complete(&rows, &words("t/041-log-format.t"), "block in t/041-log-format.t");
+}
+
 fn assert_complete(names: &BTreeSet<String>, place: &BTreeSet<String>, what: &str) {
     let missing: Vec<_> = names.difference(place).collect();
     assert!(missing.is_empty(), "no {what} for {missing:?}");

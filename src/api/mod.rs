@@ -26,6 +26,7 @@ mod sync;
 mod thread;
 mod timer;
 mod udp;
+mod var;
 mod worker;
 
 use crate::lua::vm::Group;
@@ -66,6 +67,7 @@ pub const PRIVATE: &[&[Function]] = &[
     thread::PRIVATE,
     timer::PRIVATE,
     udp::PRIVATE,
+    var::PRIVATE,
 ];
 
 /// Adds what is not a plain native: constants, what the prelude wraps, and the

@@ -20,7 +20,14 @@ fn open(
     (local, remote): (mlua::LuaString, mlua::LuaString),
 ) -> mlua::Result<(Option<AnyUserData>, Option<&'static str>)> {
     let made = match (address(&local.as_bytes()), address(&remote.as_bytes())) {
-        (Some(local), Some(remote)) => Datagram::connect(&local, &remote),
+        (Some(local), Some(remote)) => {
+            Datagram::connect(&local, &remote).map_err(|error| match error.call {
+                "socket" => "ngx_socket failed",
+                "setsockopt" => "setsockopt SO_REUSEADDR failed",
+                "bind" => "bind failed",
+                _ => "connect failed",
+            })
+        }
         _ => Err("bad argument, wrong format of ip:port"),
     };
     Ok(match made {

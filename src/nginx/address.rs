@@ -161,8 +161,9 @@ impl Address {
         let path = (&raw const self.storage).cast::<u8>();
         // SAFETY: the bytes are part of the storage.
         let path = unsafe { std::slice::from_raw_parts(path.add(START), len) };
-        match path.strip_suffix(b"\0") {
-            Some(path) if !path.is_empty() => path,
+        match path.iter().position(|&b| b == 0) {
+            // A name in the abstract namespace begins with it.
+            Some(end) if end > 0 => &path[..end],
             _ => path,
         }
     }

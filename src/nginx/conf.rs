@@ -20,7 +20,7 @@ use std::ptr::{self, NonNull};
 use ngx::ffi::{
     NGX_LOG_EMERG, NGX_LOG_NOTICE, NGX_LOG_WARN, NGX_OK, ngx_conf_full_name,
     ngx_conf_log_error, ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_error_core,
-    ngx_log_t, ngx_parse_time, ngx_pool_cleanup_add, ngx_str_t,
+    ngx_log_t, ngx_parse_size, ngx_parse_time, ngx_pool_cleanup_add, ngx_str_t,
 };
 
 use crate::nginx::guard::guard;
@@ -147,11 +147,7 @@ impl Conf {
 
     /// Argument `i` as a time: `500ms`, `30s`, `1h30m`.
     pub fn msec(&self, i: usize) -> Result<Msec, ConfError> {
-        let text = self.arg(i);
-        let mut value = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
-        // SAFETY: ngx_parse_time() only reads the string.
-        let msec = unsafe { ngx_parse_time(&raw mut value, 0) };
-        usize::try_from(msec).map_err(|_| ConfError::directive("invalid value"))
+        msec(self.arg(i)).ok_or_else(|| ConfError::directive("invalid value"))
     }
 
     /// nginx's prefix, with its slash at the end.
@@ -212,6 +208,12 @@ impl Conf {
             cleanup.handler = Some(drop_in_pool::<T>);
             Ok(&mut *data)
         }
+    }
+
+    /// Whether the directive stands in a block of this kind: `TCP`, `SERVER`.
+    pub fn stands_in(&self, block: usize) -> bool {
+        // SAFETY: cf is live while its setter runs.
+        unsafe { (*self.as_ptr()).cmd_type == block }
     }
 
     /// The log that the main level of nginx.conf sets up.
@@ -284,6 +286,22 @@ impl Conf {
             );
         }
     }
+}
+
+/// A time: `500ms`, `30s`, `1h30m`.
+pub fn msec(text: &[u8]) -> Option<Msec> {
+    let mut value = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+    // SAFETY: ngx_parse_time() only reads the string.
+    let msec = unsafe { ngx_parse_time(&raw mut value, 0) };
+    usize::try_from(msec).ok()
+}
+
+/// A number of bytes: `512`, `8k`, `1m`.
+pub fn size(text: &[u8]) -> Option<Size> {
+    let mut value = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+    // SAFETY: ngx_parse_size() only reads the string.
+    let size = unsafe { ngx_parse_size(&raw mut value) };
+    usize::try_from(size).ok()
 }
 
 /// A byte string of the configuration as text for a message.

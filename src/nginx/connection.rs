@@ -18,11 +18,14 @@ use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::{
-    ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_destroy_pool, ngx_event_t,
-    ngx_log_t, ngx_reusable_connection, u_char,
+    NGX_OK, ngx_close_connection, ngx_connection_local_sockaddr, ngx_connection_t,
+    ngx_cycle, ngx_destroy_pool, ngx_event_t, ngx_int_t, ngx_log_t,
+    ngx_reusable_connection, u_char,
 };
 
 pub use self::connect::{ConnectError, Progress};
+pub(in crate::nginx) use self::io::errno;
+use super::Msec;
 use super::address::Address;
 use super::guard::guard;
 use super::log::{Level, Log};
@@ -60,6 +63,10 @@ pub struct Connection {
     on_write: Cell<Option<EventHandler>>,
     /// Its TLS, from the handshake on.
     tls: OnceCell<Box<Stream>>,
+    /// Bytes that were read, without TLS's own.
+    received: Cell<u64>,
+    /// Bytes that TLS was given to send.
+    sent_by_tls: Cell<u64>,
 }
 
 impl Connection {
@@ -85,6 +92,8 @@ impl Connection {
             release: Cell::new(None),
             on_write: Cell::new(None),
             tls: OnceCell::new(),
+            received: Cell::new(0),
+            sent_by_tls: Cell::new(0),
         }
     }
 
@@ -205,6 +214,48 @@ impl Connection {
     pub fn number(&self) -> usize {
         // SAFETY: live until close().
         self.get().map_or(0, |c| unsafe { (*c).number as usize })
+    }
+
+    /// The address that the client has connected to.
+    pub fn server_address(&self) -> Option<Address> {
+        let c = self.get()?;
+        // SAFETY: live until close(); nginx asks the kernel once where it does not
+        // know, and keeps the address in the connection's pool.
+        unsafe {
+            let rc = ngx_connection_local_sockaddr(c, ptr::null_mut(), 0);
+            if rc != NGX_OK as ngx_int_t || (*c).local_sockaddr.is_null() {
+                return None;
+            }
+            let address = (*c).local_sockaddr.cast();
+            Some(Address::from_raw(address, (*c).local_socklen))
+        }
+    }
+
+    /// When it was accepted, by the clock of timers.
+    pub fn accepted_at(&self) -> Msec {
+        // SAFETY: live until close().
+        self.get().map_or(0, |c| unsafe { (*c).start_time })
+    }
+
+    /// How many bytes were read.
+    pub fn bytes_received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// How many bytes were sent.
+    pub fn bytes_sent(&self) -> u64 {
+        match (self.get(), self.tls.get()) {
+            (_, Some(_)) => self.sent_by_tls.get(),
+            // SAFETY: live until close().
+            (Some(c), None) => unsafe { (*c).sent as u64 },
+            (None, None) => 0,
+        }
+    }
+
+    /// How many light sessions were counted.
+    pub fn requests(&self) -> usize {
+        // SAFETY: live until close().
+        self.get().map_or(0, |c| unsafe { (*c).requests })
     }
 
     /// Counts a light session.

@@ -80,6 +80,21 @@ pub fn conf_prefix() -> Vec<u8> {
     }
 }
 
+/// The name of this machine.
+pub fn hostname() -> &'static [u8] {
+    // SAFETY: as in worker_count(); nginx sets it with the cycle, and a process uses
+    // the name at once.
+    unsafe {
+        let cycle = ngx_cycle as *const ngx::ffi::ngx_cycle_t;
+        if cycle.is_null() { b"" } else { super::conf::bytes(&(*cycle).hostname) }
+    }
+}
+
+/// nginx's version, `1.22.1`.
+pub fn nginx_version_text() -> &'static str {
+    ngx::ffi::NGINX_VERSION.to_str().unwrap_or_default()
+}
+
 /// nginx's version as a number, 1022001 for 1.22.1.
 pub fn nginx_version() -> u32 {
     ngx::ffi::nginx_version

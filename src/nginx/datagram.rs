@@ -5,22 +5,37 @@ use std::ffi::c_int;
 use std::mem::size_of;
 
 use super::address::Address;
+use super::connection::errno;
 
 /// The socket; it closes with its last owner.
 pub struct Datagram {
     fd: c_int,
 }
 
+/// Why a socket could not be made.
+#[derive(Clone, Copy, Debug)]
+pub struct DatagramError {
+    /// The system call that failed.
+    pub call: &'static str,
+    pub errno: i32,
+}
+
+impl DatagramError {
+    fn of(call: &'static str) -> DatagramError {
+        DatagramError { call, errno: errno() }
+    }
+}
+
 impl Datagram {
-    /// A non-blocking socket from `local` to `remote`. The error says what failed.
-    pub fn connect(local: &Address, remote: &Address) -> Result<Datagram, &'static str> {
+    /// A non-blocking socket from `local` to `remote`.
+    pub fn connect(local: &Address, remote: &Address) -> Result<Datagram, DatagramError> {
         // SAFETY: the numbers of a socket.
         let fd = unsafe {
             let kind = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
             libc::socket(local.family(), kind, 0)
         };
         if fd == -1 {
-            return Err("ngx_socket failed");
+            return Err(DatagramError::of("socket"));
         }
         let socket = Datagram { fd };
         let on: c_int = 1;
@@ -31,16 +46,21 @@ impl Datagram {
             let len = size_of::<c_int>() as u32;
             let level = libc::SOL_SOCKET;
             if libc::setsockopt(fd, level, libc::SO_REUSEADDR, value, len) != 0 {
-                return Err("setsockopt SO_REUSEADDR failed");
+                return Err(DatagramError::of("setsockopt"));
             }
             if libc::bind(fd, local.as_ptr(), local.raw_len()) != 0 {
-                return Err("bind failed");
+                return Err(DatagramError::of("bind"));
             }
             if libc::connect(fd, remote.as_ptr(), remote.raw_len()) != 0 {
-                return Err("connect failed");
+                return Err(DatagramError::of("connect"));
             }
         }
         Ok(socket)
+    }
+
+    /// The socket's number.
+    pub fn fd(&self) -> c_int {
+        self.fd
     }
 
     /// Sends a datagram: how many bytes, or -1.

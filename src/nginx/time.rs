@@ -1,6 +1,9 @@
 //! nginx's cached clock.
 
-use ngx::ffi::{ngx_cached_time, ngx_current_msec, ngx_time_update};
+use ngx::ffi::{
+    ngx_cached_http_log_iso8601, ngx_cached_http_log_time, ngx_cached_time,
+    ngx_current_msec, ngx_str_t, ngx_time_update,
+};
 
 use super::Msec;
 
@@ -16,6 +19,26 @@ pub fn now() -> (i64, u32) {
 pub fn gmtoff_minutes() -> i64 {
     // SAFETY: as in now().
     unsafe { (*ngx_cached_time).gmtoff as i64 }
+}
+
+/// Local time as in an access log: `22/Nov/2026:07:03:51 +0000`.
+pub fn log_time() -> &'static [u8] {
+    // SAFETY: as in kept().
+    unsafe { kept(&raw const ngx_cached_http_log_time) }
+}
+
+/// The same as `2026-11-22T07:03:51+00:00`.
+pub fn log_iso8601() -> &'static [u8] {
+    // SAFETY: as in kept().
+    unsafe { kept(&raw const ngx_cached_http_log_iso8601) }
+}
+
+/// # Safety
+/// - `text` is one of nginx's cached times: its bytes are in a static ring of 64,
+///   each in use for a second or more, and a caller uses them at once.
+unsafe fn kept(text: *const ngx_str_t) -> &'static [u8] {
+    // SAFETY: the caller's promise; the length never changes.
+    unsafe { std::slice::from_raw_parts((*text).data, (*text).len) }
 }
 
 /// The monotonic clock that timers use.

@@ -13,8 +13,11 @@ use crate::nginx::conf::{Conf, ConfError, Location, Msec, Size};
 use crate::nginx::resolver::{Resolving, StartError, Started};
 use crate::nginx::ssl::Context;
 use crate::tcp::access::Rules;
+use crate::tcp::access_log::AccessLog;
 use crate::tcp::directives::access::{Access, AccessServerConf};
 use crate::tcp::directives::core::{Core, CoreServerConf};
+use crate::tcp::directives::demo::{DemoModule, DemoServerConf};
+use crate::tcp::directives::log::{self, Log};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
 use crate::tcp::listen::Listen;
@@ -35,6 +38,9 @@ pub struct MainConf {
 pub struct ServerConf {
     core: &'static CoreServerConf,
     access: &'static AccessServerConf,
+    /// None: there is none, or `off`.
+    access_logs: Option<Rc<Vec<AccessLog>>>,
+    demo: &'static DemoServerConf,
     lua: &'static LuaServerConf,
     protocol: &'static dyn Protocol,
     names: Names,
@@ -164,7 +170,17 @@ impl ServerConf {
         let access = merged.server::<Access>();
         let names = Names::new(core, lua, system);
         let (engine, chunk) = (RefCell::default(), RefCell::default());
-        ServerConf { core, access, lua, protocol, names, engine, chunk }
+        ServerConf {
+            core,
+            access,
+            access_logs: None,
+            demo: merged.server::<DemoModule>(),
+            lua,
+            protocol,
+            names,
+            engine,
+            chunk,
+        }
     }
 
     /// What the server speaks.
@@ -175,6 +191,17 @@ impl ServerConf {
     /// Who may connect: everybody where there are no rules.
     pub fn access_rules(&self) -> Option<&Rules> {
         self.access.rules.as_deref()
+    }
+
+    /// Where a line is written for each request; None: nowhere.
+    #[inline]
+    pub fn access_logs(&self) -> Option<&[AccessLog]> {
+        self.access_logs.as_deref().map(Vec::as_slice)
+    }
+
+    /// `demo_echo`: what the protocol demo answers, instead of the request.
+    pub fn demo_echo(&self) -> Option<&[u8]> {
+        self.demo.echo.as_deref()
     }
 
     pub fn read_timeout(&self) -> Msec {
@@ -322,8 +349,14 @@ pub fn publish(
         return Err(ConfError::Logged);
     };
     let base = cf.alloc(ServerConf::with_protocol(base, &TcpLua, &system))?;
-    for server in servers {
-        let server = ServerConf::new(server, &system)?;
+    let mut default_log = None;
+    for merged in servers {
+        let mut server = ServerConf::new(merged, &system)?;
+        let logs = match (&merged.server::<Log>().logs, &default_log) {
+            (Some(logs), _) | (None, Some(logs)) => logs.clone(),
+            (None, None) => default_log.insert(log::default_log(cf)?).clone(),
+        };
+        server.access_logs = (!logs.is_empty()).then_some(logs);
         published.push(cf.alloc(server)?);
     }
     Ok(cf.alloc(MainConf::new(merged, base, published))?)

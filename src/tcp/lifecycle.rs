@@ -3,9 +3,11 @@
 
 use std::rc::Rc;
 
+use super::access_log::AccessLog;
 use super::clients;
 use super::conf::MainConf;
 use super::current::Phase;
+use super::demo;
 use super::engine::{Engine, ScriptErrorKind};
 use super::listen::Sessions;
 use super::script::Script;
@@ -85,6 +87,7 @@ pub fn worker_started(main: &'static MainConf) {
 /// so that `__gc` runs while they are.
 pub fn worker_exiting(main: &'static MainConf) {
     session::close_all();
+    demo::close_all();
     worker::exiting(main);
     clients::free_all();
     upstream::free_all();
@@ -94,6 +97,9 @@ pub fn worker_exiting(main: &'static MainConf) {
     watcher::stop();
     main.servers().iter().for_each(|server| server.set_chunk(None));
     main.set_engine(None);
+    // nginx has done so, but not after the last lines.
+    let logs = main.servers().iter().filter_map(|server| server.access_logs());
+    logs.flatten().for_each(AccessLog::flush);
     buffer::free_all();
     lua::free_buffers();
 }

@@ -4,6 +4,7 @@
 use crate::nginx::conf::{ConfError, ConfResult};
 use crate::nginx::listening::Accepted;
 use crate::tcp::conf::ServerConf;
+use crate::tcp::demo::Demo;
 use crate::tcp::session;
 
 /// What a server speaks. Implemented once a protocol, for the whole process:
@@ -20,7 +21,7 @@ pub trait Protocol: Sync {
 }
 
 /// The `protocol` directive's choice.
-pub static PROTOCOLS: &[&dyn Protocol] = &[&TcpLua];
+pub static PROTOCOLS: &[&dyn Protocol] = &[&TcpLua, &Demo];
 
 /// `tcp_lua`: one Lua coroutine a connection. Also what a server speaks that
 /// names no protocol but has a script.
@@ -55,7 +56,9 @@ mod tests {
 
     #[test]
     fn protocols_are_found_by_their_whole_name() {
-        assert_eq!(find(b"tcp_lua").map(Protocol::name), Some("tcp_lua"));
+        for name in ["tcp_lua", "demo"] {
+            assert_eq!(find(name.as_bytes()).map(Protocol::name), Some(name));
+        }
         assert!(
             find(b"tcp").is_none() && find(b"TCP_LUA").is_none() && find(b"").is_none()
         );

@@ -17,14 +17,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use self::write::{Eof, Flusher};
+use super::access_log;
 use super::conf::ServerConf;
 use super::current;
+use super::light_session::LightSession;
+use super::variables::Seen;
 use crate::lua::{Resumed, Value, Values};
+use crate::nginx::Msec;
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::guard::guard;
 use crate::nginx::log::{Level, Log};
-use crate::nginx::time::now;
-use crate::nginx::{Msec, stat};
 use crate::sched::{self, Group, Host, Source, Thread, Woken, budget, turn};
 use crate::socket::TcpSocket;
 use crate::text::pattern::Scanner;
@@ -78,14 +80,14 @@ pub struct Session {
     parked: Cell<bool>,
     /// keepalive_timeout counts since the thread waits for the next request.
     keeping: Cell<bool>,
-    in_light_session: Cell<bool>,
-    start_time: Cell<(i64, u32)>,
+    light: LightSession,
     /// 0: it has no id. Changed by `clients` alone.
     pub(super) client_number: Cell<u64>,
 }
 
-/// Begins a session on a connection that nginx has just accepted.
-pub fn accept(connection: Connection, conf: &'static ServerConf) {
+/// Gives a connection that nginx has just accepted its log, and says whether the
+/// client may connect. For every protocol.
+pub fn admit(connection: &Connection, conf: &ServerConf) -> bool {
     if let Some(log) = Log::configured(conf.error_log()) {
         connection.set_log(log);
     }
@@ -101,7 +103,12 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         );
     }
     connection.set_log_context();
-    if is_forbidden(&connection, conf) {
+    !is_forbidden(connection, conf)
+}
+
+/// Begins a session on a connection that nginx has just accepted.
+pub fn accept(connection: Connection, conf: &'static ServerConf) {
+    if !admit(&connection, conf) {
         return; // which closes it
     }
     let session = Rc::new(Session {
@@ -120,8 +127,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         eof: Cell::new(Eof::No),
         parked: Cell::new(false),
         keeping: Cell::new(false),
-        in_light_session: Cell::new(false),
-        start_time: Cell::new(now()),
+        light: LightSession::idle(),
         client_number: Cell::new(0),
     });
     session.connection().set_handler(&session);
@@ -167,7 +173,7 @@ impl Session {
         // clients have sent their request by then.
         self.connection().set_read_ready(true);
         self.connection().set_action(c"loading Lua code");
-        self.begin_light_session();
+        self.light.begin(self.connection());
         let made = match self.conf.engine() {
             Some(engine) => engine.coroutine_for(self.conf),
             None => Err(b"no Lua VM".to_vec()),
@@ -266,7 +272,7 @@ impl Session {
 
     /// When the light session began: seconds and milliseconds.
     pub(crate) fn start_time(&self) -> (i64, u32) {
-        self.start_time.get()
+        self.light.start_time()
     }
 
     /// A native is about to do something with the connection.
@@ -280,19 +286,29 @@ impl Session {
         self.group.live() <= 1
     }
 
-    fn begin_light_session(&self) {
-        if !self.in_light_session.replace(true) {
-            self.connection().count_request();
-            self.start_time.set(now());
-            stat::REQUESTS.increment();
-            stat::READING.increment();
+    /// The light session has ended: its line is written, unless nothing was said in
+    /// it at all.
+    fn log_last(&self) {
+        if self.light.take_ended() {
+            let c = self.connection();
+            if c.requests() > 1 || c.bytes_received() > 0 || c.bytes_sent() > 0 {
+                access_log::log(self);
+            }
         }
     }
+}
 
-    fn end_light_session(&self) {
-        if self.in_light_session.replace(false) {
-            stat::READING.decrement();
-        }
+impl Seen for Session {
+    fn socket(&self) -> &TcpSocket {
+        &self.socket
+    }
+
+    fn conf(&self) -> &'static ServerConf {
+        self.conf
+    }
+
+    fn light(&self) -> &LightSession {
+        &self.light
     }
 }
 

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod hosts;
 pub mod http_date;
 pub mod http_head;
+pub mod log_format;
 pub mod nats;
 pub mod number;
 pub mod pattern;

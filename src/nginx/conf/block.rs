@@ -200,6 +200,17 @@ impl Merged {
     }
 }
 
+/// The struct of module `M` that all levels have in common, for a setter of `M` that
+/// fills another one.
+pub fn main_of<M: Registered>(cf: &Conf) -> &M::Main {
+    // SAFETY: setters of modules of our type run with cf->ctx set by parse(); the
+    // setter has no other reference to it, and none runs while cf is borrowed.
+    unsafe {
+        let ctx = (*cf.as_ptr()).ctx.cast::<Context>();
+        &*conf::<M, M::Main>((*ctx).main_conf)
+    }
+}
+
 /// # Safety
 /// - `confs` is the array of a level, of the kind in which `M` keeps a `C`.
 unsafe fn conf<M: Registered, C>(confs: *mut *mut c_void) -> *mut C {

@@ -15,9 +15,10 @@ use std::mem::size_of;
 use std::ptr::{self, NonNull};
 
 use ngx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
-    NGX_CONF_TAKE2, ngx_command_t, ngx_conf_set_flag_slot, ngx_conf_set_msec_slot,
-    ngx_conf_set_num_slot, ngx_conf_set_size_slot, ngx_conf_t, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_2MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS,
+    NGX_CONF_TAKE1, NGX_CONF_TAKE2, ngx_command_t, ngx_conf_set_flag_slot,
+    ngx_conf_set_msec_slot, ngx_conf_set_num_slot, ngx_conf_set_size_slot, ngx_conf_t,
+    ngx_str_t, ngx_uint_t,
 };
 
 use super::block::{MAIN_OFFSET, Module, SERVER_OFFSET};
@@ -33,6 +34,8 @@ pub const ONE: ngx_uint_t = NGX_CONF_TAKE1 as ngx_uint_t;
 pub const TWO: ngx_uint_t = NGX_CONF_TAKE2 as ngx_uint_t;
 /// It takes one argument or more.
 pub const ONE_OR_MORE: ngx_uint_t = NGX_CONF_1MORE as ngx_uint_t;
+/// It takes two arguments or more.
+pub const TWO_OR_MORE: ngx_uint_t = NGX_CONF_2MORE as ngx_uint_t;
 /// It takes `{` and nothing before that.
 pub const BLOCK: ngx_uint_t = (NGX_CONF_BLOCK | NGX_CONF_NOARGS) as ngx_uint_t;
 

@@ -39,7 +39,11 @@ impl Connection {
         let Some(c) = self.get() else { return Io::Eof };
         if let Some(tls) = self.tls.get() {
             // SAFETY: the caller's duty.
-            return unsafe { self.recv_tls(tls, data, len) };
+            let io = unsafe { self.recv_tls(tls, data, len) };
+            if let Io::Done(n) = io {
+                self.received.set(self.received.get() + n as u64);
+            }
+            return io;
         }
         // SAFETY: `c` and its events are live until close(); recv() writes at
         // most `len` bytes.
@@ -54,6 +58,7 @@ impl Connection {
                     if (n as usize) < len && (*rev).pending_eof() == 0 {
                         (*rev).set_ready(0);
                     }
+                    self.received.set(self.received.get() + n as u64);
                     return Io::Done(n as usize);
                 }
                 if n == 0 {
@@ -141,7 +146,7 @@ impl Connection {
     pub fn send(&self, data: &[u8]) -> Io {
         let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
         if let Some(tls) = self.tls.get() {
-            return tls.send(data);
+            return self.send_tls(tls, data);
         }
         // SAFETY: the fd is open until close(); send() reads `data` only.
         let n = unsafe {
@@ -155,7 +160,7 @@ impl Connection {
         let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
         if let Some(tls) = self.tls.get() {
             // What it has not taken yet has to be the first that it gets.
-            return tls.send(first);
+            return self.send_tls(tls, first);
         }
         let pieces = [IoSlice::new(first), IoSlice::new(second)];
         // SAFETY: IoSlice has the layout of iovec; the fd is open until
@@ -223,7 +228,7 @@ impl Connection {
     }
 }
 
-pub(super) fn errno() -> i32 {
+pub(in crate::nginx) fn errno() -> i32 {
     // SAFETY: the address of this thread's errno is always valid.
     unsafe { *libc::__errno_location() }
 }

@@ -79,6 +79,14 @@ impl Connection {
         io
     }
 
+    pub(super) fn send_tls(&self, tls: &Stream, data: &[u8]) -> Io {
+        let io = tls.send(data);
+        if let Io::Done(n) = io {
+            self.sent_by_tls.set(self.sent_by_tls.get() + n as u64);
+        }
+        io
+    }
+
     /// Sends close_notify; false: it has to wait for a write event.
     pub(super) fn notify_tls(&self, tls: &Stream) -> bool {
         let sent = tls.notify();

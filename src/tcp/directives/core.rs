@@ -7,14 +7,15 @@ use std::ptr;
 use crate::field;
 use crate::nginx::conf::block::{Level, Module};
 use crate::nginx::conf::command::{
-    BLOCK, Command, ONE, ONE_OR_MORE, SERVER, TCP, checked_size, msec, set, set_main,
-    size,
+    BLOCK, Command, ONE, ONE_OR_MORE, SERVER, TCP, TWO, checked_size, msec, set,
+    set_main, size,
 };
 use crate::nginx::conf::resolver::ResolverConf;
 use crate::nginx::conf::{
     Conf, ConfError, ConfResult, Location, Msec, Size, Slot, lossy,
 };
 use crate::tcp::directives::error_log::error_log;
+use crate::tcp::directives::log::nlog;
 use crate::tcp::listen::Listen;
 use crate::tcp::protocol::{self, Protocol};
 
@@ -42,6 +43,7 @@ pub struct CoreServerConf {
     pub receive_max_size: Slot<Size>,
     /// NULL until set or inherited.
     pub error_log: *mut ngx_log_t,
+    pub has_nlog: bool,
     /// As the directive says; see `Names`.
     pub resolver: Option<ResolverConf>,
     pub protocol: Option<&'static dyn Protocol>,
@@ -71,6 +73,7 @@ impl Module for Core {
             field!(CoreServerConf, client_max_body_size)),
         size(c"receive_max_size", TCP | SERVER, field!(CoreServerConf, receive_max_size)),
         set(c"error_log", TCP | SERVER | ONE_OR_MORE, error_log),
+        set(c"nlog", TCP | SERVER | TWO, nlog),
         set(c"resolver", TCP | SERVER | ONE_OR_MORE, resolver),
         msec(c"resolver_timeout", TCP | SERVER, field!(CoreServerConf, resolver_timeout)),
         Command::END,
@@ -112,6 +115,7 @@ impl Default for CoreServerConf {
             client_max_body_size: Slot::default(),
             receive_max_size: Slot::default(),
             error_log: ptr::null_mut(),
+            has_nlog: false,
             resolver: None,
             protocol: None,
             protocol_location: None,

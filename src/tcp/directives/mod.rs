@@ -3,7 +3,9 @@
 
 pub mod access;
 pub mod core;
+pub mod demo;
 pub mod error_log;
+pub mod log;
 pub mod lua;
 pub mod ssl;
 
@@ -11,8 +13,13 @@ pub mod ssl;
 mod tests {
     /// The tables as source: a test cannot refer to them, since they refer to
     /// functions that only nginx has.
-    const TABLES: &[&str] =
-        &[include_str!("access.rs"), include_str!("core.rs"), include_str!("lua.rs")];
+    const TABLES: &[&str] = &[
+        include_str!("access.rs"),
+        include_str!("core.rs"),
+        include_str!("demo.rs"),
+        include_str!("log.rs"),
+        include_str!("lua.rs"),
+    ];
     const DOCS: &str = include_str!("../../../docs/directives.md");
     const LINES: [&str; 6] =
         ["Syntax", "Default", "Context", "What it does", "Errors", "Example"];

@@ -3,18 +3,7 @@
 use std::rc::Rc;
 
 use super::{Reader, Session, Stage};
-use crate::nginx::Msec;
-use crate::nginx::time::{current_msec, left_until};
-use crate::tcp::clients;
-
-/// How long a lingering connection may stay silent, and stay at all: the
-/// defaults of nginx's lingering_timeout and lingering_time.
-const LINGERING_TIMEOUT: Msec = 5_000;
-const LINGERING_TIME: Msec = 30_000;
-
-/// So much output is on its way before a late RST can overtake it: it has left
-/// with the first packets, and the kernel need not be asked.
-const SMALL_OUTPUT: usize = 4096;
+use crate::tcp::{clients, linger};
 
 impl Session {
     /// Ends the script; what it printed still goes to the client.
@@ -30,7 +19,7 @@ impl Session {
     /// Drops the threads, and with them everything that they wait for.
     fn drop_script(&self) {
         clients::leave(self);
-        self.end_light_session();
+        self.light.end();
         self.unpark();
         self.reader.replace(Reader::None);
         self.flushers.take();
@@ -38,57 +27,25 @@ impl Session {
         self.group.clear(engine.as_ref().map(|engine| &**engine.vm()));
     }
 
-    /// All is sent. If the client has sent what nobody read, or does so while
-    /// output is still on its way, closing now would make the kernel answer
-    /// with RST and drop the rest: so first tell it that we are done, and wait
-    /// for it to go.
+    /// All is sent.
     pub(super) fn linger_or_close(self: &Rc<Self>) {
-        let c = self.connection();
-        if !self.socket.has_written()
-            || self.socket.writable().is_err()
-            || self.socket.read_end().is_some()
-            || !(self.socket.has_unread()
-                || c.unread_in_kernel() > 0
-                || c.has_unacknowledged(SMALL_OUTPUT))
-            || c.shutdown_write().is_err()
-        {
+        self.log_last();
+        if !linger::begin(&self.socket, &self.lingering()) {
             return self.close();
         }
         self.stage.set(Stage::Lingering);
-        self.write_deadline.set(Some(current_msec().wrapping_add(LINGERING_TIME)));
-        c.cancel_write_timer();
-        c.set_action(c"closing");
         self.parked.set(true);
-        c.set_parked(true);
-        self.linger_on();
     }
 
     /// Reads and drops until the client goes, or the time is over.
     pub(super) fn on_read_lingering(self: &Rc<Self>) {
-        let c = self.connection();
-        let silent = c.take_read_timedout()
-            && self.read_deadline.get().and_then(left_until).is_none()
-            && !c.read_ready();
-        if silent {
-            return self.close();
-        }
-        self.linger_on();
-    }
-
-    fn linger_on(self: &Rc<Self>) {
-        let c = self.connection();
-        let in_time = self.write_deadline.get().and_then(left_until);
-        let (true, Some(left)) = (self.socket.discard_input(), in_time) else {
-            return self.close();
-        };
-        let wait = left.min(LINGERING_TIMEOUT);
-        self.read_deadline.set(Some(current_msec().wrapping_add(wait)));
-        c.arm_read_timer(wait);
-        if c.read_ready() {
-            c.post_read();
-        } else if !c.watch_read() {
+        if !linger::on_read(&self.socket, &self.lingering()) {
             self.close();
         }
+    }
+
+    fn lingering(&self) -> linger::Deadlines<'_> {
+        linger::Deadlines { silence: &self.read_deadline, end: &self.write_deadline }
     }
 
     /// Closes at once, wherever the session is.
@@ -96,6 +53,7 @@ impl Session {
         if self.stage.replace(Stage::Closed) != Stage::Closed {
             self.drop_script();
             self.socket.discard_buffers();
+            self.log_last();
             self.connection().close();
         }
     }

@@ -8,6 +8,7 @@ use crate::nginx::cycle;
 use crate::nginx::log::Level;
 use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Thread, budget};
+use crate::tcp::access_log;
 
 /// What wait_next_request() comes to.
 pub enum NextRequest {
@@ -25,7 +26,10 @@ impl Session {
         if self.is_reading() {
             return NextRequest::Failed("socket busy reading");
         }
-        self.end_light_session();
+        self.light.end();
+        if self.light.take_ended() {
+            access_log::log(self);
+        }
         if cycle::exiting() && self.is_single() {
             // The worker leaves: this client was served, others wait elsewhere.
             thread.exit();
@@ -44,7 +48,7 @@ impl Session {
         if budget::spend() {
             match self.socket.poll_input() {
                 Some(true) => {
-                    self.begin_light_session();
+                    self.light.begin(self.connection());
                     return NextRequest::Begun;
                 }
                 Some(false) => {
@@ -133,7 +137,7 @@ impl Session {
         self.unpark();
         self.read_deadline.set(None);
         self.connection().set_action(c"running Lua");
-        self.begin_light_session();
+        self.light.begin(self.connection());
         self.wake_with(&thread, Values::NONE);
     }
 

@@ -36,6 +36,8 @@ sub run_tests {
 
     check_sections($_) for blocks();
     my $root  = tempdir('servroot-XXXXXX', DIR => repo_root() . '/t');
+    # for workers of another user, which reopen logs in it
+    chmod 0755, $root;
     my @ports = test_ports();
     my %vars  = (_variables(@ports), _peer_variables($root));
 
