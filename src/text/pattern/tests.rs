@@ -184,7 +184,7 @@ fn partial_before_the_end() {
     assert_eq!(scanner.partial(b"a\rb\rc\r").consumed(), 6);
 
     let scanner = Scanner::new(Pattern::exact(5));
-    assert_eq!(scanner.partial(b"ab"), Found { take: 2, drop: 0, crs: 0, stays: false });
+    assert_eq!(scanner.partial(b"ab"), Found::all(2));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn long_line_in_small_reads() {
         assert_eq!(scanner.scan(&src[..end], false), Scan::NeedMore);
         assert_eq!(scanner.scanned, end);
     }
-    let found = Found { take: src.len() - 1, drop: 1, crs: 0, stays: false };
+    let found = Found { drop: 1, ..Found::all(src.len() - 1) };
     assert_eq!(scanner.scan(&src, false), Scan::Done(found));
 }
 
