@@ -147,9 +147,10 @@ fn receive(call: &Call) -> Outcome {
     })())
 }
 
-fn read(call: &Call, mut scanner: Scanner) -> Result<Outcome, Outcome> {
+fn read(call: &Call, scanner: Scanner) -> Result<Outcome, Outcome> {
     let mut result = Ok(Outcome::NONE);
     let outcome = with_client(call, |session| {
+        let mut scanner = scanner.limited(|| session.conf.receive_max_size());
         if let Some(values) = session.receive_now(&mut scanner) {
             return Outcome::Return(values);
         }

@@ -155,7 +155,8 @@ fn receive(call: &Call) -> Outcome {
             if call.len() > 2 {
                 return Err(Outcome::raise(format_args!("expecting 1 or 2 arguments ")));
             }
-            let mut scanner = Scanner::new(receive_pattern(call, 1)?);
+            let mut scanner = Scanner::new(receive_pattern(call, 1)?)
+                .limited(|| session.conf.receive_max_size());
             if let Some(values) = session.receive_now(&mut scanner) {
                 return Ok(Outcome::Return(values));
             }
@@ -182,8 +183,8 @@ pub(super) fn receive_pattern(call: &Call, at: usize) -> Result<Pattern, Outcome
     }
     let Some(total) = call.number(at) else {
         return match call.kind(at) {
-            Kind::None => Ok(Pattern::Line),
-            Kind::Nil if call.len() == at => Ok(Pattern::Line),
+            Kind::None => Ok(Pattern::LINE),
+            Kind::Nil if call.len() == at => Ok(Pattern::LINE),
             _ => Err(Outcome::bad_argument(
                 at,
                 format_args!("expecting number parameter!"),

@@ -18,6 +18,7 @@ use crate::sched::{Thread, with_thread};
 use crate::socket::output::Sent;
 use crate::tcp::conf::ServerConf;
 use crate::tcp::current;
+use crate::tcp::directives::core::RECEIVE_MAX_SIZE;
 use crate::text::pattern::{Pattern, Scanner};
 use crate::upstream::dial::{self, Dialing, Target};
 use crate::upstream::registry::place_of;
@@ -344,8 +345,9 @@ fn receive_nothing(call: &Call) -> Outcome {
 
 /// Completes a receive, or waits.
 #[inline]
-fn read(call: &Call, mut scanner: Scanner) -> Result<Outcome, Outcome> {
+fn read(call: &Call, scanner: Scanner) -> Result<Outcome, Outcome> {
     let Some(upstream) = upstream_of(call) else { return Ok(closed()) };
+    let mut scanner = scanner.limited(receive_max_size);
     if let Some(values) = upstream.receive_now(&mut scanner) {
         return Ok(Outcome::Return(values));
     }
@@ -358,6 +360,11 @@ fn read(call: &Call, mut scanner: Scanner) -> Result<Outcome, Outcome> {
         },
         None => super::no_thread(),
     }))
+}
+
+#[inline]
+fn receive_max_size() -> usize {
+    current::conf().map_or(RECEIVE_MAX_SIZE, ServerConf::receive_max_size)
 }
 
 /// Makes the thread wait, among others, for the socket that is argument `i`: a

@@ -34,6 +34,9 @@ pub enum SocketError {
     Timeout,
     /// The other side has finished sending, or this side was closed.
     Closed,
+    /// What was to be received goes on beyond what it may have. The socket stays
+    /// usable.
+    TooLong,
     /// A system call failed with this errno.
     System(i32),
 }
@@ -49,6 +52,7 @@ impl SocketError {
             SocketError::Closed | SocketError::System(TRUNCATED) => {
                 Cow::Borrowed("closed")
             }
+            SocketError::TooLong => Cow::Borrowed("too long"),
             SocketError::System(libc::ECONNRESET) => {
                 Cow::Borrowed("connection reset by peer")
             }
@@ -146,6 +150,13 @@ impl TcpSocket {
                     (Scan::NeedMore, None) => None,
                 };
                 if let Some((found, error)) = found {
+                    let error = match found.too_long {
+                        true => {
+                            scanner.give_up();
+                            Some(SocketError::TooLong)
+                        }
+                        false => error,
+                    };
                     let answer = with_result(&found, input.unread(), |bytes| {
                         give(match error {
                             None => Received::Data(bytes),
@@ -186,7 +197,9 @@ impl TcpSocket {
             };
             let bytes = &scratch[..n];
             // The usual way: the answer is in what this read brought.
-            if let Scan::Done(found) = scanner.scan(bytes, false) {
+            if let Scan::Done(found) = scanner.scan(bytes, false)
+                && !found.too_long
+            {
                 let answer = with_result(&found, bytes, |b| give(Received::Data(b)));
                 let rest = &bytes[found.consumed()..];
                 if !rest.is_empty() {

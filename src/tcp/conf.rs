@@ -232,6 +232,12 @@ impl ServerConf {
         self.core.client_max_body_size.get().unwrap_or_default()
     }
 
+    /// How much a pattern of `receive` takes; 0 is no limit.
+    #[inline]
+    pub fn receive_max_size(&self) -> Size {
+        self.core.receive_max_size.get().unwrap_or_default()
+    }
+
     /// The server's own log, or the one it has inherited.
     pub fn error_log(&self) -> *mut ngx_log_t {
         self.core.error_log

@@ -12,8 +12,9 @@
 //! - if it gives up before (timeout, error), `partial` says what the script gets.
 //!
 //! What holds in return: where min and max are equal, and for lines and all, the
-//! answer depends on the bytes alone and not on how reads cut them; `consumed()`
-//! never exceeds what is buffered; no byte is searched twice for the end.
+//! answer depends on the bytes alone and not on how reads cut them, also if it is too
+//! long; `consumed()` never exceeds what is buffered; no byte is searched twice
+//! for the end.
 
 use std::borrow::Cow;
 
@@ -24,12 +25,13 @@ use memchr::{memchr, memchr_iter, memmem};
 pub enum Pattern {
     /// As soon as `min` bytes are there, up to `max` of them; `min <= max`.
     AtLeast { min: usize, max: usize },
-    /// `*l`: a line, without its LF and without any CR in it.
-    Line,
+    /// `*l`: a line, without its LF and without any CR in it. It has `max` bytes at
+    /// most, its end among them, and so it is with the others.
+    Line { max: usize },
     /// `*a`: everything until the peer closes.
-    All,
+    All { max: usize },
     /// Up to a delimiter: see `Scanner::until`.
-    Until,
+    Until { max: usize },
 }
 
 /// What to look for, and how.
@@ -62,7 +64,7 @@ pub struct Scanner {
 pub enum Scan {
     /// Read more and ask again.
     NeedMore,
-    /// The pattern is complete.
+    /// The pattern is complete, or too long to be.
     Done(Found),
     /// The peer closed before; what came until then is the partial result.
     Eof(Found),
@@ -79,14 +81,19 @@ pub struct Found {
     pub crs: usize,
     /// Nothing is consumed.
     pub stays: bool,
+    /// It needs more than `max` bytes; the partial result is so many.
+    pub too_long: bool,
 }
 
 impl Pattern {
+    pub const LINE: Self = Self::Line { max: usize::MAX };
+    pub const ALL: Self = Self::All { max: usize::MAX };
+
     /// The pattern of this name, `*l` or `*a`.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         match name {
-            b"*l" => Some(Self::Line),
-            b"*a" => Some(Self::All),
+            b"*l" => Some(Self::LINE),
+            b"*a" => Some(Self::ALL),
             _ => None,
         }
     }
@@ -112,7 +119,26 @@ impl Scanner {
     pub fn until(delimiter: &[u8], inclusive: bool, size: usize) -> Self {
         let delimiter = delimiter.into();
         let until = Until { delimiter, inclusive, size, reached: false };
-        Self { until: Some(Box::new(until)), ..Self::new(Pattern::Until) }
+        let pattern = Pattern::Until { max: usize::MAX };
+        Self { until: Some(Box::new(until)), ..Self::new(pattern) }
+    }
+
+    /// Takes no more bytes than this, where it is the peer who says how many come; 0
+    /// is no limit.
+    #[inline]
+    pub fn limited(mut self, limit: impl FnOnce() -> usize) -> Self {
+        let counted = || self.until.as_ref().is_some_and(|until| until.size < usize::MAX);
+        match &mut self.pattern {
+            Pattern::AtLeast { .. } => {}
+            Pattern::Until { .. } if counted() => {}
+            Pattern::Line { max } | Pattern::All { max } | Pattern::Until { max } => {
+                *max = match limit() {
+                    0 => usize::MAX,
+                    limit => limit,
+                };
+            }
+        }
+        self
     }
 
     /// Whether the delimiter was found right behind the result; None where
@@ -126,7 +152,7 @@ impl Scanner {
     ///
     /// ```
     /// # use ngx_tcp_lua_module::text::pattern::*;
-    /// let mut scanner = Scanner::new(Pattern::Line);
+    /// let mut scanner = Scanner::new(Pattern::LINE);
     /// assert_eq!(scanner.scan(b"GET /", false), Scan::NeedMore);
     /// let Scan::Done(found) = scanner.scan(b"GET / x\r\nHost", false) else { panic!() };
     /// assert_eq!(&*found.result(b"GET / x\r\nHost"), b"GET / x");
@@ -138,9 +164,10 @@ impl Scanner {
             Pattern::AtLeast { min, max } => {
                 (buffered.len() >= min).then(|| Found::all(buffered.len().min(max)))
             }
-            Pattern::Line => self.scan_line(buffered),
-            Pattern::All => eof.then(|| Found::all(buffered.len())),
-            Pattern::Until => self.scan_until(buffered),
+            Pattern::Line { max } => self.scan_line(buffered, max),
+            Pattern::All { max } if buffered.len() > max => Some(Found::too_long(max)),
+            Pattern::All { .. } => eof.then(|| Found::all(buffered.len())),
+            Pattern::Until { max } => self.scan_until(buffered, max),
         };
         let done = done.map(|found| Found { stays: self.peeks, ..found });
 
@@ -154,7 +181,7 @@ impl Scanner {
     /// What a call that ends without success returns as its third value.
     pub fn partial(&self, buffered: &[u8]) -> Found {
         match self.pattern {
-            Pattern::Line => {
+            Pattern::Line { .. } => {
                 let unseen = buffered.get(self.scanned..).unwrap_or_default();
                 let crs = self.crs + memchr_iter(b'\r', unseen).count();
                 Found::without_last_crs(buffered, crs)
@@ -163,13 +190,24 @@ impl Scanner {
                 let found = Found::all(buffered.len().min(max));
                 Found { stays: self.peeks, ..found }
             }
-            Pattern::All | Pattern::Until => Found::all(buffered.len()),
+            Pattern::All { .. } | Pattern::Until { .. } => Found::all(buffered.len()),
         }
+    }
+
+    /// Looks for nothing any more: neither for the end nor for a delimiter.
+    #[cold]
+    pub fn give_up(&mut self) {
+        *self = Self::new(Pattern::exact(0));
+    }
+
+    /// After give_up().
+    pub fn has_given_up(&self) -> bool {
+        self.pattern == Pattern::exact(0)
     }
 
     /// Whether it waits for the end of the stream.
     pub fn is_all(&self) -> bool {
-        self.pattern == Pattern::All
+        matches!(self.pattern, Pattern::All { .. })
     }
 
     /// How many more bytes are needed at least: how long to wait for, and how
@@ -177,12 +215,20 @@ impl Scanner {
     pub fn missing(&self, buffered: &[u8]) -> usize {
         match self.pattern {
             Pattern::AtLeast { min, .. } => min.saturating_sub(buffered.len()),
-            Pattern::Line | Pattern::All | Pattern::Until => 1,
+            Pattern::Line { .. } | Pattern::All { .. } | Pattern::Until { .. } => 1,
         }
     }
 
     #[inline(never)]
-    fn scan_until(&mut self, buffered: &[u8]) -> Option<Found> {
+    fn scan_until(&mut self, buffered: &[u8], max: usize) -> Option<Found> {
+        match self.look_for_delimiter(buffered) {
+            Some(found) if found.consumed() > max => Some(Found::too_long(max)),
+            None if buffered.len() > max => Some(Found::too_long(max)),
+            found => found,
+        }
+    }
+
+    fn look_for_delimiter(&mut self, buffered: &[u8]) -> Option<Found> {
         let until = self.until.as_mut()?;
         let delimiter = &until.delimiter;
         // It may have begun in what was looked at before.
@@ -208,15 +254,18 @@ impl Scanner {
     }
 
     #[inline(never)]
-    fn scan_line(&mut self, buffered: &[u8]) -> Option<Found> {
+    fn scan_line(&mut self, buffered: &[u8], max: usize) -> Option<Found> {
         let unseen = buffered.get(self.scanned..)?;
 
         let (end, crs) = line_end(unseen);
         self.crs += crs;
         let Some(end) = end else {
             self.scanned = buffered.len();
-            return None;
+            return (buffered.len() > max).then(|| too_long_line(buffered, max));
         };
+        if self.scanned + end >= max {
+            return Some(too_long_line(buffered, max));
+        }
 
         let mut found =
             Found::without_last_crs(&buffered[..self.scanned + end], self.crs);
@@ -226,8 +275,13 @@ impl Scanner {
 }
 
 impl Found {
+    #[cold]
+    fn too_long(take: usize) -> Self {
+        Self { too_long: true, ..Self::all(take) }
+    }
+
     fn all(take: usize) -> Self {
-        Self { take, drop: 0, crs: 0, stays: false }
+        Self { take, drop: 0, crs: 0, stays: false, too_long: false }
     }
 
     /// `line`, which has `crs` CRs: those at its end need not be copied around.
@@ -236,7 +290,7 @@ impl Found {
             return Self::all(line.len());
         }
         let last = line.iter().rev().take_while(|&&c| c == b'\r').count();
-        Self { take: line.len() - last, drop: last, crs: crs - last, stays: false }
+        Self { drop: last, crs: crs - last, ..Self::all(line.len() - last) }
     }
 
     /// The bytes to remove from the front of the buffer.
@@ -257,6 +311,14 @@ impl Found {
         out.extend(taken.iter().filter(|&&c| c != b'\r'));
         Cow::Owned(out)
     }
+}
+
+/// The begin of a line, without its CRs.
+#[cold]
+fn too_long_line(buffered: &[u8], max: usize) -> Found {
+    let line = &buffered[..max];
+    let found = Found::without_last_crs(line, memchr_iter(b'\r', line).count());
+    Found { too_long: true, ..found }
 }
 
 /// How many bytes at the end may be the begin of the delimiter.

@@ -147,6 +147,8 @@ impl Upstream {
                     return Some(values.and(Value::Boolean(reached)));
                 }
             }
+            // The next call goes on.
+            (Some(SocketError::TooLong), _) => self.dubious.set(true),
             (Some(error), _) => {
                 self.read_over.set(true);
                 self.broken(error);

@@ -19,6 +19,9 @@ use crate::tcp::directives::log::nlog;
 use crate::tcp::listen::Listen;
 use crate::tcp::protocol::{self, Protocol};
 
+/// How much a pattern of `receive` takes, where nobody says anything else.
+pub const RECEIVE_MAX_SIZE: Size = 64 * 1024 * 1024;
+
 /// `ngx_tcp_core_module`
 pub struct Core;
 
@@ -37,6 +40,7 @@ pub struct CoreServerConf {
     pub connection_pool_size: Slot<Size>,
     pub session_pool_size: Slot<Size>,
     pub client_max_body_size: Slot<Size>,
+    pub receive_max_size: Slot<Size>,
     /// NULL until set or inherited.
     pub error_log: *mut ngx_log_t,
     pub has_nlog: bool,
@@ -67,6 +71,7 @@ impl Module for Core {
             field!(CoreServerConf, session_pool_size), pool_size),
         size(c"client_max_body_size", TCP | SERVER,
             field!(CoreServerConf, client_max_body_size)),
+        size(c"receive_max_size", TCP | SERVER, field!(CoreServerConf, receive_max_size)),
         set(c"error_log", TCP | SERVER | ONE_OR_MORE, error_log),
         set(c"nlog", TCP | SERVER | TWO, nlog),
         set(c"resolver", TCP | SERVER | ONE_OR_MORE, resolver),
@@ -86,6 +91,7 @@ impl Module for Core {
         server.connection_pool_size.merge(&above.connection_pool_size, 512);
         server.session_pool_size.merge(&above.session_pool_size, 1024);
         server.client_max_body_size.merge(&above.client_max_body_size, 1024);
+        server.receive_max_size.merge(&above.receive_max_size, RECEIVE_MAX_SIZE);
         if above.error_log.is_null() {
             above.error_log = cf.cycle_log();
         }
@@ -107,6 +113,7 @@ impl Default for CoreServerConf {
             connection_pool_size: Slot::default(),
             session_pool_size: Slot::default(),
             client_max_body_size: Slot::default(),
+            receive_max_size: Slot::default(),
             error_log: ptr::null_mut(),
             has_nlog: false,
             resolver: None,

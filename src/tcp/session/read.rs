@@ -107,7 +107,7 @@ impl Session {
                 failure(error, partial)
             }
         })?;
-        if failed || scanner.is_all() {
+        if failed && !scanner.has_given_up() || scanner.is_all() {
             self.note_end();
         }
         match scanner.reached() {

@@ -47,25 +47,26 @@ fn outcome(eof: bool, found: Found, src: &[u8], end: usize) -> Outcome {
 
 /// Pattern, stream, outcome.
 fn cases() -> Vec<(Pattern, &'static str, Outcome)> {
-    use Pattern::{All, Line};
+    const LINE: Pattern = Pattern::LINE;
+    const ALL: Pattern = Pattern::ALL;
 
     vec![
-        (Line, "", closed("")),
-        (Line, "abc", closed("abc")),
-        (Line, "\n", done("", "")),
-        (Line, "abc\n", done("abc", "")),
-        (Line, "abc\r\n", done("abc", "")),
-        (Line, "abc\r\ndef\r\n", done("abc", "def\r\n")),
-        (Line, "abc\n\r\n", done("abc", "\r\n")),
-        (Line, "\r\n", done("", "")),
-        (Line, "\r\r\r\n", done("", "")),
-        (Line, "a\rb\nc", done("ab", "c")),
-        (Line, "\ra\r\rb\r\r\nc", done("ab", "c")),
-        (Line, "abc\r", closed("abc")),
-        (Line, "a\rb\r\r", closed("ab")),
-        (Line, "\r", closed("")),
-        (All, "", done("", "")),
-        (All, "a\r\nb", done("a\r\nb", "")),
+        (LINE, "", closed("")),
+        (LINE, "abc", closed("abc")),
+        (LINE, "\n", done("", "")),
+        (LINE, "abc\n", done("abc", "")),
+        (LINE, "abc\r\n", done("abc", "")),
+        (LINE, "abc\r\ndef\r\n", done("abc", "def\r\n")),
+        (LINE, "abc\n\r\n", done("abc", "\r\n")),
+        (LINE, "\r\n", done("", "")),
+        (LINE, "\r\r\r\n", done("", "")),
+        (LINE, "a\rb\nc", done("ab", "c")),
+        (LINE, "\ra\r\rb\r\r\nc", done("ab", "c")),
+        (LINE, "abc\r", closed("abc")),
+        (LINE, "a\rb\r\r", closed("ab")),
+        (LINE, "\r", closed("")),
+        (ALL, "", done("", "")),
+        (ALL, "a\r\nb", done("a\r\nb", "")),
         (Pattern::exact(0), "abc", done("", "abc")),
         (Pattern::exact(1), "", closed("")),
         (Pattern::exact(3), "ab", closed("ab")),
@@ -113,7 +114,7 @@ fn lines_as_defined() {
                 None => closed(&text.replace('\r', "")),
             };
             for cut in 0..=src.len() {
-                assert_eq!(run(Pattern::Line, &src, &[cut]), want, "{text:?} at {cut}");
+                assert_eq!(run(Pattern::LINE, &src, &[cut]), want, "{text:?} at {cut}");
             }
         }
     }
@@ -177,19 +178,19 @@ fn at_least_takes_what_one_read_gave() {
 
 #[test]
 fn partial_before_the_end() {
-    let mut scanner = Scanner::new(Pattern::Line);
+    let mut scanner = Scanner::new(Pattern::LINE);
     assert_eq!(scanner.scan(b"a\rb", false), Scan::NeedMore);
     assert_eq!(&*scanner.partial(b"a\rb\rc\r").result(b"a\rb\rc\r"), b"abc");
     assert_eq!(scanner.partial(b"a\rb\rc\r").consumed(), 6);
 
     let scanner = Scanner::new(Pattern::exact(5));
-    assert_eq!(scanner.partial(b"ab"), Found { take: 2, drop: 0, crs: 0, stays: false });
+    assert_eq!(scanner.partial(b"ab"), Found::all(2));
 }
 
 #[test]
 fn usual_lines_are_not_copied() {
     for src in [b"abc\n".as_slice(), b"abc\r\n", b"abc\r\r\n"] {
-        let Scan::Done(found) = Scanner::new(Pattern::Line).scan(src, false) else {
+        let Scan::Done(found) = Scanner::new(Pattern::LINE).scan(src, false) else {
             panic!("no line");
         };
         assert!(matches!(found.result(src), Cow::Borrowed(b"abc")));
@@ -224,13 +225,13 @@ fn short_lines_as_byte_by_byte() {
 fn long_line_in_small_reads() {
     let mut src = vec![b'x'; 1 << 20];
     src.push(b'\n');
-    let mut scanner = Scanner::new(Pattern::Line);
+    let mut scanner = Scanner::new(Pattern::LINE);
 
     for end in 1..src.len() {
         assert_eq!(scanner.scan(&src[..end], false), Scan::NeedMore);
         assert_eq!(scanner.scanned, end);
     }
-    let found = Found { take: src.len() - 1, drop: 1, crs: 0, stays: false };
+    let found = Found { drop: 1, ..Found::all(src.len() - 1) };
     assert_eq!(scanner.scan(&src, false), Scan::Done(found));
 }
 
@@ -240,14 +241,73 @@ fn missing_bytes() {
     assert_eq!(scanner.missing(b""), 3);
     assert_eq!(scanner.missing(b"ab"), 1);
     assert_eq!(scanner.missing(b"abcd"), 0);
-    assert_eq!(Scanner::new(Pattern::Line).missing(b"abc"), 1);
+    assert_eq!(Scanner::new(Pattern::LINE).missing(b"abc"), 1);
 }
 
 #[test]
 fn names() {
-    assert_eq!(Pattern::from_name(b"*l"), Some(Pattern::Line));
-    assert_eq!(Pattern::from_name(b"*a"), Some(Pattern::All));
+    assert_eq!(Pattern::from_name(b"*l"), Some(Pattern::LINE));
+    assert_eq!(Pattern::from_name(b"*a"), Some(Pattern::ALL));
     for name in [b"".as_slice(), b"*", b"l", b"*L", b"*ll", b"*n"] {
         assert_eq!(Pattern::from_name(name), None);
     }
+}
+
+/// How a call with a limit ends whose reads end at `cut` and at the end.
+fn run_limited(scanner: &Scanner, limit: usize, src: &[u8], cut: usize) -> String {
+    let mut scanner = scanner.clone().limited(|| limit);
+    for (end, eof) in [(cut, false), (src.len(), false), (src.len(), true)] {
+        let (name, found) = match scanner.scan(&src[..end], eof) {
+            Scan::NeedMore => continue,
+            Scan::Done(found) if found.too_long => ("too long", found),
+            Scan::Done(found) => ("done", found),
+            Scan::Eof(found) => ("eof", found),
+        };
+        let result = found.result(&src[..end]).into_owned();
+        return format!(
+            "{name} {} + {}",
+            String::from_utf8(result).unwrap(),
+            src.len() - found.consumed()
+        );
+    }
+    panic!("wants more after the end")
+}
+
+#[test]
+fn what_the_peer_ends_is_limited_however_it_comes() {
+    let (line, all) = (Scanner::new(Pattern::LINE), Scanner::new(Pattern::ALL));
+    let until = Scanner::until(b"--", false, usize::MAX);
+    let inclusive = Scanner::until(b"--", true, usize::MAX);
+    let cases: [(&Scanner, usize, &str, &str); 16] = [
+        (&line, 4, "abc\nx", "done abc + 1"),
+        (&line, 4, "abcd\nx", "too long abcd + 2"),
+        (&line, 4, "a\r\r\r\n", "too long a + 1"),
+        (&line, 4, "\ra\rb\nx", "too long ab + 2"),
+        (&line, 4, "abcd", "eof abcd + 0"),
+        (&line, 4, "abcde", "too long abcd + 1"),
+        (&line, 1, "\n", "done  + 0"),
+        (&line, 0, "abcdefgh\n", "done abcdefgh + 0"),
+        (&all, 4, "abcd", "done abcd + 0"),
+        (&all, 4, "abcde", "too long abcd + 1"),
+        (&all, 0, "abcde", "done abcde + 0"),
+        (&until, 4, "ab--x", "done ab + 1"),
+        (&until, 4, "abc--x", "too long abc- + 2"),
+        (&inclusive, 4, "ab--x", "done ab-- + 1"),
+        (&inclusive, 4, "abc--", "too long abc- + 1"),
+        (&until, 4, "abcd", "eof abcd + 0"),
+    ];
+    for (scanner, limit, src, want) in cases {
+        for cut in 0..=src.len() {
+            let got = run_limited(scanner, limit, src.as_bytes(), cut);
+            assert_eq!(got, want, "{src:?} cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn what_the_script_has_counted_is_not_limited() {
+    let exact = Scanner::new(Pattern::exact(8));
+    assert_eq!(run_limited(&exact, 4, b"abcdefgh", 3), "done abcdefgh + 0");
+    let pieces = Scanner::until(b"--", false, 6);
+    assert_eq!(run_limited(&pieces, 4, b"abcdefgh--", 3), "done abcdef + 4");
 }
