@@ -14,6 +14,7 @@ use crate::nginx::resolver::{Resolving, StartError, Started};
 use crate::nginx::ssl::Context;
 use crate::tcp::access::Rules;
 use crate::tcp::directives::access::{Access, AccessServerConf};
+use crate::tcp::directives::client_ssl::{ClientSsl, ClientSslConf};
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::lua::{Lua, LuaMainConf, LuaServerConf};
 use crate::tcp::engine::Engine;
@@ -21,6 +22,7 @@ use crate::tcp::listen::Listen;
 use crate::tcp::names::{Names, System};
 use crate::tcp::protocol::{Protocol, TcpLua};
 use crate::tcp::script::Script;
+use crate::tcp::session_cache::SessionCache;
 use crate::tcp::shared_dict::SharedDict;
 
 /// All of `tcp {}`.
@@ -35,6 +37,7 @@ pub struct MainConf {
 pub struct ServerConf {
     core: &'static CoreServerConf,
     access: &'static AccessServerConf,
+    client_ssl: &'static ClientSslConf,
     lua: &'static LuaServerConf,
     protocol: &'static dyn Protocol,
     names: Names,
@@ -152,6 +155,7 @@ impl ServerConf {
         };
         let server = ServerConf::with_protocol(merged, protocol, system);
         protocol.check(&server)?;
+        server.client_ssl.prepare(server.listens())?;
         Ok(server)
     }
 
@@ -164,7 +168,8 @@ impl ServerConf {
         let access = merged.server::<Access>();
         let names = Names::new(core, lua, system);
         let (engine, chunk) = (RefCell::default(), RefCell::default());
-        ServerConf { core, access, lua, protocol, names, engine, chunk }
+        let client_ssl = merged.server::<ClientSsl>();
+        ServerConf { core, access, client_ssl, lua, protocol, names, engine, chunk }
     }
 
     /// What the server speaks.
@@ -175,6 +180,26 @@ impl ServerConf {
     /// Who may connect: everybody where there are no rules.
     pub fn access_rules(&self) -> Option<&Rules> {
         self.access.rules.as_deref()
+    }
+
+    /// Whether clients speak TLS at all of its addresses (`ssl on`).
+    pub fn is_ssl(&self) -> bool {
+        self.client_ssl.is_on()
+    }
+
+    /// What TLS handshakes with clients begin with.
+    pub fn client_ssl(&self) -> Option<&Rc<Context>> {
+        self.client_ssl.context()
+    }
+
+    /// How long such a handshake may take.
+    pub fn handshake_timeout(&self) -> Msec {
+        self.client_ssl.handshake_timeout().unwrap_or_else(|| self.read_timeout())
+    }
+
+    /// `ssl_session_cache shared:...`
+    pub fn session_cache(&self) -> Option<&'static SessionCache> {
+        self.client_ssl.session_cache()
     }
 
     pub fn read_timeout(&self) -> Msec {

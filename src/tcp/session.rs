@@ -22,6 +22,7 @@ use super::current;
 use crate::lua::{Resumed, Value, Values};
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::guard::guard;
+use crate::nginx::io::TRUNCATED;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::time::now;
 use crate::nginx::{Msec, stat};
@@ -84,8 +85,9 @@ pub struct Session {
     pub(super) client_number: Cell<u64>,
 }
 
-/// Begins a session on a connection that nginx has just accepted.
-pub fn accept(connection: Connection, conf: &'static ServerConf) {
+/// Tells the log of a connection that nginx has just accepted; whether the client is
+/// let in.
+pub(super) fn admit(connection: &Connection, conf: &ServerConf) -> bool {
     if let Some(log) = Log::configured(conf.error_log()) {
         connection.set_log(log);
     }
@@ -101,7 +103,14 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         );
     }
     connection.set_log_context();
-    if is_forbidden(&connection, conf) {
+    !is_forbidden(connection, conf)
+}
+
+/// Begins a session on a connection that nginx has just accepted, or whose TLS
+/// handshake is complete.
+pub fn accept(connection: Connection, conf: &'static ServerConf) {
+    let has_tls = connection.tls().is_some();
+    if !has_tls && !admit(&connection, conf) {
         return; // which closes it
     }
     let session = Rc::new(Session {
@@ -125,7 +134,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         client_number: Cell::new(0),
     });
     session.connection().set_handler(&session);
-    if session.connection().post_after_accept() {
+    if !has_tls && session.connection().post_after_accept() {
         return;
     }
     if !guard("the start of a session", false, || {
@@ -269,6 +278,31 @@ impl Session {
         self.start_time.get()
     }
 
+    /// A read event may be what TLS has waited for to write.
+    #[inline(always)]
+    fn let_tls_write(&self) {
+        if self.connection().write_waits_for_read() {
+            self.connection().post_write();
+        }
+    }
+
+    /// Logs a system call of the connection that has failed; where TLS has, what
+    /// OpenSSL said.
+    #[cold]
+    fn log_io_error(&self, errno: i32, call: &str) {
+        let c = self.connection();
+        match c.take_tls_failure() {
+            Some(text) => {
+                let peers = c.tls_failed_by_peer();
+                let level = if peers { Level::Info } else { Level::Crit };
+                c.write_log(level, 0, format_args!("{text}"));
+            }
+            // It has ended without close_notify.
+            None if errno == TRUNCATED => {}
+            None => c.write_log(Level::Info, errno, format_args!("{call} failed")),
+        }
+    }
+
     /// A native is about to do something with the connection.
     #[inline(always)]
     pub(crate) fn touch(&self) {
@@ -305,8 +339,12 @@ impl Handler for Session {
         }
         match self.stage.get() {
             Stage::Accepted => self.start(),
-            Stage::Serving => self.on_read_serving(),
+            Stage::Serving => {
+                self.let_tls_write();
+                self.on_read_serving();
+            }
             Stage::Flushing => {
+                self.let_tls_write();
                 self.connection().take_read_timedout();
                 self.rest_read_event();
             }
@@ -316,6 +354,9 @@ impl Handler for Session {
     }
 
     fn on_write(self: &Rc<Self>) {
+        if self.connection().read_waits_for_write() {
+            self.connection().post_read();
+        }
         match self.stage.get() {
             Stage::Serving | Stage::Flushing => self.on_write_pending(),
             Stage::Accepted | Stage::Lingering | Stage::Closed => {}

@@ -1,6 +1,8 @@
 //! The TLS of a connection: its beginning, and what its events mean then.
 //! Reading and writing go the way of all connections, by `io.rs`.
 
+use std::rc::Rc;
+
 use super::Connection;
 use crate::nginx::io::Io;
 use crate::nginx::ssl::{Context, Handshake, Peer, Stream};
@@ -12,6 +14,15 @@ impl Connection {
         // SAFETY: c is live until close(), which closes the stream first.
         let stream = unsafe { Stream::new(context, c, peer)? };
         self.tls.set(stream).map_err(|_| "handshake failed".to_owned())
+    }
+
+    /// Prepares the handshake of a client; the error is for the log.
+    pub fn accept_tls(&self, context: &Rc<Context>) -> Result<(), String> {
+        let Some(c) = self.get() else { return Err("closed".to_owned()) };
+        // SAFETY: c is live until close(), which closes the stream first; whoever the
+        // connection is given to gets the stream, too.
+        let stream = unsafe { Stream::accept(context, c)? };
+        self.tls.set(stream).map_err(|_| "a second handshake".to_owned())
     }
 
     /// Its TLS, once a handshake has begun.
@@ -55,6 +66,11 @@ impl Connection {
             self.set_read_ready(true);
         }
         waits
+    }
+
+    /// Whether what OpenSSL has said of an error is the other side's doing.
+    pub fn tls_failed_by_peer(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.is_peers_fault())
     }
 
     /// What OpenSSL has said of an error, to be told once.

@@ -2,6 +2,7 @@
 //! table, its configuration structs and the setters.
 
 pub mod access;
+pub mod client_ssl;
 pub mod core;
 pub mod error_log;
 pub mod lua;
@@ -11,8 +12,12 @@ pub mod ssl;
 mod tests {
     /// The tables as source: a test cannot refer to them, since they refer to
     /// functions that only nginx has.
-    const TABLES: &[&str] =
-        &[include_str!("access.rs"), include_str!("core.rs"), include_str!("lua.rs")];
+    const TABLES: &[&str] = &[
+        include_str!("access.rs"),
+        include_str!("client_ssl.rs"),
+        include_str!("core.rs"),
+        include_str!("lua.rs"),
+    ];
     const DOCS: &str = include_str!("../../../docs/directives.md");
     const LINES: [&str; 6] =
         ["Syntax", "Default", "Context", "What it does", "Errors", "Example"];

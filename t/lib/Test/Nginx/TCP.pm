@@ -228,6 +228,11 @@ step.
 
 Where to connect: a port, C<address:port>, C<[::1]:port>, C<unix:path>.
 
+=item tls
+
+The clients speak TLS, with these options of C<start_tls> (or none). Those that
+C<connect> names in steps do not, before C<start_tls>.
+
 =item clients
 
 C<clients: 20> runs the exchange by so many clients at once; C<$TEST_CLIENT> is
@@ -357,6 +362,16 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
                              is required
     expect_tls_failure CERT [...]
                              the same, and it fails
+    start_tls [name=SNI] [cert=CERT] [TLSv1.2|TLSv1.3] [ciphers=LIST]
+              [alpn=NAME,NAME] [session=NAME]
+                             handshake as client, which goes on with the session
+                             of this name if there is one
+    expect_alert [OPTION...] /RE/
+                             the same, or what comes behind it, ends with an
+                             alert whose text matches
+    s_client "ARGUMENTS" "INPUT" /RE/
+                             openssl s_client, until what it says matches
+    notify                   TLS's word for the end, without FIN
     truncate                 FIN without TLS's word for it
     pause SECONDS            only to tell two packets apart
     wait_log PATTERN [N]     "substring" or /RE/, N times since the run began

@@ -61,6 +61,15 @@ sub accept_tls {
 }
 
 
+# The same as client.
+sub start_tls {
+    my ($self, $seconds, @arguments) = @_;
+    require Test::Nginx::TCP::Tls;
+    $self->{socket} = Test::Nginx::TCP::Tls::start_tls(
+        $self->_socket, $seconds, @arguments);
+}
+
+
 sub received { return $_[0]{in} }
 sub ended    { return $_[0]{ended} }
 sub unseen   { return substr $_[0]{in}, $_[0]{seen} }
@@ -161,6 +170,23 @@ sub expect_end {
     my $how = $self->{ended} || '';
     $self->_fail(join ' or ', @ways)
         if length $self->unseen || !grep { $how eq $_ } @ways;
+}
+
+
+# The peer ends it with an alert of TLS whose text matches.
+sub expect_alert {
+    my ($self, $pattern, $seconds) = @_;
+    $self->_receive_until($seconds, sub { length $self->unseen });
+    $self->_fail("alert /$pattern/")
+        if length $self->unseen
+           || ($self->{ended} || '') !~ /^alert: .*$pattern/s;
+}
+
+
+# FIN in TLS alone: the socket stays as it is.
+sub notify {
+    my ($self) = @_;
+    Test::Nginx::TCP::Tls::close_notify($self->_socket);
 }
 
 
@@ -310,6 +336,8 @@ sub _receive {
     } elsif ($! == EPIPE) {
         # OpenSSL has a word to say about a FIN without close_notify.
         $self->{ended} = 'eof';
+    } elsif ($self->_is_tls && $! != EAGAIN && $! != EINTR) {
+        $self->{ended} = 'alert: ' . ($IO::Socket::SSL::SSL_ERROR || $!);
     } elsif ($! != EAGAIN && $! != EINTR) {
         die "receive: $!\n";
     }

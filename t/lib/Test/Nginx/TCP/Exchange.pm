@@ -38,6 +38,7 @@ sub _one {
 
     $arg{response} = _fill($arg{response}, %arg);
     my $run = Test::Nginx::TCP::Steps->new(
+        tls => _fill($arg{sections}{tls}, %arg),
         map { $_ => $arg{$_} } qw(server mark timeout peer));
     my %result = (problems => []);
 
@@ -66,6 +67,7 @@ sub _request_steps {
                   qw(request response response_like);
 
     my @steps = ([connect => $arg{peer}]);
+    push @steps, [start_tls => split ' ', $s->{tls}] if defined $s->{tls};
     push @steps, [send => _fill($s->{request}, %arg)]
         if defined $s->{request} && length $s->{request};
     push @steps, ['half_close'] if defined $s->{shutdown};
