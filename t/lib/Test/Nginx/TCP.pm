@@ -492,7 +492,7 @@ are in t/lib/nats-peer.c.
 =back
 
 C<$TEST_CERT_DIR> has NAME.pem (and its chain) and NAME.key, made by
-t/cert/make. For the names test.example, localhost, 127.0.0.1, ::1: good (RSA),
+t/cert/make, and good-secret.key, with the password "sesame". For the names test.example, localhost, 127.0.0.1, ::1: good (RSA),
 ecdsa, expired, future, self-signed, chain (by an intermediate CA), no-chain
 (that CA is not in the file), revoked; wrong is for other.example, wildcard for
 *.wild.example. Clients: client, client-ec, client-expired, client-other (by
