@@ -42,7 +42,10 @@ function ssl.var(name)
     if unknown then
         bad_argument(1, "var", 'unknown variable "' .. name .. '"')
     end
-    return value, err
+    if err then
+        return nil, err
+    end
+    return value
 end
 
 package.loaded["ngx.ssl"] = ssl

@@ -369,7 +369,7 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
     expect_alert [OPTION...] /RE/
                              the same, or what comes behind it, ends with an
                              alert whose text matches
-    s_client "ARGUMENTS" "INPUT" /RE/
+    s_client "ARGUMENTS" => "INPUT" => /RE/
                              openssl s_client, until what it says matches
     notify                   TLS's word for the end, without FIN
     truncate                 FIN without TLS's word for it
@@ -495,8 +495,8 @@ C<$TEST_CERT_DIR> has NAME.pem (and its chain) and NAME.key, made by
 t/cert/make, and good-secret.key, with the password "sesame". For the names test.example, localhost, 127.0.0.1, ::1: good (RSA),
 ecdsa, expired, future, self-signed, chain (by an intermediate CA), no-chain
 (that CA is not in the file), revoked; wrong is for other.example, wildcard for
-*.wild.example. Clients: client, client-ec, client-expired, client-other (by
-other-ca.pem). ca.pem, crl.pem (of ca.pem), all-crl.pem (of the intermediate,
+*.wild.example. Clients: client, client-ec, client-expired, client-revoked,
+client-chain (by the intermediate CA), client-other (by other-ca.pem). ca.pem, crl.pem (of ca.pem), all-crl.pem (of the intermediate,
 too).
 
 =head1 ENVIRONMENT

@@ -329,15 +329,17 @@ sub _receive {
     my $have = length $self->{in};
     my $size = $self->{up_to} ? $self->{up_to} - $have : 262144;
     my $n = sysread $self->{socket}, $self->{in}, $size, $have;
-    if (defined $n) {
+    if (defined $n && $n == 0 && $self->_is_tls
+        && Net::SSLeay::ERR_error_string(Net::SSLeay::ERR_get_error())
+           =~ /(alert .*)/) {
+        $self->{ended} = "alert: $1";
+    } elsif (defined $n) {
         $self->{ended} = 'eof' if $n == 0;
     } elsif ($! == ECONNRESET) {
         $self->{ended} = 'reset';
     } elsif ($! == EPIPE) {
         # OpenSSL has a word to say about a FIN without close_notify.
         $self->{ended} = 'eof';
-    } elsif ($self->_is_tls && $! != EAGAIN && $! != EINTR) {
-        $self->{ended} = 'alert: ' . ($IO::Socket::SSL::SSL_ERROR || $!);
     } elsif ($! != EAGAIN && $! != EINTR) {
         die "receive: $!\n";
     }

@@ -145,8 +145,8 @@ sub _expect_alert {
 }
 
 
-# s_client "ARGUMENTS" "INPUT" /RE/: openssl s_client, to the end of what it
-# receives; the input is closed when the server has closed the connection.
+# s_client "ARGUMENTS" => "INPUT" => /RE/: openssl s_client, until what it says
+# matches.
 sub _s_client {
     my ($self, undef, $arguments, $input, $pattern) = @_;
     my ($port) = $self->{peer} =~ /(\d+)\z/;
@@ -160,7 +160,7 @@ sub _s_client {
     my $deadline = Time::HiRes::time() + $self->{timeout};
     while ($select->can_read($deadline - Time::HiRes::time())) {
         last unless sysread $out, $text, 65536, length $text;
-        $text =~ $pattern and close $in;
+        last if $text =~ $pattern;
     }
     kill KILL => $pid;
     waitpid $pid, 0;
@@ -207,6 +207,9 @@ sub workers_changed { return $_[0]{workers_changed} }
 
 sub _do_connect {
     my ($self, $name, $peer, %arg) = @_;
+    # without a word of goodbye its session would be of no use any more
+    my $before = $self->{clients}{$name};
+    $before->close if $before && $before->can('start_tls') && $before->_is_tls;
     $self->{clients}{$name} = $peer =~ /^udp:(.*)/s
         ? Test::Nginx::TCP::Datagram->connect($1)
         : Test::Nginx::TCP::Client->connect($peer, %arg);

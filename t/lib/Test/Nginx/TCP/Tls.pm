@@ -46,8 +46,9 @@ sub accept_tls {
 }
 
 
-# The sessions of clients, by the names that blocks give them.
-my %sessions;
+# Contexts, with the sessions of clients, by the names that blocks give them.
+my %contexts;
+END { %contexts = () }
 
 
 # The handshake as client; dies if it fails or takes too long.  options, besides
@@ -56,7 +57,8 @@ my %sessions;
 sub start_tls {
     my ($socket, $seconds, @options) = @_;
 
-    my %arg;
+    my %arg = (SSL_verify_mode => SSL_VERIFY_NONE, SSL_ca => []);
+    my $session;
     for (@options) {
         my ($key, $value) = /^(\w+)=(.*)/s;
         if ($VERSION{$_}) {
@@ -71,18 +73,23 @@ sub start_tls {
         } elsif (($key // '') eq 'alpn') {
             $arg{SSL_alpn_protocols} = [split /,/, $value];
         } elsif (($key // '') eq 'session') {
-            $arg{SSL_session_cache} = $sessions{$value} ||=
-                IO::Socket::SSL::Session_Cache->new(8);
-            $arg{SSL_session_key} = 'the server';
+            $session = $value;
         } else {
             die "start_tls: unknown option $_\n";
         }
     }
 
+    if (defined $session) {
+        # a session goes with its context
+        $arg{SSL_reuse_ctx} = $contexts{$session} ||=
+            IO::Socket::SSL::SSL_Context->new(%arg, SSL_session_cache_size => 8);
+        $arg{SSL_session_key} = 'the server';
+    }
+
     $socket->blocking(1);
     my $tls = IO::Socket::SSL->start_SSL(
-        $socket, SSL_verify_mode => SSL_VERIFY_NONE, SSL_startHandshake => 1,
-        SSL_hostname => '', SSL_ca => [], Timeout => $seconds, %arg)
+        $socket, SSL_startHandshake => 1, SSL_hostname => '',
+        Timeout => $seconds, %arg)
         or die 'TLS handshake: ' . ($IO::Socket::SSL::SSL_ERROR || $!) . "\n";
     $tls->blocking(0);
     return $tls;
