@@ -12,6 +12,7 @@ use Errno qw(EAGAIN EINTR EPIPE ECONNRESET EINPROGRESS);
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
+use POSIX ();
 use Socket qw(:all);
 use Time::HiRes ();
 
@@ -180,6 +181,14 @@ sub expect_alert {
     $self->_fail("alert /$pattern/")
         if length $self->unseen
            || ($self->{ended} || '') !~ /^alert: .*$pattern/s;
+}
+
+
+# Bytes that do not go through TLS.
+sub send_plain {
+    my ($self, $bytes) = @_;
+    my $n = POSIX::write(fileno $self->_socket, $bytes, length $bytes);
+    die "send: $!\n" unless ($n // 0) == length $bytes;
 }
 
 
