@@ -117,7 +117,7 @@ process_by_lua_block { ngx.say("old") }
 --- request_parts
 A: connect
 A: sync
-edit_file conf/nginx.conf ngx.say("old") => ngx.say("new")
+edit_file conf/nginx.conf "\"old\"" => "\"new\""
 reload
 B: start_tls
 B: expect "new\n"
@@ -251,9 +251,10 @@ process_by_lua_block {
     ngx.say("hello")
     ngx.wait_next_request()
 }
---- tls
---- response
-hello
+--- request_parts
+A: start_tls
+A: expect "hello\n"
+A: expect_eof
 --- error_log
 ~ client timed out \(110: Connection timed out\) while lua_req_keepalive
 
@@ -513,8 +514,8 @@ process_by_lua_block { ngx.say(ngx.receive()) }
 --- request_parts
 s_client "-tls1_2" => "R\n" => /no renegotiation/
 --- no_error_log
-[error]
 [crit]
+[alert]
 
 
 === TLS 1.3: new keys while the script receives
