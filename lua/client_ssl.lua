@@ -1,8 +1,9 @@
 -- ngx.ssl: what a script may know of its client's TLS.
 
-local native, ngx, socket = ...
+local native, _, socket = ...
 
-local get_version, get_variable = native.client_ssl_version, native.client_ssl_var
+local get_version = native.client_ssl_version
+local get_variable = native.client_ssl_var
 local bad_argument = socket.bad_argument
 local type = type
 

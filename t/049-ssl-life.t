@@ -49,6 +49,7 @@ F: wait_log /\[info\] .*SSL_do_handshake\(\) failed \(SSL: error:.*(length misma
 F: read_all
 --- no_error_log
 [error]
+--- skip_mode: slow: what is left unread resets the connection
 
 
 === handshake: ssl_handshake_timeout
@@ -298,12 +299,12 @@ A: start_tls TLSv1.2
 A: expect "hello\n"
 sync
 reload
-A: expect_eof
+A: expect_notify
 B: start_tls
 B: expect "hello\n"
 sync
 signal QUIT
-B: expect_eof
+B: expect_notify
 wait_exit
 --- no_error_log
 [error]
@@ -450,6 +451,38 @@ B: expect_eof
 [error]
 
 
+=== the end: with much on its way
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl sndbuf=4k;
+process_by_lua_block {
+    ngx.receive("*a")
+    for _ = 1, 100 do
+        ngx.print(("x"):rep(1000))
+        ngx.flush()
+    end
+}
+--- request_parts
+A: connect rcvbuf=4096
+A: start_tls
+A: notify
+A: stop_reading
+A: pause 0.2
+A: start_reading
+A: expect_bytes 100000
+A: expect_notify
+B: connect rcvbuf=4096
+B: start_tls
+B: half_close
+B: stop_reading
+B: pause 0.2
+B: start_reading
+B: expect_bytes 100000
+B: expect_notify
+--- no_error_log
+[error]
+
+
 === the end: ngx.exit, an error, a light thread that waits
 --- tcp_config eval: main::conf()
 --- tcp_server_config
@@ -516,6 +549,7 @@ s_client "-tls1_2" => "R\n" => /no renegotiation/
 --- no_error_log
 [crit]
 [alert]
+--- skip_mode: slow: the refusal waits for room
 
 
 === TLS 1.3: new keys while the script receives

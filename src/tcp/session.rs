@@ -359,7 +359,8 @@ impl Handler for Session {
         }
         match self.stage.get() {
             Stage::Serving | Stage::Flushing => self.on_write_pending(),
-            Stage::Accepted | Stage::Lingering | Stage::Closed => {}
+            Stage::Lingering => self.on_write_lingering(),
+            Stage::Accepted | Stage::Closed => {}
         }
     }
 

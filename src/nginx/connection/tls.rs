@@ -95,6 +95,12 @@ impl Connection {
         io
     }
 
+    /// Sends close_notify, if the connection has TLS; false: it has to wait for a write
+    /// event.
+    pub fn end_tls(&self) -> bool {
+        self.tls.get().is_none_or(|tls| self.notify_tls(tls))
+    }
+
     /// Sends close_notify; false: it has to wait for a write event.
     pub(super) fn notify_tls(&self, tls: &Stream) -> bool {
         let sent = tls.notify();

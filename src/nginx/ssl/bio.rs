@@ -15,8 +15,8 @@ use super::session::{Session, SessionSlot};
 use crate::nginx::io::Io;
 use crate::nginx::local::Local;
 
-/// More reads than this are not spent on what nobody wants.
-const MAX_DISCARDS: usize = 1024;
+/// No more bytes than about so many are read that nobody wants.
+const MAX_DISCARDED: usize = 4 * 1024 * 1024;
 
 /// What the BIO works on. Its address is the BIO's data.
 pub(super) struct Transport {
@@ -204,13 +204,16 @@ impl Transport {
     /// side might lose what it was sent last.
     pub fn discard(&self) {
         let mut buffer = [0u8; 4096];
-        for _ in 0..MAX_DISCARDS {
+        let mut left = MAX_DISCARDED;
+        while left > 0 {
             let (data, len) = (buffer.as_mut_ptr().cast(), buffer.len());
             // SAFETY: the fd is open until the connection is closed, which comes
             // after close(); the buffer is written.
-            if unsafe { libc::recv((*self.c).fd, data, len, 0) } <= 0 {
+            let n = unsafe { libc::recv((*self.c).fd, data, len, 0) };
+            if n <= 0 {
                 break;
             }
+            left = left.saturating_sub(n as usize);
         }
     }
 

@@ -647,7 +647,9 @@ impl Stream {
         if ssl.is_null() {
             return;
         }
-        if self.notify.get() == Notify::Sent {
+        // A client whose handshake has failed is to see the alert that says why.
+        let refused = self.transport.server.is_some() && !self.established.get();
+        if refused || self.notify.get() == Notify::Sent {
             self.transport.discard();
         }
         // To a client whose connection has just gone the session is still of use.

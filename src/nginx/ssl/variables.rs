@@ -9,8 +9,11 @@ use super::openssl::*;
 use super::server::verify_text;
 use super::stream::Stream;
 
-/// A variable: its name, and what makes its text; None if there is nothing to tell.
-pub type Variable = (&'static str, fn(&Stream) -> Option<Vec<u8>>);
+/// What makes a variable's text; None if there is nothing to tell.
+pub type Get = fn(&Stream) -> Option<Vec<u8>>;
+
+/// A variable: its name, and its text.
+pub type Variable = (&'static str, Get);
 
 /// All of them.
 pub const VARIABLES: &[Variable] = &[
@@ -34,7 +37,7 @@ pub const VARIABLES: &[Variable] = &[
 ];
 
 /// The one of this name.
-pub fn variable(name: &[u8]) -> Option<fn(&Stream) -> Option<Vec<u8>>> {
+pub fn variable(name: &[u8]) -> Option<Get> {
     let found = VARIABLES.iter().find(|(own, _)| own.as_bytes() == name);
     found.map(|(_, get)| *get)
 }

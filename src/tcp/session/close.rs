@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Reader, Session, Stage};
 use crate::nginx::Msec;
 use crate::nginx::time::{current_msec, left_until};
+use crate::socket::SocketError;
 use crate::tcp::clients;
 
 /// How long a lingering connection may stay silent, and stay at all: the
@@ -44,14 +45,9 @@ impl Session {
     /// for it to go.
     pub(super) fn linger_or_close(self: &Rc<Self>) {
         let c = self.connection();
-        if !self.socket.has_written()
-            || self.socket.writable().is_err()
-            || self.socket.read_end().is_some()
-            || !(self.socket.has_unread()
-                || c.unread_in_kernel() > 0
-                || c.has_unacknowledged(SMALL_OUTPUT))
-            || c.shutdown_write().is_err()
-        {
+        let hopeless = self.socket.writable().is_err();
+        let lingers = !hopeless && (self.has_to_linger() || !c.end_tls());
+        if !lingers || c.shutdown_write().is_err() {
             return self.close();
         }
         self.stage.set(Stage::Lingering);
@@ -61,6 +57,22 @@ impl Session {
         self.parked.set(true);
         c.set_parked(true);
         self.linger_on();
+    }
+
+    fn has_to_linger(&self) -> bool {
+        let c = self.connection();
+        self.socket.has_written()
+            && self.socket.read_end().is_none()
+            && (self.socket.has_unread()
+                || c.unread_in_kernel() > 0
+                || c.has_unacknowledged(SMALL_OUTPUT))
+    }
+
+    /// There is room for TLS's word for the end. It may be all that was missing.
+    pub(super) fn on_write_lingering(self: &Rc<Self>) {
+        if self.connection().end_tls() && !self.has_to_linger() {
+            self.close();
+        }
     }
 
     /// Reads and drops until the client goes, or the time is over.
@@ -78,7 +90,10 @@ impl Session {
     fn linger_on(self: &Rc<Self>) {
         let c = self.connection();
         let in_time = self.write_deadline.get().and_then(left_until);
-        let (true, Some(left)) = (self.socket.discard_input(), in_time) else {
+        let more = self.socket.discard_input();
+        // Who sends no more may read on.
+        let waits = self.socket.read_end() == Some(SocketError::Closed) && !c.end_tls();
+        let (true, Some(left)) = (more || waits, in_time) else {
             return self.close();
         };
         let wait = left.min(LINGERING_TIMEOUT);

@@ -371,6 +371,7 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
                              alert whose text matches
     s_client "ARGUMENTS" => "INPUT" => /RE/
                              openssl s_client, until what it says matches
+    expect_notify            expect_eof, with TLS's word for it
     plain BYTES              past TLS
     notify                   TLS's word for the end, without FIN
     truncate                 FIN without TLS's word for it

@@ -184,6 +184,15 @@ sub expect_alert {
 }
 
 
+# The peer ends it, and says so by TLS.
+sub expect_notify {
+    my ($self, $seconds) = @_;
+    $self->expect_end($seconds, 'eof');
+    Test::Nginx::TCP::Tls::was_notified($self->_socket)
+        or die "there was no close_notify\n";
+}
+
+
 # Bytes that do not go through TLS.
 sub send_plain {
     my ($self, $bytes) = @_;

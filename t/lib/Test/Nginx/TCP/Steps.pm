@@ -30,6 +30,7 @@ my %VERB = (
     expect_tls_failure => [1, 3, \&_expect_tls_failure],
     start_tls      => [0, 6, sub { $_[0]->plain_client($_[1])->start_tls($_[0]{timeout}, @_[2 .. $#_]) }],
     expect_alert   => [1, 7, \&_expect_alert],
+    expect_notify  => [0, 0, sub { $_[0]->client($_[1])->expect_notify($_[0]{timeout}) }],
     plain          => [1, 1, sub { $_[0]->client($_[1])->send_plain($_[2]) }],
     notify         => [0, 0, sub { $_[0]->client($_[1])->notify }],
     s_client       => [3, 3, \&_s_client],

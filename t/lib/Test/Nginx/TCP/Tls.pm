@@ -11,7 +11,7 @@ use IO::Socket::SSL;
 use Net::SSLeay;
 use Test::Nginx::TCP::Cert qw(cert_dir cert_files);
 
-our @EXPORT_OK = qw(accept_tls start_tls close_notify);
+our @EXPORT_OK = qw(accept_tls start_tls close_notify was_notified);
 
 my %VERSION = ('TLSv1.2' => 'TLSv1_2', 'TLSv1.3' => 'TLSv1_3');
 
@@ -101,6 +101,13 @@ sub close_notify {
     my ($socket) = @_;
     return unless $socket->isa('IO::Socket::SSL');
     Net::SSLeay::shutdown($socket->_get_ssl_object || return);
+}
+
+
+# Whether the other side has said that it sends no more.
+sub was_notified {
+    my ($socket) = @_;
+    return Net::SSLeay::get_shutdown($socket->_get_ssl_object) & 2;
 }
 
 
