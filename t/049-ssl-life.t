@@ -308,6 +308,7 @@ B: expect_notify
 wait_exit
 --- no_error_log
 [error]
+--- skip_mode: slow: what is parked is closed at once
 
 
 === ngx.clients.send: to a client that is parked, receives, or reads slowly
