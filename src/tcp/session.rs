@@ -354,13 +354,14 @@ impl Handler for Session {
     }
 
     fn on_write(self: &Rc<Self>) {
+        let ends = self.connection().tls_end_waits();
         if self.connection().read_waits_for_write() {
             self.connection().post_read();
         }
         match self.stage.get() {
             Stage::Serving | Stage::Flushing => self.on_write_pending(),
-            Stage::Lingering => self.on_write_lingering(),
-            Stage::Accepted | Stage::Closed => {}
+            Stage::Lingering if ends => self.on_end_of_tls(),
+            Stage::Accepted | Stage::Lingering | Stage::Closed => {}
         }
     }
 

@@ -95,6 +95,11 @@ impl Connection {
         io
     }
 
+    /// Whether close_notify has had no room yet.
+    pub fn tls_end_waits(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.notify_pending())
+    }
+
     /// Sends close_notify, if the connection has TLS; false: it has to wait for a write
     /// event.
     pub fn end_tls(&self) -> bool {

@@ -68,8 +68,8 @@ impl Session {
                 || c.has_unacknowledged(SMALL_OUTPUT))
     }
 
-    /// There is room for TLS's word for the end. It may be all that was missing.
-    pub(super) fn on_write_lingering(self: &Rc<Self>) {
+    /// There was room for TLS's word for the end. It may be all that was missing.
+    pub(super) fn on_end_of_tls(self: &Rc<Self>) {
         if self.connection().end_tls() && !self.has_to_linger() {
             self.close();
         }
