@@ -638,3 +638,75 @@ process_by_lua_block {
   map { ([send => "x" x ($_ * 999) . "\n"], [expect => $_ * 999 . "\n"]) } 1 .. 20 ],
 --- no_error_log
 [error]
+
+
+=== stub_status: who shakes hands, who has failed to, who is parked
+--- http_config
+http {
+    access_log off;
+    server { listen 127.0.0.1:$TEST_PORT9; location / { stub_status; } }
+}
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+process_by_lua_block {
+    while true do
+        ngx.say(ngx.receive())
+        ngx.wait_next_request()
+    end
+}
+--- repeat: 1
+--- no_reload: counts from the start
+--- request_parts
+A: start_tls
+A: send "a\n"
+A: expect "a\n"
+B: connect
+B: send "no TLS\r\n\r\n"
+B: wait_log "while SSL handshaking"
+B: close
+C: connect
+D: start_tls
+D: send "not all"
+sync
+H1: connect 127.0.0.1:$TEST_PORT9
+H1: send "GET / HTTP/1.0\r\n\r\n"
+H1: expect_like /Active connections: 4 \nserver accepts handled requests\n 5 5 3 \nReading: 1 Writing: 1 Waiting: 1/
+H1: read_all
+H1: close
+A: close
+C: close
+D: close
+wait_log "peer closed connection in SSL handshake"
+wait_log "client prematurely closed connection"
+sync
+pause 0.1
+H2: connect 127.0.0.1:$TEST_PORT9
+H2: send "GET / HTTP/1.0\r\n\r\n"
+H2: expect_like /Active connections: 1 \nserver accepts handled requests\n 6 6 4 \nReading: 0 Writing: 1 Waiting: 0/
+H2: read_all
+--- no_error_log
+[alert]
+
+
+=== connections that are begun and left, again and again: nothing stays
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+process_by_lua_block {
+    ngx.thread.spawn(function() ngx.sleep(100) end)
+    ngx.timer.at(0, function() end)
+    ngx.say(ngx.receive())
+    ngx.exit()
+}
+--- request_parts eval
+[
+    map {
+        (['A:', 'connect'], ['A:', send => "\x16\x03\x01\x01"], ['A:', 'close'],
+         ['A:', 'connect'], ['A:', 'start_tls'], ['A:', 'reset'],
+         ['A:', 'connect'], ['A:', 'start_tls'], ['A:', send => "x\n"],
+         ['A:', expect => "x\n"], ['A:', 'close'])
+    } 1 .. 10
+]
+--- no_error_log
+[alert]
