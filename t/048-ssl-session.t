@@ -126,6 +126,37 @@ D: expect "r\n"
 [error]
 
 
+=== ssl_session_cache shared: a reload changes its size, and takes it away
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_session_tickets off;
+ssl_session_cache shared:size:1m;
+--- request_parts
+A: start_tls TLSv1.2 session=size
+A: read_all
+edit_file conf/nginx.conf shared:size:1m => shared:size:2m
+reload
+wait_workers
+A: connect
+A: start_tls TLSv1.2 session=size
+A: expect ".\n"
+A: read_all
+A: connect
+A: start_tls TLSv1.2 session=size
+A: expect "r\n"
+edit_file conf/nginx.conf shared:size:2m => off
+reload
+wait_workers
+A: connect
+A: start_tls TLSv1.2 session=size
+A: expect ".\n"
+--- repeat: 1
+--- no_reload: it reloads itself
+--- no_error_log
+[error]
+
+
 === without a shared cache a reload ends them
 --- tcp_config eval: main::conf()
 --- tcp_server_config

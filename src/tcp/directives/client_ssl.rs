@@ -47,7 +47,7 @@ pub struct ClientSslConf {
     enable_location: Option<Location>,
     certificates: Option<Vec<Vec<u8>>>,
     certificate_keys: Option<Vec<Vec<u8>>>,
-    passwords: Option<Vec<Vec<u8>>>,
+    password_file: Option<Vec<u8>>,
     dhparam: Option<Vec<u8>>,
     ecdh_curve: Option<Vec<u8>>,
     protocols: Option<Protocols>,
@@ -161,7 +161,7 @@ impl Module for ClientSsl {
         server.buffer_size.merge_unset(&above.buffer_size);
         inherit(&mut server.certificates, &above.certificates);
         inherit(&mut server.certificate_keys, &above.certificate_keys);
-        inherit(&mut server.passwords, &above.passwords);
+        inherit(&mut server.password_file, &above.password_file);
         inherit(&mut server.dhparam, &above.dhparam);
         inherit(&mut server.ecdh_curve, &above.ecdh_curve);
         inherit(&mut server.protocols, &above.protocols);
@@ -271,6 +271,11 @@ impl ClientSslConf {
                     .map(|cache| Rc::new(Shared(cache)) as Rc<dyn SessionStore>),
             },
         };
+        // Not kept for longer than they are needed.
+        let passwords = match &self.password_file {
+            Some(path) => lines(&read(path)?),
+            None => Vec::new(),
+        };
         let record_size = self.buffer_size.get().map_or(0, |n| n.min(MAX_RECORD));
         let settings = ServerSettings {
             protocols: self.protocols,
@@ -281,7 +286,7 @@ impl ClientSslConf {
                 .cloned()
                 .zip(keys.iter().cloned())
                 .collect(),
-            passwords: self.passwords.clone().unwrap_or_default(),
+            passwords,
             dhparam: file(&self.dhparam),
             curves: self.ecdh_curve.clone().filter(|list| list != b"auto"),
             verify,
@@ -391,15 +396,18 @@ fn enable(cf: &mut Conf, conf: &mut ClientSslConf) -> ConfResult {
     if on { need_openssl() } else { Ok(()) }
 }
 
-/// The lines of a file are the passwords.
 fn password_file(cf: &mut Conf, conf: &mut ClientSslConf) -> ConfResult {
     let path = cf.conf_full_name(cf.arg(1))?;
-    let text = read(&path)?;
+    read(&path)?;
+    once(&mut conf.password_file, path)?;
+    conf.touch(cf)
+}
+
+/// The lines of a file, of which each is a password.
+fn lines(text: &[u8]) -> Vec<Vec<u8>> {
     let lines = text.split(|&b| b == b'\n');
     let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let passwords = lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
-    once(&mut conf.passwords, passwords)?;
-    conf.touch(cf)
+    lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
 fn read(path: &[u8]) -> Result<Vec<u8>, ConfError> {
