@@ -573,6 +573,20 @@ C: wait_log /\[info\] .*SSL_do_handshake\(\) failed .*no shared cipher/
 --- skip_mode: slow: there is no room for an alert
 
 
+=== ssl_ciphers: a lower security level, for old versions and short keys
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_protocols TLSv1 TLSv1.1;
+ssl_ciphers ALL:@SECLEVEL=0;
+ssl_certificate $TEST_CERT_DIR/short.pem;
+ssl_certificate_key $TEST_CERT_DIR/short.key;
+process_by_lua_block { ngx.say((require("ngx.ssl").get_tls1_version_str())) }
+--- request_parts
+s_client "-tls1_1 -cipher ALL:@SECLEVEL=0" => "" => /TLSv1\.1\n/
+--- no_error_log
+[error]
+
+
 === ssl_ecdh_curve is applied
 --- skip_if: `openssl version` =~ /OpenSSL 1/ ? "OpenSSL does not tell the curve" : ""
 --- tcp_config eval: main::conf()

@@ -108,11 +108,12 @@ impl Context {
             // SAFETY: the context is live.
             unsafe { (api.SSL_CTX_set_options)(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE) };
         }
+        // First: it may lower the security level (@SECLEVEL=0), for certificates, too.
+        self.set_ciphers(settings.ciphers.as_deref().unwrap_or(b"HIGH:!aNULL:!MD5"))?;
         for (certificate, key) in &settings.certificates {
             self.add_certificate(certificate)?;
             self.add_key(key, &settings.passwords)?;
         }
-        self.set_ciphers(settings.ciphers.as_deref().unwrap_or(b"HIGH:!aNULL:!MD5"))?;
         self.set_client_authorities(settings)?;
         if let Some(path) = &settings.crl {
             self.set_crl(path)?;

@@ -518,3 +518,21 @@ fn alpn(cf: &mut Conf, conf: &mut ClientSslConf) -> ConfResult {
     once(&mut conf.alpn, names)?;
     conf.touch(cf)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_a_password() {
+        for (text, expected) in [
+            ("", &[][..]),
+            ("one", &["one"]),
+            ("one\ntwo words\n", &["one", "two words"]),
+            ("\r\none\r\n\n two\n", &["one", " two"]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|s| s.as_bytes()).collect();
+            assert_eq!(lines(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+}

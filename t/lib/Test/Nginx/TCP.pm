@@ -494,12 +494,13 @@ are in t/lib/nats-peer.c.
 =back
 
 C<$TEST_CERT_DIR> has NAME.pem (and its chain) and NAME.key, made by
-t/cert/make, and good-secret.key, with the password "sesame". For the names test.example, localhost, 127.0.0.1, ::1: good (RSA),
-ecdsa, expired, future, self-signed, chain (by an intermediate CA), no-chain
-(that CA is not in the file), revoked; wrong is for other.example, wildcard for
+t/cert/make, and good-secret.key, with the password "sesame"; short is of 1024
+bits. For the names test.example, localhost, 127.0.0.1, ::1: good (RSA), ecdsa,
+expired, future, self-signed, chain (by an intermediate CA), no-chain (that CA
+is not in the file), revoked; wrong is for other.example, wildcard for
 *.wild.example. Clients: client, client-ec, client-expired, client-revoked,
-client-chain (by the intermediate CA), client-other (by other-ca.pem). ca.pem, crl.pem (of ca.pem), all-crl.pem (of the intermediate,
-too).
+client-chain (by the intermediate CA), client-other (by other-ca.pem). ca.pem,
+crl.pem (of ca.pem), all-crl.pem (of the intermediate, too).
 
 =head1 ENVIRONMENT
 
