@@ -205,11 +205,6 @@ impl Accepted {
         unsafe { Connection::accepted(c, tls) }
     }
 
-    /// Whether there was a TLS handshake.
-    pub fn has_tls(&self) -> bool {
-        self.tls.is_some()
-    }
-
     /// The local IP address the client has connected to.
     fn local_ip(&self) -> Option<IpAddr> {
         let c = self.c.as_ptr();
