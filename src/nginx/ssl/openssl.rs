@@ -324,6 +324,7 @@ pub const SSL_ERROR_ZERO_RETURN: c_int = 6;
 pub const ERR_LIB_SSL: c_ulong = 20;
 pub const ERR_LIB_PEM: c_ulong = 9;
 pub const PEM_R_NO_START_LINE: c_ulong = 108;
+pub const SSL_R_CERTIFICATE_VERIFY_FAILED: c_ulong = 134;
 pub const SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: c_ulong = 199;
 /// The SSL library's own reasons: those outside are common to all libraries, as no
 /// memory and internal errors. In 1.1.1 they are below, in 3.0 they have flags.

@@ -396,18 +396,14 @@ impl Stream {
                 return self.certificate_error(code);
             }
         }
-        if self.verify_client().is_some_and(|verify| verify != VerifyClient::Off) {
-            match self.verify_result() {
-                0 => {}
-                code => return self.certificate_error(code),
-            }
-        }
+        let reason = last_reason(self.api);
         let error = match self.transport.end.get() {
             Some(Io::Eof) => HandshakeError::Closed,
             Some(Io::Error(errno)) => HandshakeError::System(errno),
-            _ if last_reason(self.api)
-                == Some(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) =>
-            {
+            _ if reason == Some(SSL_R_CERTIFICATE_VERIFY_FAILED) => {
+                return self.certificate_error(self.verify_result());
+            }
+            _ if reason == Some(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) => {
                 HandshakeError::NoCertificate
             }
             _ => {

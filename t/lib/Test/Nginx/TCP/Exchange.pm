@@ -11,7 +11,7 @@ use warnings;
 use Exporter qw(import);
 use POSIX ();
 use Storable ();
-use Test::Nginx::TCP::Options qw(seconds);
+use Test::Nginx::TCP::Options qw(modes seconds);
 use Test::Nginx::TCP::StepParser qw(parse_steps);
 use Test::Nginx::TCP::Steps;
 
@@ -102,8 +102,11 @@ sub _finish {
     $clients{$_}->read_all(seconds($GRACE)) for @open;
 
     if (!$by_steps) {
+        # Our last word of TLS may come when the server has just closed, which
+        # reads byte by byte then, and so not all of it.
+        my $excused = defined $arg{sections}{tls} && grep { $_ eq 'slow' } modes();
         push @$problems, "the server reset the connection\n"
-            if $main && ($main->ended || '') eq 'reset';
+            if $main && ($main->ended || '') eq 'reset' && !$excused;
         return;
     }
 
