@@ -687,6 +687,7 @@ H2: expect_like /Active connections: 1 \nserver accepts handled requests\n 6 6 4
 H2: read_all
 --- no_error_log
 [alert]
+--- skip_mode: slow: a handshake takes longer
 
 
 === connections that are begun and left, again and again: nothing stays
