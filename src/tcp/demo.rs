@@ -87,6 +87,7 @@ impl Protocol for Demo {
         if !session::admit(&connection, conf) {
             return; // which closes it
         }
+        let has_tls = connection.tls().is_some();
         let session = Rc::new(Session {
             socket: TcpSocket::new(connection),
             conf,
@@ -97,7 +98,7 @@ impl Protocol for Demo {
             parked: Cell::new(false),
         });
         session.connection().set_handler(&session);
-        if session.connection().post_after_accept() {
+        if !has_tls && session.connection().post_after_accept() {
             return;
         }
         if !guard("the start of a session", false, || {
@@ -149,7 +150,7 @@ impl Session {
                     return self.finish();
                 }
                 Next::Gone(SocketError::System(errno)) => {
-                    self.info(errno, "recv() failed");
+                    session::log_io_error(self.connection(), errno, "recv()");
                     return self.finish();
                 }
                 Next::Gone(_) => {
@@ -239,8 +240,12 @@ impl Handler for Session {
         }
         match self.stage.get() {
             Stage::Accepted => self.start(),
-            Stage::Serving => self.on_read_serving(),
+            Stage::Serving => {
+                self.connection().let_tls_write();
+                self.on_read_serving();
+            }
             Stage::Flushing => {
+                self.connection().let_tls_write();
                 self.connection().take_read_timedout();
                 self.rest_read_event();
             }
@@ -250,8 +255,11 @@ impl Handler for Session {
     }
 
     fn on_write(self: &Rc<Self>) {
+        let ends = self.connection().tls_end_waits();
+        self.connection().let_tls_read();
         match self.stage.get() {
             Stage::Serving | Stage::Flushing => self.on_write_pending(),
+            Stage::Lingering if ends => self.on_end_of_tls(),
             Stage::Accepted | Stage::Lingering | Stage::Closed => {}
         }
     }

@@ -205,6 +205,26 @@ impl Connection {
 
 unsafe extern "C" fn on_nothing(_: *mut ngx_event_t) {}
 
+/// Nobody is told of its events any more, those that are posted included.
+///
+/// # Safety
+/// - `c` is live.
+pub(super) unsafe fn silence(c: *mut ngx_connection_t) {
+    // SAFETY: the caller's duty; a posted event is in a queue, which it is taken out of
+    // as by the macro ngx_delete_posted_event.
+    unsafe {
+        for event in [(*c).read, (*c).write] {
+            (*event).handler = Some(on_nothing);
+            if (*event).posted() != 0 {
+                (*event).set_posted(0);
+                let queue = &raw mut (*event).queue;
+                (*(*queue).next).prev = (*queue).prev;
+                (*(*queue).prev).next = (*queue).next;
+            }
+        }
+    }
+}
+
 /// Arms `event` so that it fires in `msec` at the latest. One that is armed
 /// earlier stays: its handler finds that the time is not over and arms it
 /// anew, which costs less than a change of the timer tree for every wait.
