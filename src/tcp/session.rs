@@ -85,9 +85,12 @@ pub struct Session {
     pub(super) client_number: Cell<u64>,
 }
 
-/// Tells the log of a connection that nginx has just accepted; whether the client is
-/// let in.
-pub(super) fn admit(connection: &Connection, conf: &ServerConf) -> bool {
+/// Gives a connection that nginx has just accepted its log, and says whether the
+/// client may connect. For every protocol.
+pub fn admit(connection: &Connection, conf: &ServerConf) -> bool {
+    if connection.tls().is_some() {
+        return true; // it was let in before it shook hands
+    }
     if let Some(log) = Log::configured(conf.error_log()) {
         connection.set_log(log);
     }
@@ -106,11 +109,9 @@ pub(super) fn admit(connection: &Connection, conf: &ServerConf) -> bool {
     !is_forbidden(connection, conf)
 }
 
-/// Begins a session on a connection that nginx has just accepted, or whose TLS
-/// handshake is complete.
+/// Begins a session on a connection that nginx has just accepted.
 pub fn accept(connection: Connection, conf: &'static ServerConf) {
-    let has_tls = connection.tls().is_some();
-    if !has_tls && !admit(&connection, conf) {
+    if !admit(&connection, conf) {
         return; // which closes it
     }
     let session = Rc::new(Session {
@@ -134,7 +135,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         client_number: Cell::new(0),
     });
     session.connection().set_handler(&session);
-    if !has_tls && session.connection().post_after_accept() {
+    if session.connection().post_after_accept() {
         return;
     }
     if !guard("the start of a session", false, || {
