@@ -87,10 +87,10 @@ pub struct Session {
 }
 
 /// Gives a connection that nginx has just accepted its log, and says whether the
-/// client may connect. For every protocol; who has shaken hands was asked before.
+/// client may connect. For every protocol.
 pub fn admit(connection: &Connection, conf: &ServerConf) -> bool {
     if connection.tls().is_some() {
-        return true;
+        return true; // it was let in before it shook hands
     }
     if let Some(log) = Log::configured(conf.error_log()) {
         connection.set_log(log);
@@ -110,8 +110,7 @@ pub fn admit(connection: &Connection, conf: &ServerConf) -> bool {
     !is_forbidden(connection, conf)
 }
 
-/// Begins a session on a connection that nginx has just accepted, or whose TLS
-/// handshake is complete.
+/// Begins a session on a connection that nginx has just accepted.
 pub fn accept(connection: Connection, conf: &'static ServerConf) {
     if !admit(&connection, conf) {
         return; // which closes it
@@ -137,7 +136,7 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
         client_number: Cell::new(0),
     });
     session.connection().set_handler(&session);
-    if !has_tls && session.connection().post_after_accept() {
+    if session.connection().post_after_accept() {
         return;
     }
     if !guard("the start of a session", false, || {

@@ -64,12 +64,12 @@ impl Connection {
 
     /// Runs on_read later in this turn if workers take turns at accepting:
     /// this one holds the accept mutex now, and the others wait for it. False
-    /// if they do not.
+    /// if they do not, or this is after a handshake.
     pub fn post_after_accept(&self) -> bool {
         // SAFETY: the event is live; ngx_close_connection() takes posted
         // events off their queue.
         self.get().is_some_and(|c| unsafe {
-            let posts = ngx_use_accept_mutex != 0;
+            let posts = ngx_use_accept_mutex != 0 && !self.is_established();
             if posts {
                 ngx_post_event((*c).read, &raw mut ngx_posted_events);
             }

@@ -31,6 +31,11 @@ impl Connection {
         self.tls.get().map(|tls| &**tls)
     }
 
+    /// Whether a TLS handshake is complete.
+    pub(super) fn is_established(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.is_established())
+    }
+
     /// Goes on with the handshake, and asks for the event that it waits for.
     pub fn handshake(&self) -> Handshake {
         let Some(tls) = self.tls.get() else {
