@@ -66,8 +66,6 @@ pub struct Connection {
     tls: OnceCell<Box<Stream>>,
     /// Bytes that were read, without TLS's own.
     received: Cell<u64>,
-    /// Bytes that TLS was given to send.
-    sent_by_tls: Cell<u64>,
 }
 
 impl Connection {
@@ -121,7 +119,6 @@ impl Connection {
             on_write: Cell::new(None),
             tls: OnceCell::new(),
             received: Cell::new(0),
-            sent_by_tls: Cell::new(0),
         }
     }
 
@@ -272,12 +269,8 @@ impl Connection {
 
     /// How many bytes were sent.
     pub fn bytes_sent(&self) -> u64 {
-        match (self.get(), self.tls.get()) {
-            (_, Some(_)) => self.sent_by_tls.get(),
-            // SAFETY: live until close().
-            (Some(c), None) => unsafe { (*c).sent as u64 },
-            (None, None) => 0,
-        }
+        // SAFETY: live until close().
+        self.get().map_or(0, |c| unsafe { (*c).sent as u64 })
     }
 
     /// How many light sessions were counted.

@@ -87,7 +87,6 @@ impl Protocol for Demo {
         if !session::admit(&connection, conf) {
             return; // which closes it
         }
-        let has_tls = connection.tls().is_some();
         let session = Rc::new(Session {
             socket: TcpSocket::new(connection),
             conf,
@@ -98,7 +97,7 @@ impl Protocol for Demo {
             parked: Cell::new(false),
         });
         session.connection().set_handler(&session);
-        if !has_tls && session.connection().post_after_accept() {
+        if session.connection().post_after_accept() {
             return;
         }
         if !guard("the start of a session", false, || {

@@ -115,7 +115,6 @@ pub fn accept(connection: Connection, conf: &'static ServerConf) {
     if !admit(&connection, conf) {
         return; // which closes it
     }
-    let has_tls = connection.tls().is_some();
     let session = Rc::new(Session {
         socket: TcpSocket::new(connection),
         conf,

@@ -21,15 +21,18 @@ pub trait Seen {
     fn light(&self) -> &LightSession;
 }
 
-/// A variable: what appends its value.
+/// What appends the value of a session's variable.
+pub type Append = fn(&dyn Seen, &mut Vec<u8>);
+
+/// A variable.
 #[derive(Clone, Copy)]
 pub enum Variable {
-    Session(fn(&dyn Seen, &mut Vec<u8>)),
+    Session(Append),
     Tls(ssl::Get),
 }
 
 #[rustfmt::skip]
-const VARIABLES: &[(&str, fn(&dyn Seen, &mut Vec<u8>))] = &[
+const VARIABLES: &[(&str, Append)] = &[
     variable("remote_addr", |s, out| out.extend(c(s).client_text())),
     variable("remote_port", |s, out| port(c(s).client_address(), out)),
     variable("binary_remote_addr", |s, out| binary(c(s).client_address(), out)),
@@ -66,10 +69,7 @@ const VARIABLES: &[(&str, fn(&dyn Seen, &mut Vec<u8>))] = &[
 ];
 
 /// A row of the table.
-const fn variable(
-    name: &'static str,
-    append: fn(&dyn Seen, &mut Vec<u8>),
-) -> (&'static str, fn(&dyn Seen, &mut Vec<u8>)) {
+const fn variable(name: &'static str, append: Append) -> (&'static str, Append) {
     (name, append)
 }
 

@@ -116,14 +116,6 @@ impl Connection {
         io
     }
 
-    pub(super) fn send_tls(&self, tls: &Stream, data: &[u8]) -> Io {
-        let io = tls.send(data);
-        if let Io::Done(n) = io {
-            self.sent_by_tls.set(self.sent_by_tls.get() + n as u64);
-        }
-        io
-    }
-
     /// Whether close_notify has had no room yet.
     pub fn tls_end_waits(&self) -> bool {
         self.tls.get().is_some_and(|tls| tls.notify_pending())
