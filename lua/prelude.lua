@@ -652,8 +652,9 @@ end
 -- lua_code_cache off: the next require() of a module reads its file again.
 -- What has no file stays; a second "ffi" would lose the C types of the first.
 local kept = {
-    -- Of lua/sync.lua, which comes later.
+    -- Of files that come later.
     ["ngx.semaphore"] = true,
+    ["ngx.ssl"] = true,
     ["ngx.channel"] = true,
 }
 for _, names in next, { loaded, preload } do

@@ -22,6 +22,7 @@ use crate::nginx::conf::{Conf, ConfError};
 use crate::nginx::guard::guard;
 use crate::tcp::conf::MainConf;
 use crate::tcp::directives::access::Access;
+use crate::tcp::directives::client_ssl::ClientSsl;
 use crate::tcp::directives::core::Core;
 use crate::tcp::directives::demo::DemoModule;
 use crate::tcp::directives::log::{self, Log};
@@ -45,6 +46,8 @@ pub static mut ngx_tcp_core_module: ngx_module_t = record::<Core>();
 
 pub static mut ngx_tcp_access_module: ngx_module_t = record::<Access>();
 
+pub static mut ngx_tcp_ssl_module: ngx_module_t = record::<ClientSsl>();
+
 pub static mut ngx_tcp_log_module: ngx_module_t = record::<Log>();
 
 pub static mut ngx_tcp_demo_module: ngx_module_t = record::<DemoModule>();
@@ -63,6 +66,11 @@ unsafe impl Registered for Core {
 // SAFETY: the record is made by record::<Access>().
 unsafe impl Registered for Access {
     const RECORD: *const ngx_module_t = &raw const ngx_tcp_access_module;
+}
+
+// SAFETY: the record is made by record::<ClientSsl>().
+unsafe impl Registered for ClientSsl {
+    const RECORD: *const ngx_module_t = &raw const ngx_tcp_ssl_module;
 }
 
 // SAFETY: the record is made by record::<Log>().
@@ -107,20 +115,22 @@ static NGX_TCP_COMMANDS: Exported<[ngx_command_t; 3]> = Exported([
 ]);
 
 #[unsafe(no_mangle)]
-pub static ngx_modules: Exported<[*const ngx_module_t; 7]> = Exported([
+pub static ngx_modules: Exported<[*const ngx_module_t; 8]> = Exported([
     &raw const ngx_tcp_module,
     &raw const ngx_tcp_core_module,
     &raw const ngx_tcp_access_module,
+    &raw const ngx_tcp_ssl_module,
     &raw const ngx_tcp_log_module,
     &raw const ngx_tcp_demo_module,
     &raw const ngx_tcp_lua_module,
     ptr::null(),
 ]);
 #[unsafe(no_mangle)]
-pub static ngx_module_names: Exported<[*const c_char; 7]> = Exported([
+pub static ngx_module_names: Exported<[*const c_char; 8]> = Exported([
     c"ngx_tcp_module".as_ptr(),
     c"ngx_tcp_core_module".as_ptr(),
     c"ngx_tcp_access_module".as_ptr(),
+    c"ngx_tcp_ssl_module".as_ptr(),
     c"ngx_tcp_log_module".as_ptr(),
     c"ngx_tcp_demo_module".as_ptr(),
     c"ngx_tcp_lua_module".as_ptr(),

@@ -215,6 +215,63 @@ expect_close
 upstream timed out (110: Connection timed out) while connecting to upstream
 
 
+=== start_tls: versions, names, certificates, sessions, alerts, ends
+--- skip_if: my $nginx = $ENV{TEST_NGINX_BINARY} || "nginx"; `$nginx -V 2>&1` =~ /with-stream_ssl_module/ ? "" : "nginx has no stream_ssl_module"
+--- config
+load_module $TEST_MODULES_DIR/ngx_stream_module.so;
+events {}
+stream {
+    ssl_certificate $TEST_CERT_DIR/good.pem;
+    ssl_certificate_key $TEST_CERT_DIR/good.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    server {
+        listen 127.0.0.1:$TEST_PORT ssl;
+        return "$ssl_protocol $ssl_server_name $ssl_session_reused";
+    }
+    server {
+        listen 127.0.0.1:$TEST_PORT2 ssl;
+        ssl_verify_client on;
+        ssl_client_certificate $TEST_CERT_DIR/ca.pem;
+        return $ssl_client_s_dn;
+    }
+    server {
+        listen 127.0.0.1:$TEST_PORT3 ssl;
+        ssl_protocols TLSv1.3;
+        proxy_pass 127.0.0.1:$TEST_PEER_PORT;
+    }
+}
+--- peer
+A: expect "question"
+A: send "answer"
+A: expect_eof
+A: close
+--- request_parts
+A: start_tls TLSv1.2 name=one.example session=harness
+A: expect "TLSv1.2 one.example ."
+A: expect_notify
+A: connect
+A: start_tls TLSv1.2 name=one.example session=harness
+A: expect "TLSv1.2 one.example r"
+B: connect $TEST_PORT2
+B: start_tls TLSv1.3 cert=client
+B: expect "CN=Test Client"
+C: connect $TEST_PORT3
+C: expect_alert TLSv1.2 /protocol version/
+D: connect $TEST_PORT3
+D: start_tls
+D: send "question"
+D: expect "answer"
+D: half_close
+D: expect_eof
+s_client "-tls1_2 -servername two.example" => "" => /TLSv1.2 two.example \./
+E: connect $TEST_PORT3
+E: plain "no TLS at all\r\n"
+E: expect_close
+--- repeat: 1
+--- no_error_log
+[alert]
+
+
 === peer: TLS, both versions, with and without a client certificate
 --- config
 load_module $TEST_MODULES_DIR/ngx_stream_module.so;

@@ -454,3 +454,37 @@ protocol demo;
 demo_echo a b;
 --- conf_error
 invalid number of arguments in "demo_echo" directive in $TEST_DIR/conf/nginx.conf:
+
+
+=== demo: by TLS
+--- tcp_config
+log_format x "$connection_requests $bytes_sent $ssl_protocol";
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_certificate $TEST_CERT_DIR/good.pem;
+ssl_certificate_key $TEST_CERT_DIR/good.key;
+protocol demo;
+client_max_body_size 1m;
+access_log logs/x.log x;
+--- request_parts
+A: start_tls TLSv1.3
+A: send "\x00\x00\x00\x05abcde\x00\x00\x00\x04wxyz"
+A: expect "\x00\x00\x00\x09abcde\x00\x00\x00\x08wxyz"
+A: send "\x00\x01\x00\x00"
+A: send "x" x 65536
+A: expect "\x00\x01\x00\x04"
+A: expect "x" x 65536
+A: half_close
+A: expect_eof
+B: start_tls TLSv1.2
+B: send "\x00\x00\x00\x03abc"
+B: expect_eof
+--- file_is
+>>> logs/x.log
+1 9 TLSv1.3
+2 17 TLSv1.3
+3 65557 TLSv1.3
+--- error_log
+body_len 3
+--- no_error_log
+[error]

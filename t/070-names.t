@@ -137,7 +137,7 @@ worker.pid function
 [error]
 
 
-=== names: everything in ngx.semaphore, and the methods of what they make
+=== names: everything in ngx.semaphore, ngx.ssl, and the methods of what they make
 --- tcp_server_config
 process_by_lua_block {
     local function show(what, t)
@@ -150,6 +150,7 @@ process_by_lua_block {
     end
     local semaphore = require "ngx.semaphore"
     show("module", semaphore)
+    show("ssl", require "ngx.ssl")
     show("semaphore", getmetatable(semaphore.new()).__index)
     show("channel", getmetatable(ngx.channel.new(1)).__index)
     show("tcp", getmetatable(ngx.socket.tcp()).__index)
@@ -158,6 +159,7 @@ process_by_lua_block {
 }
 --- response
 module: count new post wait
+ssl: get_tls1_version get_tls1_version_str server_name var
 semaphore: count new post wait
 channel: close count new receive send try_receive try_send
 tcp: bind close connect getfd getoption getpeername getreusedtimes getsockname peek receive receive_http receiveany receiveuntil send setclientcert setkeepalive setkeepalive_nats setoption settimeout settimeouts shutdown sslhandshake

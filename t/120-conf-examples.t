@@ -40,6 +40,15 @@ sub scores {
 }
 
 
+# The one by TLS: with the test's certificates.
+sub tls {
+    my $text = example('tls/nginx.conf');
+    $text =~ s/server\.(pem|key)/\$TEST_CERT_DIR\/good.$1/g;
+    $text =~ s/ca\.pem;/\$TEST_CERT_DIR\/ca.pem;/;
+    return $text;
+}
+
+
 # The one with an upstream: its own second server, or another port.
 sub relay {
     my ($port) = @_;
@@ -205,6 +214,22 @@ expect "-ERR unknown command\n-ERR unknown command\n"
 send "QUIT\nTIME\n"
 expect "+BYE\n"
 expect_eof
+--- no_error_log
+[error]
+
+
+=== tls: a guest, and a client with a certificate
+--- config eval: main::tls()
+--- user_files eval: main::scripts('tls')
+--- request_parts
+A: start_tls
+A: expect "hello guest, by TLSv1.3\n"
+A: send "hi\n"
+A: expect "guest says: hi\n"
+B: start_tls cert=client TLSv1.2
+B: expect "hello Test Client, by TLSv1.2\n"
+B: send "hi\n"
+B: expect "Test Client says: hi\n"
 --- no_error_log
 [error]
 

@@ -96,3 +96,42 @@ lua_ssl_protocols TLSv1.3;
 process_by_lua_block { ngx.say("x") }
 --- conf_error
 ~ \[emerg\].* "lua_ssl_protocols" directive requires OpenSSL, which nginx has not in .*:\d+
+
+
+=== no OpenSSL: no TLS of clients
+--- skip_if: my $nginx = $ENV{TEST_NGINX_BINARY} || "nginx"; `$nginx -V 2>&1` =~ /OpenSSL/ && "nginx has OpenSSL"
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+process_by_lua_block { ngx.say("x") }
+--- conf_error
+the "ssl" parameter requires ngx_tcp_ssl_module
+
+
+=== no OpenSSL: ssl on
+--- skip_if: my $nginx = $ENV{TEST_NGINX_BINARY} || "nginx"; `$nginx -V 2>&1` =~ /OpenSSL/ && "nginx has OpenSSL"
+--- tcp_server_config
+ssl on;
+process_by_lua_block { ngx.say("x") }
+--- conf_error
+"ssl" directive requires OpenSSL, which nginx has not
+
+
+=== no OpenSSL: ssl_certificate
+--- skip_if: my $nginx = $ENV{TEST_NGINX_BINARY} || "nginx"; `$nginx -V 2>&1` =~ /OpenSSL/ && "nginx has OpenSSL"
+--- tcp_server_config
+ssl_certificate some.pem;
+process_by_lua_block { ngx.say("x") }
+--- conf_error
+"ssl_certificate" directive requires OpenSSL, which nginx has not
+
+
+=== no OpenSSL: ssl off, and ngx.ssl
+--- skip_if: my $nginx = $ENV{TEST_NGINX_BINARY} || "nginx"; `$nginx -V 2>&1` =~ /OpenSSL/ && "nginx has OpenSSL"
+--- tcp_config
+ssl off;
+--- tcp_server_config
+process_by_lua_block { ngx.say(require("ngx.ssl").var("ssl_cipher")) }
+--- response
+nilbad ssl conn
+--- no_error_log
+[error]

@@ -21,6 +21,7 @@ const OTHER_NAMES: &[&str] = &[
 
 /// What else is in lua/ are libraries, which scripts require.
 const API_FILES: &[&str] = &[
+    "lua/client_ssl.lua",
     "lua/clients.lua",
     "lua/prelude.lua",
     "lua/regex.lua",

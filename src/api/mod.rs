@@ -6,6 +6,7 @@
 
 mod args;
 mod client;
+mod client_ssl;
 mod clients;
 mod clock;
 mod constants;
@@ -56,6 +57,7 @@ pub const GROUPS: &[Group] = &[
 /// What only the prelude calls.
 pub const PRIVATE: &[&[Function]] = &[
     client::PRIVATE,
+    client_ssl::PRIVATE,
     clients::PRIVATE,
     frame::FUNCTIONS,
     http::PRIVATE,

@@ -280,5 +280,10 @@ pub(super) fn free_buffer() {
 
 /// A string value from an owned text.
 pub fn kept(text: String) -> Value {
-    build(|out| out.extend_from_slice(text.as_bytes()))
+    kept_bytes(text.as_bytes())
+}
+
+/// A string value from bytes that do not last.
+pub fn kept_bytes(bytes: &[u8]) -> Value {
+    build(|out| out.extend_from_slice(bytes))
 }

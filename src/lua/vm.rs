@@ -29,6 +29,7 @@ const SYNC: &str = include_str!("../../lua/sync.lua");
 const HTTP_REPLY: &str = include_str!("../../lua/http_reply.lua");
 const SOCKET: &str = include_str!("../../lua/socket.lua");
 const SSL: &str = include_str!("../../lua/ssl.lua");
+const CLIENT_SSL: &str = include_str!("../../lua/client_ssl.lua");
 const UDP: &str = include_str!("../../lua/udp.lua");
 const REGEX: &str = include_str!("../../lua/regex.lua");
 const CLIENTS: &str = include_str!("../../lua/clients.lua");
@@ -181,7 +182,8 @@ impl Vm {
         let prelude: Table =
             lua.load(PRELUDE).set_name("=prelude").call((&native, mark, &ngx))?;
         // After the prelude, which guards finalizers.
-        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
+        lua.load(SSL).set_name("=ssl").call::<()>((&native, &ngx, &common))?;
+        lua.load(CLIENT_SSL).set_name("=ssl").call::<()>((&native, &ngx, common))?;
         lua.load(SYNC).set_name("=sync").call::<()>((&native, &ngx))?;
         lua.load(SHARED).set_name("=shared").call::<()>((native, ngx))?;
 

@@ -14,7 +14,7 @@ mod tls;
 use std::cell::{Cell, OnceCell};
 use std::ffi::{CStr, c_void};
 use std::fmt;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use ngx::ffi::{
@@ -28,6 +28,7 @@ pub(in crate::nginx) use self::io::errno;
 use super::Msec;
 use super::address::Address;
 use super::guard::guard;
+use super::listening::Accepted;
 use super::log::{Level, Log};
 use super::ssl::Stream;
 use super::stat;
@@ -65,16 +66,18 @@ pub struct Connection {
     tls: OnceCell<Box<Stream>>,
     /// Bytes that were read, without TLS's own.
     received: Cell<u64>,
-    /// Bytes that TLS was given to send.
-    sent_by_tls: Cell<u64>,
 }
 
 impl Connection {
-    /// Takes over a connection that nginx has just accepted.
+    /// Takes over a connection that nginx has accepted, with its TLS.
     ///
     /// # Safety
-    /// - `c` is live, has its pool and log, and nobody else closes it.
-    pub unsafe fn accepted(c: *mut ngx_connection_t) -> Connection {
+    /// - `c` is live, has its pool and log, and nobody else closes it; the stream is
+    ///   over it.
+    pub unsafe fn accepted(
+        c: *mut ngx_connection_t,
+        tls: Option<Box<Stream>>,
+    ) -> Connection {
         // SAFETY: `c` is live by the caller's duty; its log is its own copy,
         // made by ngx_event_accept().
         unsafe {
@@ -82,7 +85,30 @@ impl Connection {
             (*log).connection = (*c).number;
             (*c).set_log_error(LOG_ERROR_INFO);
         }
-        Connection::new(c, true)
+        let mut connection = Connection::new(c, true);
+        connection.tls = tls.map_or_else(OnceCell::new, OnceCell::from);
+        connection
+    }
+
+    /// Gives the connection to whoever is to go on with it: without a handler, timers
+    /// or posted events. None if it is closed.
+    pub fn into_accepted(mut self) -> Option<Accepted> {
+        self.cancel_read_timer();
+        self.cancel_write_timer();
+        let tls = self.tls.take();
+        let c = NonNull::new(self.c.replace(ptr::null_mut()))?;
+        // SAFETY: `c` was live and `self` its owner, which has let go of it; the
+        // handlers that stay until there are others do nothing. Last: it may drop
+        // what owned `self` before.
+        unsafe {
+            let raw = c.as_ptr();
+            let handler = std::mem::replace(&mut (*raw).data, ptr::null_mut());
+            events::silence(raw);
+            if let Some(release) = self.release.take() {
+                release(handler);
+            }
+            Some(Accepted::new(c, tls))
+        }
     }
 
     fn new(c: *mut ngx_connection_t, accepted: bool) -> Connection {
@@ -93,7 +119,6 @@ impl Connection {
             on_write: Cell::new(None),
             tls: OnceCell::new(),
             received: Cell::new(0),
-            sent_by_tls: Cell::new(0),
         }
     }
 
@@ -244,12 +269,8 @@ impl Connection {
 
     /// How many bytes were sent.
     pub fn bytes_sent(&self) -> u64 {
-        match (self.get(), self.tls.get()) {
-            (_, Some(_)) => self.sent_by_tls.get(),
-            // SAFETY: live until close().
-            (Some(c), None) => unsafe { (*c).sent as u64 },
-            (None, None) => 0,
-        }
+        // SAFETY: live until close().
+        self.get().map_or(0, |c| unsafe { (*c).sent as u64 })
     }
 
     /// How many light sessions were counted.

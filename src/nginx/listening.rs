@@ -17,6 +17,7 @@ use ngx::ffi::{
 use crate::nginx::conf::{Conf, ConfError, bytes};
 use crate::nginx::connection::Connection;
 use crate::nginx::guard::guard;
+use crate::nginx::ssl::Stream;
 use crate::nginx::stat;
 
 /// An address to listen on.
@@ -74,17 +75,24 @@ pub enum KeepAlive {
 pub trait Acceptor: 'static {
     type Server: 'static;
 
-    /// Takes over a connection that `server` listens for.
-    fn accept(c: Accepted, server: &'static Self::Server);
+    /// Takes over a connection that `server` listens for; by TLS, if the address is
+    /// for that.
+    fn accept(c: Accepted, server: &'static Self::Server, ssl: bool);
 }
 
-/// A connection that nginx has accepted; closed on drop.
-pub struct Accepted(NonNull<ngx_connection_t>);
+/// A connection that nginx has accepted, with its TLS, if there was a handshake;
+/// closed on drop.
+pub struct Accepted {
+    c: NonNull<ngx_connection_t>,
+    tls: Option<Box<Stream>>,
+}
 
 /// A server reached through a socket, at one local address.
 pub struct Route<S: 'static> {
     pub addr: ListenAddr,
     pub server: &'static S,
+    /// Clients speak TLS there.
+    pub ssl: bool,
 }
 
 /// What `ngx_listening_t` carries for us: the servers behind one socket. The
@@ -103,7 +111,7 @@ pub struct SocketConf {
 
 impl<S> Clone for Route<S> {
     fn clone(&self) -> Self {
-        Route { addr: self.addr.clone(), server: self.server }
+        Route { addr: self.addr.clone(), server: self.server, ssl: self.ssl }
     }
 }
 
@@ -177,23 +185,29 @@ impl ListenAddr {
 }
 
 impl Accepted {
-    /// The connection, from here on the caller's to close.
-    pub fn into_raw(self) -> *mut ngx_connection_t {
-        let c = self.0.as_ptr();
-        std::mem::forget(self);
-        c
+    /// # Safety
+    /// - `c` is live, with its pool and log, and nobody else closes it; the stream
+    ///   is over it.
+    pub unsafe fn new(
+        c: NonNull<ngx_connection_t>,
+        tls: Option<Box<Stream>>,
+    ) -> Accepted {
+        Accepted { c, tls }
     }
 
     /// The connection as what owns and serves it.
-    pub fn into_connection(self) -> Connection {
-        // SAFETY: nginx has just accepted it, with its pool and log, and
-        // `self` was its only owner.
-        unsafe { Connection::accepted(self.into_raw()) }
+    pub fn into_connection(mut self) -> Connection {
+        let tls = self.tls.take();
+        let c = self.c.as_ptr();
+        std::mem::forget(self);
+        // SAFETY: nginx has accepted it, with its pool and log, and `self` was its
+        // only owner.
+        unsafe { Connection::accepted(c, tls) }
     }
 
     /// The local IP address the client has connected to.
     fn local_ip(&self) -> Option<IpAddr> {
-        let c = self.0.as_ptr();
+        let c = self.c.as_ptr();
         // SAFETY: self owns the live connection; nginx keeps local_sockaddr up
         // to date, in the connection's pool or the listening socket's memory.
         unsafe {
@@ -211,7 +225,9 @@ impl Accepted {
 
 impl Drop for Accepted {
     fn drop(&mut self) {
-        let c = self.0.as_ptr();
+        // It tells the other side, and needs the socket for that.
+        self.tls.take();
+        let c = self.c.as_ptr();
         // SAFETY: self owns the connection and nothing has been attached to it
         // yet; the pool holds c's log, so it goes last.
         unsafe {
@@ -423,13 +439,14 @@ unsafe fn ngx_del_event(rev: *mut ngx_event_t, event: ngx_int_t, flags: usize) {
 
 /// `ngx_listening_t.handler`.
 unsafe extern "C" fn ngx_tcp_init_connection<A: Acceptor>(c: *mut ngx_connection_t) {
-    let Some(accepted) = NonNull::new(c).map(Accepted) else { return };
+    let Some(c) = NonNull::new(c) else { return };
+    let accepted = Accepted { c, tls: None };
     // SAFETY: nginx hands over the connection it has just accepted; listen()
     // has set servers, to memory that lives as long as the socket's cycle.
-    let port = unsafe { &*(*(*c).listening).servers.cast::<Port<A>>() };
+    let port = unsafe { &*(*(*c.as_ptr()).listening).servers.cast::<Port<A>>() };
     guard("the start of a connection", (), move || {
         if let Some(route) = port.route(&accepted) {
-            A::accept(accepted, route.server);
+            A::accept(accepted, route.server, route.ssl);
         }
     });
 }

@@ -4,6 +4,7 @@
 
 use std::ffi::c_void;
 use std::mem::size_of;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
 use ngx::ffi::{
@@ -80,21 +81,36 @@ pub fn declare<T: Owner>(
     module: *const ngx_module_t,
     owner: &'static T,
 ) -> Result<bool, ConfError> {
-    let name = cf.arg(i);
+    let place = (i, 0..cf.arg(i).len());
+    let found = declare_or_find(cf, place, size, module, owner)?;
+    Ok(ptr::eq(found, owner))
+}
+
+/// Declares a zone named by a part of an argument, or finds the owner that has declared
+/// it before. A module has owners of one type only.
+pub fn declare_or_find<T: Owner>(
+    cf: &mut Conf,
+    (i, part): (usize, Range<usize>),
+    size: usize,
+    module: *const ngx_module_t,
+    owner: &'static T,
+) -> Result<&'static T, ConfError> {
+    let name = cf.arg(i).get(part).unwrap_or_default();
     let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
     // SAFETY: cf is being read; nginx copies the string, whose text is in the
-    // cycle's pool as all arguments are. What it returns is in that pool, too.
+    // cycle's pool as all arguments are. What it returns is in that pool, too. Of a zone
+    // with the tag of a module of ours the data is what is set here, of this cycle.
     unsafe {
         let tag = module.cast_mut().cast();
         let zone = ngx_shared_memory_add(cf.as_ptr(), &raw mut name, size, tag);
         let Some(zone) = zone.as_mut() else { return Err(ConfError::Logged) };
-        if !zone.data.is_null() {
-            return Ok(false);
+        if let Some(found) = zone.data.cast_const().cast::<T>().as_ref() {
+            return Ok(found);
         }
         zone.init = Some(init::<T>);
         zone.data = ptr::from_ref(owner).cast_mut().cast();
     }
-    Ok(true)
+    Ok(owner)
 }
 
 unsafe extern "C" fn init<T: Owner>(

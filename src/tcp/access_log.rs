@@ -32,7 +32,7 @@ pub struct Format {
 
 enum Part {
     Text(Vec<u8>),
-    Variable(&'static Variable),
+    Variable(Variable),
 }
 
 /// An `access_log`.

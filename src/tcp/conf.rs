@@ -15,6 +15,7 @@ use crate::nginx::ssl::Context;
 use crate::tcp::access::Rules;
 use crate::tcp::access_log::AccessLog;
 use crate::tcp::directives::access::{Access, AccessServerConf};
+use crate::tcp::directives::client_ssl::{ClientSsl, ClientSslConf};
 use crate::tcp::directives::core::{Core, CoreServerConf};
 use crate::tcp::directives::demo::{DemoModule, DemoServerConf};
 use crate::tcp::directives::log::{self, Log};
@@ -24,6 +25,7 @@ use crate::tcp::listen::Listen;
 use crate::tcp::names::{Names, System};
 use crate::tcp::protocol::{Protocol, TcpLua};
 use crate::tcp::script::Script;
+use crate::tcp::session_cache::SessionCache;
 use crate::tcp::shared_dict::SharedDict;
 
 /// All of `tcp {}`.
@@ -38,6 +40,7 @@ pub struct MainConf {
 pub struct ServerConf {
     core: &'static CoreServerConf,
     access: &'static AccessServerConf,
+    client_ssl: &'static ClientSslConf,
     /// None: there is none, or `off`.
     access_logs: Option<Rc<Vec<AccessLog>>>,
     demo: &'static DemoServerConf,
@@ -158,6 +161,7 @@ impl ServerConf {
         };
         let server = ServerConf::with_protocol(merged, protocol, system);
         protocol.check(&server)?;
+        server.client_ssl.prepare(server.listens())?;
         Ok(server)
     }
 
@@ -174,6 +178,7 @@ impl ServerConf {
             core,
             access,
             access_logs: None,
+            client_ssl: merged.server::<ClientSsl>(),
             demo: merged.server::<DemoModule>(),
             lua,
             protocol,
@@ -202,6 +207,26 @@ impl ServerConf {
     /// `demo_echo`: what the protocol demo answers, instead of the request.
     pub fn demo_echo(&self) -> Option<&[u8]> {
         self.demo.echo.as_deref()
+    }
+
+    /// Whether clients speak TLS at all of its addresses (`ssl on`).
+    pub fn is_ssl(&self) -> bool {
+        self.client_ssl.is_on()
+    }
+
+    /// What TLS handshakes with clients begin with.
+    pub fn client_ssl(&self) -> Option<&Rc<Context>> {
+        self.client_ssl.context()
+    }
+
+    /// How long such a handshake may take.
+    pub fn handshake_timeout(&self) -> Msec {
+        self.client_ssl.handshake_timeout().unwrap_or_else(|| self.read_timeout())
+    }
+
+    /// `ssl_session_cache shared:...`
+    pub fn session_cache(&self) -> Option<&'static SessionCache> {
+        self.client_ssl.session_cache()
     }
 
     pub fn read_timeout(&self) -> Msec {

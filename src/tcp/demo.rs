@@ -149,7 +149,7 @@ impl Session {
                     return self.finish();
                 }
                 Next::Gone(SocketError::System(errno)) => {
-                    self.info(errno, "recv() failed");
+                    session::log_io_error(self.connection(), errno, "recv()");
                     return self.finish();
                 }
                 Next::Gone(_) => {
@@ -239,8 +239,12 @@ impl Handler for Session {
         }
         match self.stage.get() {
             Stage::Accepted => self.start(),
-            Stage::Serving => self.on_read_serving(),
+            Stage::Serving => {
+                self.connection().let_tls_write();
+                self.on_read_serving();
+            }
             Stage::Flushing => {
+                self.connection().let_tls_write();
                 self.connection().take_read_timedout();
                 self.rest_read_event();
             }
@@ -250,8 +254,11 @@ impl Handler for Session {
     }
 
     fn on_write(self: &Rc<Self>) {
+        let ends = self.connection().tls_end_waits();
+        self.connection().let_tls_read();
         match self.stage.get() {
             Stage::Serving | Stage::Flushing => self.on_write_pending(),
+            Stage::Lingering if ends => self.on_end_of_tls(),
             Stage::Accepted | Stage::Lingering | Stage::Closed => {}
         }
     }

@@ -9,9 +9,11 @@ use super::conf::MainConf;
 use super::current::Phase;
 use super::demo;
 use super::engine::{Engine, ScriptErrorKind};
+use super::handshake;
 use super::listen::Sessions;
 use super::script::Script;
 use super::session;
+use super::session_cache::SessionCache;
 use super::worker;
 use crate::lua;
 use crate::nginx::conf::{Conf, ConfError, ConfResult};
@@ -80,12 +82,15 @@ fn set_up(main: &'static MainConf) -> ConfResult {
 pub fn worker_started(main: &'static MainConf) {
     listening::set_nodelay::<Sessions>();
     main.shared_dicts().iter().filter_map(|shared| shared.dict()).for_each(Dict::adopt);
+    let caches = main.servers().iter().filter_map(|server| server.session_cache());
+    caches.for_each(SessionCache::adopt);
     worker::started(main);
 }
 
 /// It is about to exit; the cycle and its zones are still there. Frees the VM,
 /// so that `__gc` runs while they are.
 pub fn worker_exiting(main: &'static MainConf) {
+    handshake::close_all();
     session::close_all();
     demo::close_all();
     worker::exiting(main);

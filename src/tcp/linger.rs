@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use crate::nginx::Msec;
 use crate::nginx::time::{current_msec, left_until};
-use crate::socket::TcpSocket;
+use crate::socket::{SocketError, TcpSocket};
 
 /// How long a lingering connection may stay silent, and stay at all: the
 /// defaults of nginx's lingering_timeout and lingering_time.
@@ -29,14 +29,9 @@ pub struct Deadlines<'a> {
 /// Begins to linger; false if the connection can be closed now.
 pub fn begin(socket: &TcpSocket, deadlines: &Deadlines<'_>) -> bool {
     let c = &socket.connection;
-    if !socket.has_written()
-        || socket.writable().is_err()
-        || socket.read_end().is_some()
-        || !(socket.has_unread()
-            || c.unread_in_kernel() > 0
-            || c.has_unacknowledged(SMALL_OUTPUT))
-        || c.shutdown_write().is_err()
-    {
+    let hopeless = socket.writable().is_err();
+    let lingers = !hopeless && (is_needed(socket) || !c.end_tls());
+    if !lingers || c.shutdown_write().is_err() {
         return false;
     }
     deadlines.end.set(Some(current_msec().wrapping_add(LINGERING_TIME)));
@@ -44,6 +39,20 @@ pub fn begin(socket: &TcpSocket, deadlines: &Deadlines<'_>) -> bool {
     c.set_action(c"closing");
     c.set_parked(true);
     go_on(socket, deadlines)
+}
+
+fn is_needed(socket: &TcpSocket) -> bool {
+    let c = &socket.connection;
+    socket.has_written()
+        && socket.read_end().is_none()
+        && (socket.has_unread()
+            || c.unread_in_kernel() > 0
+            || c.has_unacknowledged(SMALL_OUTPUT))
+}
+
+/// There was room for TLS's word for the end. False: it was all that was missing.
+pub fn on_end_of_tls(socket: &TcpSocket) -> bool {
+    !socket.connection.end_tls() || is_needed(socket)
 }
 
 /// A read event, or the timer: reads and drops. False: the client is gone, or its
@@ -59,7 +68,10 @@ pub fn on_read(socket: &TcpSocket, deadlines: &Deadlines<'_>) -> bool {
 fn go_on(socket: &TcpSocket, deadlines: &Deadlines<'_>) -> bool {
     let c = &socket.connection;
     let in_time = deadlines.end.get().and_then(left_until);
-    let (true, Some(left)) = (socket.discard_input(), in_time) else {
+    let more = socket.discard_input();
+    // Who sends no more may read on.
+    let waits = socket.read_end() == Some(SocketError::Closed) && !c.end_tls();
+    let (true, Some(left)) = (more || waits, in_time) else {
         return false;
     };
     let wait = left.min(LINGERING_TIMEOUT);

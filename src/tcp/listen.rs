@@ -5,7 +5,9 @@ use crate::nginx::conf::{Conf, ConfError, ConfResult, Location, lossy};
 use crate::nginx::listening::{
     self, Accepted, Acceptor, Address, ListenAddr, ListenUrl, Route, SocketConf,
 };
+use crate::nginx::ssl;
 use crate::tcp::conf::ServerConf;
+use crate::tcp::handshake;
 use crate::tcp::listen_options::Options;
 
 /// One `listen` directive.
@@ -29,8 +31,12 @@ pub struct Sessions;
 impl Acceptor for Sessions {
     type Server = ServerConf;
 
-    fn accept(c: Accepted, server: &'static ServerConf) {
-        server.protocol().init_connection(c, server);
+    fn accept(c: Accepted, server: &'static ServerConf, ssl: bool) {
+        if ssl {
+            handshake::begin(c, server);
+        } else {
+            server.protocol().init_connection(c, server);
+        }
     }
 }
 
@@ -57,7 +63,16 @@ impl Listen {
         for word in &args[2..] {
             options.set(word).map_err(ConfError::Text)?;
         }
+        if options.ssl && !ssl::available() {
+            let text = "the \"ssl\" parameter requires ngx_tcp_ssl_module";
+            return Err(ConfError::text(text));
+        }
         Ok(Listen { text, addrs, options, location: cf.location() })
+    }
+
+    /// Where clients speak TLS by it: the place of the directive.
+    pub fn ssl(&self) -> Option<&Location> {
+        self.options.ssl.then_some(&self.location)
     }
 }
 
@@ -82,7 +97,8 @@ pub fn open(cf: &mut Conf, servers: &[&'static ServerConf]) -> ConfResult {
     for &server in servers {
         for listen in server.listens() {
             for addr in &listen.addrs {
-                let route = Route { addr: addr.clone(), server };
+                let ssl = listen.options.ssl || server.is_ssl();
+                let route = Route { addr: addr.clone(), server, ssl };
                 candidates.push(Candidate { route, options: listen.options.clone() });
             }
         }

@@ -10,6 +10,8 @@ pub struct Options {
     pub socket: ListenOptions,
     /// The address gets a socket of its own even where `*:port` has one.
     pub bind: bool,
+    /// Clients speak TLS.
+    pub ssl: bool,
 }
 
 impl Options {
@@ -58,7 +60,9 @@ impl Options {
                 })?;
             }
             (b"ssl", None) => {
-                return Err("the \"ssl\" parameter requires ngx_tcp_ssl_module".into());
+                // Nothing of the socket.
+                self.ssl = true;
+                return Ok(());
             }
             _ => return Err(format!("the invalid \"{}\" parameter", lossy(word))),
         }
@@ -106,6 +110,12 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_nothing_of_the_socket() {
+        let options = options(&["ssl"]).expect("valid");
+        assert!(options.ssl && !options.bind);
+    }
+
+    #[test]
     fn keepalive_values() {
         let on = |idle, interval, count| Some(KeepAlive::On { idle, interval, count });
         for (value, expected) in [
@@ -139,7 +149,6 @@ mod tests {
             ("so_keepalive=::1:2", "invalid so_keepalive value: \"::1:2\""),
             ("bind=1", "the invalid \"bind=1\" parameter"),
             ("setfib=1", "the invalid \"setfib=1\" parameter"),
-            ("ssl", "the \"ssl\" parameter requires ngx_tcp_ssl_module"),
             ("foo", "the invalid \"foo\" parameter"),
         ] {
             assert_eq!(options(&[word]), Err(expected.to_owned()), "{word}");

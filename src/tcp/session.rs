@@ -26,6 +26,7 @@ use crate::lua::{Resumed, Value, Values};
 use crate::nginx::Msec;
 use crate::nginx::connection::{self, Connection, Handler};
 use crate::nginx::guard::guard;
+use crate::nginx::io::TRUNCATED;
 use crate::nginx::log::{Level, Log};
 use crate::sched::{self, Group, Host, Source, Thread, Woken, budget, turn};
 use crate::socket::TcpSocket;
@@ -88,6 +89,9 @@ pub struct Session {
 /// Gives a connection that nginx has just accepted its log, and says whether the
 /// client may connect. For every protocol.
 pub fn admit(connection: &Connection, conf: &ServerConf) -> bool {
+    if connection.tls().is_some() {
+        return true; // it was let in before it shook hands
+    }
     if let Some(log) = Log::configured(conf.error_log()) {
         connection.set_log(log);
     }
@@ -151,6 +155,22 @@ fn is_forbidden(connection: &Connection, conf: &ServerConf) -> bool {
     connection.set_action(c"initializing session");
     connection.write_log(Level::Err, 0, format_args!("access forbidden by rule"));
     true
+}
+
+/// Logs a system call of a client's connection that has failed; where TLS has, what
+/// OpenSSL said.
+#[cold]
+pub fn log_io_error(c: &Connection, errno: i32, call: &str) {
+    match c.take_tls_failure() {
+        Some(text) => {
+            let peers = c.tls_failed_by_peer();
+            let level = if peers { Level::Info } else { Level::Crit };
+            c.write_log(level, 0, format_args!("{text}"));
+        }
+        // It has ended without close_notify.
+        None if errno == TRUNCATED => {}
+        None => c.write_log(Level::Info, errno, format_args!("{call} failed")),
+    }
 }
 
 /// Closes what is left when the worker exits. Gracefully: nginx has waited for all
@@ -275,6 +295,12 @@ impl Session {
         self.light.start_time()
     }
 
+    /// Logs a system call of the connection that has failed.
+    #[cold]
+    fn log_io_error(&self, errno: i32, call: &str) {
+        log_io_error(self.connection(), errno, call);
+    }
+
     /// A native is about to do something with the connection.
     #[inline(always)]
     pub(crate) fn touch(&self) {
@@ -321,8 +347,12 @@ impl Handler for Session {
         }
         match self.stage.get() {
             Stage::Accepted => self.start(),
-            Stage::Serving => self.on_read_serving(),
+            Stage::Serving => {
+                self.connection().let_tls_write();
+                self.on_read_serving();
+            }
             Stage::Flushing => {
+                self.connection().let_tls_write();
                 self.connection().take_read_timedout();
                 self.rest_read_event();
             }
@@ -332,8 +362,11 @@ impl Handler for Session {
     }
 
     fn on_write(self: &Rc<Self>) {
+        let ends = self.connection().tls_end_waits();
+        self.connection().let_tls_read();
         match self.stage.get() {
             Stage::Serving | Stage::Flushing => self.on_write_pending(),
+            Stage::Lingering if ends => self.on_end_of_tls(),
             Stage::Accepted | Stage::Lingering | Stage::Closed => {}
         }
     }

@@ -1,12 +1,14 @@
 //! Variables: what a line of an access log and `ngx.var` can say of a session.
 //!
 //! A row is a name and a function that appends the value. One that appends
-//! nothing says that there is none: `-` in a log, nil in Lua.
+//! nothing says that there is none: `-` in a log, nil in Lua. What is to be known of
+//! a client's TLS has a table of its own, `nginx/ssl/variables.rs`.
 
 use std::io::Write;
 
 use crate::nginx::address::Address;
 use crate::nginx::connection::Connection;
+use crate::nginx::ssl;
 use crate::nginx::{cycle, time};
 use crate::socket::TcpSocket;
 use crate::tcp::conf::ServerConf;
@@ -19,14 +21,18 @@ pub trait Seen {
     fn light(&self) -> &LightSession;
 }
 
+/// What appends the value of a session's variable.
+pub type Append = fn(&dyn Seen, &mut Vec<u8>);
+
 /// A variable.
-pub struct Variable {
-    pub name: &'static str,
-    append: fn(&dyn Seen, &mut Vec<u8>),
+#[derive(Clone, Copy)]
+pub enum Variable {
+    Session(Append),
+    Tls(ssl::Get),
 }
 
 #[rustfmt::skip]
-const VARIABLES: &[Variable] = &[
+const VARIABLES: &[(&str, Append)] = &[
     variable("remote_addr", |s, out| out.extend(c(s).client_text())),
     variable("remote_port", |s, out| port(c(s).client_address(), out)),
     variable("binary_remote_addr", |s, out| binary(c(s).client_address(), out)),
@@ -63,20 +69,28 @@ const VARIABLES: &[Variable] = &[
 ];
 
 /// A row of the table.
-const fn variable(name: &'static str, append: fn(&dyn Seen, &mut Vec<u8>)) -> Variable {
-    Variable { name, append }
+const fn variable(name: &'static str, append: Append) -> (&'static str, Append) {
+    (name, append)
 }
 
 /// The variable of that name, in whatever case.
-pub fn find(name: &[u8]) -> Option<&'static Variable> {
-    VARIABLES.iter().find(|variable| variable.name.as_bytes().eq_ignore_ascii_case(name))
+pub fn find(name: &[u8]) -> Option<Variable> {
+    let own = VARIABLES.iter().find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(name));
+    own.map(|(_, append)| Variable::Session(*append))
+        .or_else(|| ssl::variable(name).map(Variable::Tls))
 }
 
 impl Variable {
     /// Appends the value, or nothing if there is none.
     #[inline]
     pub fn append(&self, session: &dyn Seen, out: &mut Vec<u8>) {
-        (self.append)(session, out);
+        match self {
+            Variable::Session(append) => append(session, out),
+            Variable::Tls(get) => {
+                let value = c(session).tls().and_then(get);
+                out.extend(value.unwrap_or_default());
+            }
+        }
     }
 }
 

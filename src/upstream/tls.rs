@@ -155,6 +155,8 @@ impl Upstream {
                 let text = SocketError::System(errno).text();
                 (format!("SSL_do_handshake() failed ({errno}: {text})"), None)
             }
+            // Only clients have to show one.
+            HandshakeError::NoCertificate => ("no certificate".to_owned(), None),
             HandshakeError::Protocol(text) => {
                 (format!("SSL_do_handshake() failed{text}"), None)
             }

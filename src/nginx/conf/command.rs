@@ -32,6 +32,8 @@ pub const SERVER: ngx_uint_t = 0x0400_0000;
 pub const ONE: ngx_uint_t = NGX_CONF_TAKE1 as ngx_uint_t;
 /// It takes two arguments.
 pub const TWO: ngx_uint_t = NGX_CONF_TAKE2 as ngx_uint_t;
+/// It takes one or two.
+pub const ONE_OR_TWO: ngx_uint_t = ONE | TWO;
 /// It takes one argument or more.
 pub const ONE_OR_MORE: ngx_uint_t = NGX_CONF_1MORE as ngx_uint_t;
 /// It takes two arguments or more.

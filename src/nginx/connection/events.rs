@@ -64,12 +64,12 @@ impl Connection {
 
     /// Runs on_read later in this turn if workers take turns at accepting:
     /// this one holds the accept mutex now, and the others wait for it. False
-    /// if they do not.
+    /// if they do not, or this is after a handshake.
     pub fn post_after_accept(&self) -> bool {
         // SAFETY: the event is live; ngx_close_connection() takes posted
         // events off their queue.
         self.get().is_some_and(|c| unsafe {
-            let posts = ngx_use_accept_mutex != 0;
+            let posts = ngx_use_accept_mutex != 0 && !self.is_established();
             if posts {
                 ngx_post_event((*c).read, &raw mut ngx_posted_events);
             }
@@ -204,6 +204,26 @@ impl Connection {
 }
 
 unsafe extern "C" fn on_nothing(_: *mut ngx_event_t) {}
+
+/// Nobody is told of its events any more, those that are posted included.
+///
+/// # Safety
+/// - `c` is live.
+pub(super) unsafe fn silence(c: *mut ngx_connection_t) {
+    // SAFETY: the caller's duty; a posted event is in a queue, which it is taken out of
+    // as by the macro ngx_delete_posted_event.
+    unsafe {
+        for event in [(*c).read, (*c).write] {
+            (*event).handler = Some(on_nothing);
+            if (*event).posted() != 0 {
+                (*event).set_posted(0);
+                let queue = &raw mut (*event).queue;
+                (*(*queue).next).prev = (*queue).prev;
+                (*(*queue).prev).next = (*queue).next;
+            }
+        }
+    }
+}
 
 /// Arms `event` so that it fires in `msec` at the latest. One that is armed
 /// earlier stays: its handler finds that the time is not over and arms it

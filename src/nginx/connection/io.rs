@@ -146,7 +146,7 @@ impl Connection {
     pub fn send(&self, data: &[u8]) -> Io {
         let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
         if let Some(tls) = self.tls.get() {
-            return self.send_tls(tls, data);
+            return tls.send(data);
         }
         // SAFETY: the fd is open until close(); send() reads `data` only.
         let n = unsafe {
@@ -160,7 +160,7 @@ impl Connection {
         let Some(c) = self.get() else { return Io::Error(libc::EPIPE) };
         if let Some(tls) = self.tls.get() {
             // What it has not taken yet has to be the first that it gets.
-            return self.send_tls(tls, first);
+            return tls.send(first);
         }
         let pieces = [IoSlice::new(first), IoSlice::new(second)];
         // SAFETY: IoSlice has the layout of iovec; the fd is open until

@@ -1,6 +1,8 @@
 //! The TLS of a connection: its beginning, and what its events mean then.
 //! Reading and writing go the way of all connections, by `io.rs`.
 
+use std::rc::Rc;
+
 use super::Connection;
 use crate::nginx::io::Io;
 use crate::nginx::ssl::{Context, Handshake, Peer, Stream};
@@ -14,10 +16,24 @@ impl Connection {
         self.tls.set(stream).map_err(|_| "handshake failed".to_owned())
     }
 
+    /// Prepares the handshake of a client; the error is for the log.
+    pub fn accept_tls(&self, context: &Rc<Context>) -> Result<(), String> {
+        let Some(c) = self.get() else { return Err("closed".to_owned()) };
+        // SAFETY: c is live until close(), which closes the stream first; whoever the
+        // connection is given to gets the stream, too.
+        let stream = unsafe { Stream::accept(context, c)? };
+        self.tls.set(stream).map_err(|_| "a second handshake".to_owned())
+    }
+
     /// Its TLS, once a handshake has begun.
     #[inline]
     pub fn tls(&self) -> Option<&Stream> {
         self.tls.get().map(|tls| &**tls)
+    }
+
+    /// Whether a TLS handshake is complete.
+    pub(super) fn is_established(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.is_established())
     }
 
     /// Goes on with the handshake, and asks for the event that it waits for.
@@ -57,6 +73,27 @@ impl Connection {
         waits
     }
 
+    /// A read event may be what TLS has waited for to write.
+    #[inline(always)]
+    pub fn let_tls_write(&self) {
+        if self.write_waits_for_read() {
+            self.post_write();
+        }
+    }
+
+    /// A write event may be what TLS has waited for to read.
+    #[inline(always)]
+    pub fn let_tls_read(&self) {
+        if self.read_waits_for_write() {
+            self.post_read();
+        }
+    }
+
+    /// Whether what OpenSSL has said of an error is the other side's doing.
+    pub fn tls_failed_by_peer(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.is_peers_fault())
+    }
+
     /// What OpenSSL has said of an error, to be told once.
     pub fn take_tls_failure(&self) -> Option<String> {
         self.tls.get().map(|tls| tls.take_failure()).filter(|text| !text.is_empty())
@@ -79,12 +116,15 @@ impl Connection {
         io
     }
 
-    pub(super) fn send_tls(&self, tls: &Stream, data: &[u8]) -> Io {
-        let io = tls.send(data);
-        if let Io::Done(n) = io {
-            self.sent_by_tls.set(self.sent_by_tls.get() + n as u64);
-        }
-        io
+    /// Whether close_notify has had no room yet.
+    pub fn tls_end_waits(&self) -> bool {
+        self.tls.get().is_some_and(|tls| tls.notify_pending())
+    }
+
+    /// Sends close_notify, if the connection has TLS; false: it has to wait for a write
+    /// event.
+    pub fn end_tls(&self) -> bool {
+        self.tls.get().is_none_or(|tls| self.notify_tls(tls))
     }
 
     /// Sends close_notify; false: it has to wait for a write event.

@@ -1,21 +1,22 @@
 //! The BIO by which OpenSSL reads and writes a connection's socket. It keeps
 //! nginx's idea of whether the socket is ready: one that an edge-triggered method
-//! has told of once is asked until it has nothing.
+//! has told of once is asked until it has nothing. And BIOs that are memory or a file.
 
 use std::cell::Cell;
-use std::ffi::{c_char, c_int, c_long, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::ngx_connection_t;
 
+use super::context::Context;
 use super::openssl::*;
 use super::session::{Session, SessionSlot};
 use crate::nginx::io::Io;
 use crate::nginx::local::Local;
 
-/// More reads than this are not spent on what nobody wants.
-const MAX_DISCARDS: usize = 1024;
+/// No more bytes than about so many are read that nobody wants.
+const MAX_DISCARDED: usize = 4 * 1024 * 1024;
 
 /// What the BIO works on. Its address is the BIO's data.
 pub(super) struct Transport {
@@ -27,6 +28,8 @@ pub(super) struct Transport {
     /// What ended the socket.
     pub end: Cell<Option<Io>>,
     pub session: Rc<SessionSlot>,
+    /// A client's: what OpenSSL's callbacks ask.
+    pub server: Option<Rc<Context>>,
 }
 
 /// The BIO's functions, made when first needed.
@@ -60,7 +63,7 @@ fn method(api: &Functions) -> Option<*const BioMethod> {
 
 /// # Safety
 /// - `bio` is one that Transport::bio() has made, and its transport lives.
-unsafe fn transport<'a>(api: &Functions, bio: *mut Bio) -> &'a Transport {
+pub(super) unsafe fn transport<'a>(api: &Functions, bio: *mut Bio) -> &'a Transport {
     // SAFETY: the data is that transport.
     unsafe { &*(api.BIO_get_data)(bio).cast_const().cast::<Transport>() }
 }
@@ -138,13 +141,17 @@ pub(super) unsafe extern "C" fn on_new_session(
 impl Transport {
     /// # Safety
     /// - `c` is live as long as anything is read or written, and until discard().
-    pub unsafe fn new(c: *mut ngx_connection_t) -> Box<Transport> {
+    pub unsafe fn new(
+        c: *mut ngx_connection_t,
+        server: Option<Rc<Context>>,
+    ) -> Box<Transport> {
         Box::new(Transport {
             c,
             drained: Cell::new(false),
             thorough: Cell::new(false),
             end: Cell::new(None),
             session: Rc::default(),
+            server,
         })
     }
 
@@ -197,13 +204,16 @@ impl Transport {
     /// side might lose what it was sent last.
     pub fn discard(&self) {
         let mut buffer = [0u8; 4096];
-        for _ in 0..MAX_DISCARDS {
+        let mut left = MAX_DISCARDED;
+        while left > 0 {
             let (data, len) = (buffer.as_mut_ptr().cast(), buffer.len());
             // SAFETY: the fd is open until the connection is closed, which comes
             // after close(); the buffer is written.
-            if unsafe { libc::recv((*self.c).fd, data, len, 0) } <= 0 {
+            let n = unsafe { libc::recv((*self.c).fd, data, len, 0) };
+            if n <= 0 {
                 break;
             }
+            left = left.saturating_sub(n as usize);
         }
     }
 
@@ -216,8 +226,6 @@ impl Transport {
                 libc::send((*self.c).fd, data.cast(), len as usize, libc::MSG_NOSIGNAL)
             };
             if n >= 0 {
-                // SAFETY: c is live.
-                unsafe { (*self.c).sent += n as libc::off_t };
                 return Io::Done(n as usize);
             }
             match errno() {
@@ -226,6 +234,62 @@ impl Transport {
                 error => return Io::Error(error),
             }
         }
+    }
+}
+
+/// A BIO of its own: memory or a file.
+pub(super) struct OwnBio(pub *mut Bio, &'static Functions);
+
+impl OwnBio {
+    /// One that reads bytes of a caller.
+    ///
+    /// # Safety
+    /// - `text` outlives it.
+    pub unsafe fn over(api: &'static Functions, text: &[u8]) -> Option<OwnBio> {
+        let len = c_int::try_from(text.len()).ok()?;
+        // SAFETY: the caller's duty.
+        let bio = unsafe { (api.BIO_new_mem_buf)(text.as_ptr().cast(), len) };
+        (!bio.is_null()).then_some(OwnBio(bio, api))
+    }
+
+    /// One that reads a file.
+    pub fn file(api: &'static Functions, path: &CStr) -> Option<OwnBio> {
+        // SAFETY: both are C strings.
+        let bio = unsafe { (api.BIO_new_file)(path.as_ptr(), c"r".as_ptr()) };
+        (!bio.is_null()).then_some(OwnBio(bio, api))
+    }
+
+    /// What `write` has written, if that says it was good.
+    pub fn written(
+        api: &'static Functions,
+        write: impl FnOnce(*mut Bio) -> bool,
+    ) -> Option<Vec<u8>> {
+        // SAFETY: a new BIO over memory of its own, which BIO_CTRL_INFO gives the
+        // address and length of; it is copied before the BIO is freed.
+        unsafe {
+            let bio = (api.BIO_new)((api.BIO_s_mem)());
+            if bio.is_null() {
+                return None;
+            }
+            let bio = OwnBio(bio, api);
+            if !write(bio.0) {
+                return None;
+            }
+            let mut data: *const u8 = ptr::null();
+            let at = (&raw mut data).cast();
+            let len = (api.BIO_ctrl)(bio.0, BIO_CTRL_INFO, 0, at);
+            if data.is_null() || len <= 0 {
+                return Some(Vec::new());
+            }
+            Some(std::slice::from_raw_parts(data, len as usize).to_vec())
+        }
+    }
+}
+
+impl Drop for OwnBio {
+    fn drop(&mut self) {
+        // SAFETY: it is ours.
+        unsafe { (self.1.BIO_free)(self.0) };
     }
 }
 

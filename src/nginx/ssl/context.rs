@@ -1,13 +1,15 @@
-//! What is common to the handshakes of a server's scripts: an `SSL_CTX`.
+//! What is common to many handshakes: an `SSL_CTX`. Here is what those of scripts with
+//! other servers need; `server.rs` makes one for clients.
 
 use std::cell::Cell;
-use std::ffi::{CString, c_int, c_ulong};
+use std::ffi::{CString, c_int, c_uint, c_ulong};
 use std::ptr;
 
 use super::bio::on_new_session;
 use super::error::take_errors;
 use super::identity::no_password;
 use super::openssl::*;
+use super::server::Server;
 
 /// Versions of TLS, as the bits of nginx's `ssl_protocols`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,9 @@ impl Protocols {
     /// OpenResty's default: all but SSL. What is too old for the library's
     /// security level is not used, whatever is said here.
     pub const DEFAULT: Protocols = Protocols(0b11_1100);
+
+    /// For clients: what is older is not safe any more.
+    pub const MODERN: Protocols = Protocols(0b11_0000);
 
     /// The names, by their bits.
     const NAMES: [&str; 6] = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
@@ -89,26 +94,37 @@ pub struct Context {
     ctx: *mut SslCtx,
     /// Whom to trust is not known yet: nobody has asked.
     untold: Cell<bool>,
+    /// What is of a context for clients alone.
+    pub(super) server: Option<Server>,
 }
 
 impl Context {
     /// What the settings say; the error is a sentence for the log.
     pub fn new(settings: &Settings) -> Result<Context, String> {
+        let mut context = Context::empty(None)?;
+        context.untold = Cell::new(settings.trusted_certificate.is_none());
+        let api = context.api;
+        context.set_up(settings).map_err(|what| what + &take_errors(api))?;
+        Ok(context)
+    }
+
+    /// One of which nothing is set.
+    pub(super) fn empty(server: Option<Server>) -> Result<Context, String> {
         let Some(api) = functions() else {
             return Err("nginx has no OpenSSL".to_owned());
         };
         // SAFETY: the method is static; the context is freed in drop().
         let ctx = unsafe {
             (api.ERR_clear_error)();
-            (api.SSL_CTX_new)((api.TLS_client_method)())
+            (api.SSL_CTX_new)(match server {
+                Some(_) => (api.TLS_server_method)(),
+                None => (api.TLS_client_method)(),
+            })
         };
         if ctx.is_null() {
             return Err(format!("SSL_CTX_new() failed{}", take_errors(api)));
         }
-        let untold = Cell::new(settings.trusted_certificate.is_none());
-        let context = Context { api, ctx, untold };
-        context.set_up(settings).map_err(|what| what + &take_errors(api))?;
-        Ok(context)
+        Ok(Context { api, ctx, untold: Cell::new(false), server })
     }
 
     pub(super) fn as_ptr(&self) -> *mut SslCtx {
@@ -130,6 +146,33 @@ impl Context {
 
     fn set_up(&self, settings: &Settings) -> Result<(), String> {
         let (api, ctx) = (self.api, self.ctx);
+        self.set_versions_and_modes(settings.protocols);
+        // SAFETY: the context is live; the callbacks are functions.
+        unsafe {
+            (api.SSL_CTX_ctrl)(
+                ctx,
+                SSL_CTRL_SET_SESS_CACHE_MODE,
+                SSL_SESS_CACHE_EXTERNAL,
+                ptr::null_mut(),
+            );
+            (api.SSL_CTX_sess_set_new_cb)(ctx, Some(on_new_session));
+            (api.SSL_CTX_set_default_passwd_cb)(ctx, Some(no_password));
+            (api.SSL_CTX_set_verify_depth)(ctx, settings.verify_depth);
+        }
+        self.set_ciphers(&settings.ciphers)?;
+        self.set_identity(settings)?;
+        if let Some(path) = &settings.trusted_certificate {
+            self.trust(path)?;
+        }
+        if let Some(path) = &settings.crl {
+            self.set_crl(path)?;
+        }
+        self.run_commands(&settings.commands, &settings.prefix, SSL_CONF_FLAG_CLIENT)
+    }
+
+    /// Sets what all contexts have in common.
+    pub(super) fn set_versions_and_modes(&self, protocols: Protocols) {
+        let (api, ctx) = (self.api, self.ctx);
         // SAFETY: the context is live; what it is told are numbers.
         unsafe {
             let ctrl =
@@ -138,7 +181,7 @@ impl Context {
             ctrl(SSL_CTRL_SET_MIN_PROTO_VERSION, 0);
             ctrl(SSL_CTRL_SET_MAX_PROTO_VERSION, 0);
             let options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
-            (api.SSL_CTX_set_options)(ctx, options | settings.protocols.options());
+            (api.SSL_CTX_set_options)(ctx, options | protocols.options());
             ctrl(
                 SSL_CTRL_MODE,
                 SSL_MODE_ENABLE_PARTIAL_WRITE
@@ -147,28 +190,20 @@ impl Context {
                     | SSL_MODE_RELEASE_BUFFERS,
             );
             ctrl(SSL_CTRL_SET_READ_AHEAD, 1);
-            ctrl(SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_EXTERNAL);
-            (api.SSL_CTX_sess_set_new_cb)(ctx, Some(on_new_session));
-            (api.SSL_CTX_set_default_passwd_cb)(ctx, Some(no_password));
-            (api.SSL_CTX_set_verify_depth)(ctx, settings.verify_depth);
         }
-        self.set_ciphers(&settings.ciphers)?;
-        self.set_identity(settings)?;
-        if let Some(path) = &settings.trusted_certificate {
-            let file = c_string(path)?;
-            // SAFETY: the context is live, the path a C string.
-            let rc = unsafe {
-                (api.SSL_CTX_load_verify_locations)(ctx, file.as_ptr(), ptr::null())
-            };
-            check(rc == 1, "SSL_CTX_load_verify_locations(", path)?;
-        }
-        if let Some(path) = &settings.crl {
-            self.set_crl(path)?;
-        }
-        self.run_commands(settings)
     }
 
-    fn set_ciphers(&self, ciphers: &[u8]) -> Result<(), String> {
+    /// Trusts the authorities of a file.
+    pub(super) fn trust(&self, path: &[u8]) -> Result<(), String> {
+        let file = c_string(path)?;
+        // SAFETY: the context is live, the path a C string.
+        let rc = unsafe {
+            (self.api.SSL_CTX_load_verify_locations)(self.ctx, file.as_ptr(), ptr::null())
+        };
+        check(rc == 1, "SSL_CTX_load_verify_locations(", path)
+    }
+
+    pub(super) fn set_ciphers(&self, ciphers: &[u8]) -> Result<(), String> {
         let list = c_string(ciphers)?;
         // SAFETY: the context is live, the list a C string.
         let rc = unsafe { (self.api.SSL_CTX_set_cipher_list)(self.ctx, list.as_ptr()) };
@@ -209,7 +244,7 @@ impl Context {
         Ok(())
     }
 
-    fn set_crl(&self, path: &[u8]) -> Result<(), String> {
+    pub(super) fn set_crl(&self, path: &[u8]) -> Result<(), String> {
         let file = c_string(path)?;
         let api = self.api;
         // SAFETY: the context is live and owns its store, which owns the
@@ -228,8 +263,14 @@ impl Context {
         Ok(())
     }
 
-    fn run_commands(&self, settings: &Settings) -> Result<(), String> {
-        if settings.commands.is_empty() {
+    /// Runs commands of OpenSSL's configuration, for this side of a connection.
+    pub(super) fn run_commands(
+        &self,
+        commands: &[(Vec<u8>, Vec<u8>)],
+        prefix: &[u8],
+        side: c_uint,
+    ) -> Result<(), String> {
+        if commands.is_empty() {
             return Ok(());
         }
         // SAFETY: freed by ConfGuard.
@@ -244,18 +285,18 @@ impl Context {
             (api.SSL_CONF_CTX_set_flags)(
                 conf.0,
                 SSL_CONF_FLAG_FILE
-                    | SSL_CONF_FLAG_CLIENT
+                    | side
                     | SSL_CONF_FLAG_CERTIFICATE
                     | SSL_CONF_FLAG_SHOW_ERRORS,
             );
             (api.SSL_CONF_CTX_set_ssl_ctx)(conf.0, self.ctx);
-            for (name, value) in &settings.commands {
+            for (name, value) in commands {
                 let command = c_string(name)?;
                 let kind = (api.SSL_CONF_cmd_value_type)(conf.0, command.as_ptr());
                 let is_path = kind == SSL_CONF_TYPE_FILE || kind == SSL_CONF_TYPE_DIR;
                 let full = match value.first() {
                     Some(b'/') | None => value.clone(),
-                    Some(_) if is_path => [settings.prefix.as_slice(), value].concat(),
+                    Some(_) if is_path => [prefix, value].concat(),
                     Some(_) => value.clone(),
                 };
                 let text = c_string(&full)?;
@@ -290,14 +331,14 @@ impl Drop for ConfGuard {
     }
 }
 
-fn check(good: bool, function: &str, argument: &[u8]) -> Result<(), String> {
+pub(super) fn check(good: bool, function: &str, argument: &[u8]) -> Result<(), String> {
     if good {
         return Ok(());
     }
     Err(format!("{function}\"{}\") failed", String::from_utf8_lossy(argument)))
 }
 
-fn c_string(text: &[u8]) -> Result<CString, String> {
+pub(super) fn c_string(text: &[u8]) -> Result<CString, String> {
     CString::new(text).map_err(|_| {
         format!("\"{}\" has a zero byte in it", String::from_utf8_lossy(text))
     })

@@ -1,9 +1,9 @@
 //! What OpenSSL says went wrong.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_ulong};
 use std::ptr;
 
-use super::openssl::Functions;
+use super::openssl::{ERR_LIB_SSL, Functions, SSL_REASONS};
 
 /// ERR_TXT_STRING of err.h: an error's data is text.
 const ERR_TXT_STRING: c_int = 0x02;
@@ -39,4 +39,18 @@ pub fn take_errors(api: &Functions) -> String {
         text.push(')');
     }
     text
+}
+
+/// Whether what the queue ends with is the other side's doing: it speaks no TLS, or
+/// not as agreed. All else is ours, as memory that is missing.
+pub fn is_peers_fault(api: &Functions) -> bool {
+    last_reason(api).is_some_and(|reason| SSL_REASONS.contains(&reason))
+}
+
+/// Why the SSL library has given up, if that is the last in the queue.
+pub fn last_reason(api: &Functions) -> Option<c_ulong> {
+    // SAFETY: the queue is this thread's.
+    let last = unsafe { (api.ERR_peek_last_error)() };
+    let (library, reason) = api.library_and_reason(last);
+    (library == ERR_LIB_SSL).then_some(reason)
 }

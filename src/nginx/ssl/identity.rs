@@ -4,10 +4,9 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
+use super::bio::OwnBio;
 use super::error::take_errors;
-use super::openssl::{
-    Bio, EvpPkey, Functions, SSL_CTRL_CHAIN_CERT, Ssl, X509, functions,
-};
+use super::openssl::{EvpPkey, Functions, SSL_CTRL_CHAIN_CERT, Ssl, X509, functions};
 
 /// A certificate, those of its chain that came with it, and its key.
 pub struct Identity {
@@ -27,7 +26,7 @@ impl Identity {
         // which outlives it, and is then the identity's, that frees it.
         unsafe {
             (api.ERR_clear_error)();
-            let Some(bio) = Memory::new(api, certificate) else {
+            let Some(bio) = OwnBio::over(api, certificate) else {
                 return failed("BIO_new_mem_buf()");
             };
             let read = || {
@@ -48,7 +47,7 @@ impl Identity {
             }
             // The end of the text is one, too.
             (api.ERR_clear_error)();
-            let Some(bio) = Memory::new(api, key) else {
+            let Some(bio) = OwnBio::over(api, key) else {
                 return failed("BIO_new_mem_buf()");
             };
             identity.key = (api.PEM_read_bio_PrivateKey)(
@@ -97,27 +96,6 @@ impl Drop for Identity {
             }
             (self.api.EVP_PKEY_free)(self.key);
         }
-    }
-}
-
-/// A BIO that reads bytes of a caller.
-struct Memory(*mut Bio, &'static Functions);
-
-impl Memory {
-    /// # Safety
-    /// - `text` outlives it.
-    unsafe fn new(api: &'static Functions, text: &[u8]) -> Option<Memory> {
-        let len = c_int::try_from(text.len()).ok()?;
-        // SAFETY: the caller's duty.
-        let bio = unsafe { (api.BIO_new_mem_buf)(text.as_ptr().cast(), len) };
-        (!bio.is_null()).then_some(Memory(bio, api))
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: it is ours.
-        unsafe { (self.1.BIO_free)(self.0) };
     }
 }
 

@@ -14,10 +14,12 @@ use ngx::ffi::ngx_connection_t;
 
 use super::bio::Transport;
 use super::context::Context;
-use super::error::take_errors;
+use super::error::{is_peers_fault, last_reason, take_errors};
 use super::identity::Identity;
 use super::openssl::*;
+use super::server::{VerifyClient, verify_text, verify_without_ca};
 use super::session::{Session, SessionSlot};
+use super::sessions;
 use crate::nginx::io::{Io, TRUNCATED};
 
 /// What a handshake is to come to.
@@ -53,6 +55,8 @@ pub enum HandshakeError {
     Closed,
     /// A system call failed.
     System(i32),
+    /// A client has shown none, and had to.
+    NoCertificate,
     /// The two could not agree; what OpenSSL says.
     Protocol(String),
 }
@@ -79,6 +83,8 @@ pub struct Stream {
     failed: Cell<Option<i32>>,
     /// What OpenSSL said of that.
     failure: RefCell<String>,
+    /// It is the other side's doing.
+    peers_fault: Cell<bool>,
     /// A read has to send something first, for which there was no room.
     read_wants_write: Cell<bool>,
     write_wants_read: Cell<bool>,
@@ -110,6 +116,58 @@ impl Stream {
         if peer.verify {
             context.prepare_to_verify();
         }
+        // SAFETY: the caller's duty.
+        let (mut stream, ssl) = unsafe { Stream::over(context, c, None)? };
+        stream.name = name;
+        stream.verify = peer.verify;
+        let stream = Box::new(stream);
+        stream.set_up(ssl, peer).map_err(|what| what + &take_errors(api))?;
+        Ok(stream)
+    }
+
+    /// Prepares a handshake with a client, by a context for such; the error is for the
+    /// log.
+    ///
+    /// # Safety
+    /// - `c` is live until `close()` is called.
+    pub unsafe fn accept(
+        context: &Rc<Context>,
+        c: *mut ngx_connection_t,
+    ) -> Result<Box<Stream>, String> {
+        let api = context.api;
+        // SAFETY: the caller's duty.
+        let (stream, ssl) = unsafe { Stream::over(context, c, Some(context.clone()))? };
+        let stream = Box::new(stream);
+        let verify = context.server.as_ref().map(|server| server.verify);
+        // SAFETY: as in set_up().
+        unsafe {
+            let Some(bio) = stream.transport.bio(api) else {
+                return Err(format!("BIO_new() failed{}", take_errors(api)));
+            };
+            (api.SSL_set_bio)(ssl, bio, bio);
+            (api.SSL_set_accept_state)(ssl);
+            let must = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+            let (mode, callback) = match verify.unwrap_or_default() {
+                VerifyClient::Off => (SSL_VERIFY_NONE, None),
+                VerifyClient::On => (must, None),
+                VerifyClient::Optional => (SSL_VERIFY_PEER, None),
+                VerifyClient::OptionalNoCa => {
+                    (SSL_VERIFY_PEER, Some(verify_without_ca as Verify))
+                }
+            };
+            (api.SSL_set_verify)(ssl, mode, callback);
+        }
+        Ok(stream)
+    }
+
+    /// # Safety
+    /// - `c` is live until `close()` is called.
+    unsafe fn over(
+        context: &Context,
+        c: *mut ngx_connection_t,
+        server: Option<Rc<Context>>,
+    ) -> Result<(Stream, *mut Ssl), String> {
+        let api = context.api;
         // SAFETY: the context is live and `SSL` takes a reference to it.
         let ssl = unsafe {
             (api.ERR_clear_error)();
@@ -118,13 +176,14 @@ impl Stream {
         if ssl.is_null() {
             return Err(format!("failed to create ssl connection{}", take_errors(api)));
         }
-        let stream = Box::new(Stream {
+        let stream = Stream {
             api,
             ssl: Cell::new(ssl),
             // SAFETY: the caller's duty; close() is the last that uses it.
-            transport: unsafe { Transport::new(c) },
-            name,
-            verify: peer.verify,
+            transport: unsafe { Transport::new(c, server) },
+            name: None,
+            verify: false,
+            peers_fault: Cell::new(false),
             established: Cell::new(false),
             failed: Cell::new(None),
             failure: RefCell::new(String::new()),
@@ -132,9 +191,8 @@ impl Stream {
             write_wants_read: Cell::new(false),
             write_begun: Cell::new(false),
             notify: Cell::new(Notify::No),
-        });
-        stream.set_up(ssl, peer).map_err(|what| what + &take_errors(api))?;
-        Ok(stream)
+        };
+        Ok((stream, ssl))
     }
 
     fn set_up(&self, ssl: *mut Ssl, peer: &Peer<'_>) -> Result<(), String> {
@@ -148,7 +206,7 @@ impl Stream {
             (api.SSL_set_bio)(ssl, bio, bio);
             (api.SSL_set_connect_state)(ssl);
             let mode = if peer.verify { SSL_VERIFY_PEER } else { SSL_VERIFY_NONE };
-            (api.SSL_set_verify)(ssl, mode, ptr::null_mut());
+            (api.SSL_set_verify)(ssl, mode, None);
             if !self.set_name(ssl) {
                 return Err("invalid server name".to_owned());
             }
@@ -232,6 +290,12 @@ impl Stream {
         self.established.set(true);
         // Something may have come with the last of it.
         self.set_read_ready(true);
+        if let Some(verify) = self.verify_client() {
+            return match self.check_client(verify) {
+                Ok(()) => Handshake::Done,
+                Err(error) => Handshake::Failed(error),
+            };
+        }
         if self.transport.session.get().is_none() {
             self.take_session();
         }
@@ -243,6 +307,69 @@ impl Stream {
             }
         }
         Handshake::Done
+    }
+
+    /// How much a client has to show; None where this side is the client.
+    fn verify_client(&self) -> Option<VerifyClient> {
+        let server = self.transport.server.as_ref()?.server.as_ref()?;
+        Some(server.verify)
+    }
+
+    /// Whether a client has shown what it had to. OpenSSL has seen to that, unless the
+    /// handshake goes on with a session.
+    fn check_client(&self, verify: VerifyClient) -> Result<(), HandshakeError> {
+        if matches!(verify, VerifyClient::Off | VerifyClient::OptionalNoCa) {
+            return Ok(());
+        }
+        match self.peer_certificate(|_| ()) {
+            None if verify == VerifyClient::On => {
+                self.failed.set(Some(libc::EPROTO));
+                Err(HandshakeError::NoCertificate)
+            }
+            None => Ok(()),
+            Some(()) => match self.verify_result() {
+                0 => Ok(()),
+                code => Err(self.certificate_error(code)),
+            },
+        }
+    }
+
+    /// What came of the verification of the other side's certificate: 0 is good, as
+    /// there is none.
+    pub(super) fn verify_result(&self) -> c_long {
+        match self.as_ptr() {
+            // SAFETY: ssl is live until close().
+            Some(ssl) => unsafe { (self.api.SSL_get_verify_result)(ssl) },
+            None => 0,
+        }
+    }
+
+    /// Calls `f` with the other side's certificate, if it has shown one.
+    pub(super) fn peer_certificate<T>(
+        &self,
+        f: impl FnOnce(*mut X509) -> T,
+    ) -> Option<T> {
+        let ssl = self.as_ptr()?;
+        // SAFETY: ssl is live until close(); the reference is ours, and freed.
+        unsafe {
+            let certificate = (self.api.peer_certificate)(ssl);
+            if certificate.is_null() {
+                return None;
+            }
+            let result = f(certificate);
+            (self.api.X509_free)(certificate);
+            Some(result)
+        }
+    }
+
+    /// OpenSSL's side of it; None after close().
+    pub(super) fn as_ptr(&self) -> Option<*mut Ssl> {
+        let ssl = self.ssl.get();
+        (!ssl.is_null()).then_some(ssl)
+    }
+
+    pub(super) fn api(&self) -> &'static Functions {
+        self.api
     }
 
     /// Before TLS 1.3 the handshake makes the session.
@@ -269,13 +396,28 @@ impl Stream {
                 return self.certificate_error(code);
             }
         }
+        let reason = last_reason(self.api);
         let error = match self.transport.end.get() {
             Some(Io::Eof) => HandshakeError::Closed,
             Some(Io::Error(errno)) => HandshakeError::System(errno),
-            _ => HandshakeError::Protocol(take_errors(self.api)),
+            _ if reason == Some(SSL_R_CERTIFICATE_VERIFY_FAILED) => {
+                return self.certificate_error(self.verify_result());
+            }
+            _ if reason == Some(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) => {
+                HandshakeError::NoCertificate
+            }
+            _ => {
+                self.peers_fault.set(is_peers_fault(self.api));
+                HandshakeError::Protocol(take_errors(self.api))
+            }
         };
         self.failed.set(Some(libc::EPROTO));
         error
+    }
+
+    /// Whether what OpenSSL said of a failure is the other side's doing.
+    pub fn is_peers_fault(&self) -> bool {
+        self.peers_fault.get()
     }
 
     fn certificate_error(&self, code: c_long) -> HandshakeError {
@@ -283,12 +425,7 @@ impl Stream {
         if matches!(code, X509_V_ERR_HOSTNAME_MISMATCH | X509_V_ERR_IP_ADDRESS_MISMATCH) {
             return HandshakeError::HostMismatch(self.name_text());
         }
-        // SAFETY: a static text for each number.
-        let text = unsafe {
-            let text = (self.api.X509_verify_cert_error_string)(code);
-            CStr::from_ptr(text).to_string_lossy().into_owned()
-        };
-        HandshakeError::Certificate(code, text)
+        HandshakeError::Certificate(code, verify_text(self.api, code))
     }
 
     fn name_text(&self) -> String {
@@ -454,6 +591,9 @@ impl Stream {
         };
         self.write_begun.set(n <= 0);
         if n > 0 {
+            // SAFETY: c is live until close(). As with nginx's own, what counts is
+            // what was to be sent, not what TLS adds.
+            unsafe { (*self.transport.c).sent += libc::off_t::from(n) };
             return Io::Done(n as usize);
         }
         self.set_write_ready(false);
@@ -503,13 +643,20 @@ impl Stream {
         if ssl.is_null() {
             return;
         }
-        if self.notify.get() == Notify::Sent {
+        // A client whose handshake has failed is to see the alert that says why.
+        let refused = self.transport.server.is_some() && !self.established.get();
+        if refused || self.notify.get() == Notify::Sent {
             self.transport.discard();
         }
+        // To a client whose connection has just gone the session is still of use.
+        let good = match self.failed.get() {
+            None => true,
+            Some(errno) => self.transport.server.is_some() && errno != libc::EPROTO,
+        };
         // SAFETY: ssl was live and is freed once. Unless it was told that both
         // sides have shut down it would make the session useless.
         unsafe {
-            if self.failed.get().is_none() {
+            if good {
                 let both = SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN;
                 (self.api.SSL_set_shutdown)(ssl, both);
             }
@@ -532,8 +679,11 @@ impl Stream {
             Some(Io::Eof) => TRUNCATED,
             Some(Io::Error(errno)) => errno,
             _ => {
+                self.peers_fault.set(is_peers_fault(self.api));
                 let text = format!("{what} failed{}", take_errors(self.api));
                 self.failure.replace(text);
+                // SAFETY: ssl is live: it has just been used.
+                unsafe { sessions::forget(self.api, self.ssl.get()) };
                 libc::EPROTO
             }
         };

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use super::{Session, Stage};
 use crate::socket::SocketError;
 use crate::socket::output::Sent;
-use crate::tcp::linger;
+use crate::tcp::{linger, session};
 
 impl Session {
     pub(super) fn write_failed(self: &Rc<Self>, error: SocketError) {
         if let SocketError::System(errno) = error {
-            self.info(errno, "send() failed");
+            session::log_io_error(self.connection(), errno, "send()");
         }
         self.close();
     }
@@ -45,6 +45,13 @@ impl Session {
         }
         self.stage.set(Stage::Lingering);
         self.parked.set(true);
+    }
+
+    /// There was room for TLS's word for the end.
+    pub(super) fn on_end_of_tls(self: &Rc<Self>) {
+        if !linger::on_end_of_tls(&self.socket) {
+            self.close();
+        }
     }
 
     /// Reads and drops until the client goes, or the time is over.

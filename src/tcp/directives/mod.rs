@@ -2,6 +2,7 @@
 //! table, its configuration structs and the setters.
 
 pub mod access;
+pub mod client_ssl;
 pub mod core;
 pub mod demo;
 pub mod error_log;
@@ -15,6 +16,7 @@ mod tests {
     /// functions that only nginx has.
     const TABLES: &[&str] = &[
         include_str!("access.rs"),
+        include_str!("client_ssl.rs"),
         include_str!("core.rs"),
         include_str!("demo.rs"),
         include_str!("log.rs"),

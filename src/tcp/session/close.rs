@@ -37,6 +37,13 @@ impl Session {
         self.parked.set(true);
     }
 
+    /// There was room for TLS's word for the end.
+    pub(super) fn on_end_of_tls(self: &Rc<Self>) {
+        if !linger::on_end_of_tls(&self.socket) {
+            self.close();
+        }
+    }
+
     /// Reads and drops until the client goes, or the time is over.
     pub(super) fn on_read_lingering(self: &Rc<Self>) {
         if !linger::on_read(&self.socket, &self.lingering()) {

@@ -8,6 +8,7 @@ use crate::nginx::cycle;
 use crate::nginx::log::Level;
 use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Thread, budget};
+use crate::socket::SocketError;
 use crate::tcp::access_log;
 
 /// What wait_next_request() comes to.
@@ -70,18 +71,11 @@ impl Session {
     }
 
     fn log_client_gone(&self) {
-        self.connection().write_log(
-            Level::Info,
-            self.read_errno(),
-            format_args!("client prematurely closed connection"),
-        );
-    }
-
-    fn read_errno(&self) -> i32 {
-        match self.socket.read_end() {
-            Some(crate::socket::SocketError::System(errno)) => errno,
+        let errno = match self.socket.read_end() {
+            Some(SocketError::System(errno)) => errno,
             _ => 0,
-        }
+        };
+        self.log_gone(errno);
     }
 
     /// Parks the session: idle and reusable for nginx, without buffers. While

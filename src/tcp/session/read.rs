@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Reader, Session};
 use crate::lua::{Value, Values};
 use crate::nginx::Msec;
-use crate::nginx::io::Io;
+use crate::nginx::io::{Io, TRUNCATED};
 use crate::nginx::log::Level;
 use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Thread, budget};
@@ -122,11 +122,7 @@ impl Session {
             return;
         }
         if let Some(SocketError::System(errno)) = self.socket.read_end() {
-            self.connection().write_log(
-                Level::Info,
-                errno,
-                format_args!("recv() failed"),
-            );
+            self.log_io_error(errno, "recv()");
         }
     }
 
@@ -222,16 +218,25 @@ impl Session {
                     return false;
                 }
             };
-            c.write_log(
-                Level::Info,
-                errno,
-                format_args!("client prematurely closed connection"),
-            );
+            self.log_gone(errno);
             self.finish();
             return true;
         }
         self.rest_read_event();
         false
+    }
+
+    /// Logs that the client has gone while nobody read.
+    pub(super) fn log_gone(&self, errno: i32) {
+        if errno == libc::EPROTO {
+            // TLS has ended it, as far as one knows.
+            return self.log_io_error(errno, "recv()");
+        }
+        self.connection().write_log(
+            Level::Info,
+            if errno == TRUNCATED { 0 } else { errno },
+            format_args!("client prematurely closed connection"),
+        );
     }
 
     /// Keeps a level-triggered event method from reporting again and again

@@ -184,7 +184,7 @@ impl Session {
     }
 
     fn log_failed_send(&self, errno: i32) {
-        self.connection().write_log(Level::Info, errno, format_args!("send() failed"));
+        self.log_io_error(errno, "send()");
     }
 
     /// Logs a failed write and gives its text.

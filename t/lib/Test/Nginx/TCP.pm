@@ -230,6 +230,11 @@ step.
 
 Where to connect: a port, C<address:port>, C<[::1]:port>, C<unix:path>.
 
+=item tls
+
+The clients speak TLS, with these options of C<start_tls> (or none). Those that
+C<connect> names in steps do not, before C<start_tls>.
+
 =item clients
 
 C<clients: 20> runs the exchange by so many clients at once; C<$TEST_CLIENT> is
@@ -359,6 +364,18 @@ C<[send =E<gt> $bytes], ['A:', expect =E<gt> "x"]> in one array reference.
                              is required
     expect_tls_failure CERT [...]
                              the same, and it fails
+    start_tls [name=SNI] [cert=CERT] [TLSv1.2|TLSv1.3] [ciphers=LIST]
+              [alpn=NAME,NAME] [session=NAME]
+                             handshake as client, which goes on with the session
+                             of this name if there is one
+    expect_alert [OPTION...] /RE/
+                             the same, or what comes behind it, ends with an
+                             alert whose text matches
+    s_client "ARGUMENTS" => "INPUT" => /RE/
+                             openssl s_client, until what it says matches
+    expect_notify            expect_eof, with TLS's word for it
+    plain BYTES              past TLS
+    notify                   TLS's word for the end, without FIN
     truncate                 FIN without TLS's word for it
     pause SECONDS            only to tell two packets apart
     wait_log PATTERN [N]     "substring" or /RE/, N times since the run began
@@ -479,12 +496,13 @@ are in t/lib/nats-peer.c.
 =back
 
 C<$TEST_CERT_DIR> has NAME.pem (and its chain) and NAME.key, made by
-t/cert/make. For the names test.example, localhost, 127.0.0.1, ::1: good (RSA),
-ecdsa, expired, future, self-signed, chain (by an intermediate CA), no-chain
-(that CA is not in the file), revoked; wrong is for other.example, wildcard for
-*.wild.example. Clients: client, client-ec, client-expired, client-other (by
-other-ca.pem). ca.pem, crl.pem (of ca.pem), all-crl.pem (of the intermediate,
-too).
+t/cert/make, and good-secret.key, with the password "sesame"; short is of 1024
+bits. For the names test.example, localhost, 127.0.0.1, ::1: good (RSA), ecdsa,
+expired, future, self-signed, chain (by an intermediate CA), no-chain (that CA
+is not in the file), revoked; wrong is for other.example, wildcard for
+*.wild.example. Clients: client, client-ec, client-expired, client-revoked,
+client-chain (by the intermediate CA), client-other (by other-ca.pem). ca.pem,
+crl.pem (of ca.pem), all-crl.pem (of the intermediate, too).
 
 =head1 ENVIRONMENT
 

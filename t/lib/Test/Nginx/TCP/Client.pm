@@ -12,6 +12,7 @@ use Errno qw(EAGAIN EINTR EPIPE ECONNRESET EINPROGRESS);
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
+use POSIX ();
 use Socket qw(:all);
 use Time::HiRes ();
 
@@ -57,6 +58,15 @@ sub accept_tls {
     my ($self, $seconds, @arguments) = @_;
     require Test::Nginx::TCP::Tls;
     $self->{socket} = Test::Nginx::TCP::Tls::accept_tls(
+        $self->_socket, $seconds, @arguments);
+}
+
+
+# The same as client.
+sub start_tls {
+    my ($self, $seconds, @arguments) = @_;
+    require Test::Nginx::TCP::Tls;
+    $self->{socket} = Test::Nginx::TCP::Tls::start_tls(
         $self->_socket, $seconds, @arguments);
 }
 
@@ -161,6 +171,40 @@ sub expect_end {
     my $how = $self->{ended} || '';
     $self->_fail(join ' or ', @ways)
         if length $self->unseen || !grep { $how eq $_ } @ways;
+}
+
+
+# The peer ends it with an alert of TLS whose text matches.
+sub expect_alert {
+    my ($self, $pattern, $seconds) = @_;
+    $self->_receive_until($seconds, sub { length $self->unseen });
+    $self->_fail("alert /$pattern/")
+        if length $self->unseen
+           || ($self->{ended} || '') !~ /^alert: .*$pattern/s;
+}
+
+
+# The peer ends it, and says so by TLS.
+sub expect_notify {
+    my ($self, $seconds) = @_;
+    $self->expect_end($seconds, 'eof');
+    Test::Nginx::TCP::Tls::was_notified($self->_socket)
+        or die "there was no close_notify\n";
+}
+
+
+# Bytes that do not go through TLS.
+sub send_plain {
+    my ($self, $bytes) = @_;
+    my $n = POSIX::write(fileno $self->_socket, $bytes, length $bytes);
+    die "send: $!\n" unless ($n // 0) == length $bytes;
+}
+
+
+# FIN in TLS alone: the socket stays as it is.
+sub notify {
+    my ($self) = @_;
+    Test::Nginx::TCP::Tls::close_notify($self->_socket);
 }
 
 
@@ -303,7 +347,11 @@ sub _receive {
     my $have = length $self->{in};
     my $size = $self->{up_to} ? $self->{up_to} - $have : 262144;
     my $n = sysread $self->{socket}, $self->{in}, $size, $have;
-    if (defined $n) {
+    if (defined $n && $n == 0 && $self->_is_tls
+        && Net::SSLeay::ERR_error_string(Net::SSLeay::ERR_get_error())
+           =~ /(alert .*)/) {
+        $self->{ended} = "alert: $1";
+    } elsif (defined $n) {
         $self->{ended} = 'eof' if $n == 0;
     } elsif ($! == ECONNRESET) {
         $self->{ended} = 'reset';

@@ -22,7 +22,7 @@ my %KNOWN = map { $_ => 1 } qw(
     response_like error_log no_error_log grep_error_log grep_error_log_out
     start_log stop_log file_is file_like conf_error conf_ok must_die timeout
     wait signal stop peers peer peer2 peer3 udp_peer udp_peer2 repeat
-    skip_mode skip_if no_reload
+    skip_mode skip_if no_reload tls
     ONLY LAST SKIP
 );
 

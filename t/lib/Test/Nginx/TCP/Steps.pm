@@ -10,8 +10,10 @@ use warnings;
 
 use Errno qw(EAGAIN);
 use Fcntl qw(F_SETFL O_NONBLOCK);
+use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
+use IPC::Open2 ();
 use Socket qw(SOCK_STREAM sockaddr_family);
 use Test::Nginx::TCP::Client;
 use Test::Nginx::TCP::Conf qw(write_file);
@@ -26,6 +28,12 @@ my %VERB = (
     connect        => [0, 2, \&_connect],
     tls            => [1, 3, \&_tls],
     expect_tls_failure => [1, 3, \&_expect_tls_failure],
+    start_tls      => [0, 6, sub { $_[0]->plain_client($_[1])->start_tls($_[0]{timeout}, @_[2 .. $#_]) }],
+    expect_alert   => [1, 7, \&_expect_alert],
+    expect_notify  => [0, 0, sub { $_[0]->client($_[1])->expect_notify($_[0]{timeout}) }],
+    plain          => [1, 1, sub { $_[0]->client($_[1])->send_plain($_[2]) }],
+    notify         => [0, 0, sub { $_[0]->client($_[1])->notify }],
+    s_client       => [3, 3, \&_s_client],
     send           => [1, 1, sub { $_[0]->client($_[1])->send($_[2], $_[0]{timeout}) }],
     send_fin       => [1, 1, sub { $_[0]->client($_[1])->send_fin($_[2], $_[0]{timeout}) }],
     drip           => [1, 2, \&_drip],
@@ -66,7 +74,8 @@ my %VERB = (
 );
 
 
-# peer: where clients connect; mark: the log's size when this run began;
+# peer: where clients connect; tls: undef, or the options of the handshake that
+# those who are not told to connect begin with; mark: the log's size when this run began;
 # timeout: seconds each step may take.
 sub new {
     my ($class, %arg) = @_;
@@ -96,6 +105,19 @@ sub run {
 # if it listens.
 sub client {
     my ($self, $name) = @_;
+    if (!$self->{clients}{$name} && !$self->_listener($name)) {
+        $self->plain_client($name);
+        $self->{clients}{$name}->start_tls($self->{timeout},
+                                           split ' ', $self->{tls})
+            if defined $self->{tls};
+    }
+    return $self->plain_client($name);
+}
+
+
+# The same, which begins without TLS.
+sub plain_client {
+    my ($self, $name) = @_;
     if (!$self->{clients}{$name}) {
         if ($self->_listener($name)) {
             $self->_accept($name);
@@ -104,6 +126,47 @@ sub client {
         }
     }
     return $self->{clients}{$name};
+}
+
+
+# expect_alert [OPTION...] /RE/: the handshake, or what comes behind it, ends with
+# an alert.  With TLS 1.3 a client is through before the server is.
+sub _expect_alert {
+    my ($self, $name, @options) = @_;
+    my $pattern = pop @options;
+    my $client = $self->plain_client($name);
+    if (!$client->_is_tls) {
+        if (!eval { $client->start_tls($self->{timeout}, @options); 1 }) {
+            die $@ unless $@ =~ /^TLS handshake: .*$pattern/s;
+            $client->close;
+            return;
+        }
+    }
+    $client->expect_alert($pattern, $self->{timeout});
+    $client->close;
+}
+
+
+# s_client "ARGUMENTS" => "INPUT" => /RE/: openssl s_client, until what it says
+# matches.
+sub _s_client {
+    my ($self, undef, $arguments, $input, $pattern) = @_;
+    my ($port) = $self->{peer} =~ /(\d+)\z/;
+    my $command = "openssl s_client -connect 127.0.0.1:$port $arguments 2>&1";
+    my $pid = IPC::Open2::open2(my $out, my $in, "exec $command");
+    binmode $_ for $out, $in;
+    local $SIG{PIPE} = 'IGNORE';
+    $in->autoflush(1);
+    print $in $input;
+    my ($text, $select) = ('', IO::Select->new($out));
+    my $deadline = Time::HiRes::time() + $self->{timeout};
+    while ($select->can_read($deadline - Time::HiRes::time())) {
+        last unless sysread $out, $text, 65536, length $text;
+        last if $text =~ $pattern;
+    }
+    kill KILL => $pid;
+    waitpid $pid, 0;
+    die "s_client: $text\n" unless $text =~ $pattern;
 }
 
 
@@ -146,6 +209,9 @@ sub workers_changed { return $_[0]{workers_changed} }
 
 sub _do_connect {
     my ($self, $name, $peer, %arg) = @_;
+    # without a word of goodbye its session would be of no use any more
+    my $before = $self->{clients}{$name};
+    $before->close if $before && $before->can('start_tls') && $before->_is_tls;
     $self->{clients}{$name} = $peer =~ /^udp:(.*)/s
         ? Test::Nginx::TCP::Datagram->connect($1)
         : Test::Nginx::TCP::Client->connect($peer, %arg);
