@@ -65,6 +65,20 @@ protocol foo;
 unknown protocol "foo" in $TEST_DIR/conf/nginx.conf:
 
 
+=== protocol: the begin of a name
+--- tcp_server_config
+protocol tcp;
+--- conf_error
+unknown protocol "tcp" in $TEST_DIR/conf/nginx.conf:
+
+
+=== protocol: a name in capitals
+--- tcp_server_config
+protocol DEMO;
+--- conf_error
+unknown protocol "DEMO" in $TEST_DIR/conf/nginx.conf:
+
+
 === protocol: twice
 --- tcp_server_config
 protocol tcp_lua;

@@ -49,18 +49,3 @@ impl Protocol for TcpLua {
         session::accept(c.into_connection(), server);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn protocols_are_found_by_their_whole_name() {
-        for name in ["tcp_lua", "demo"] {
-            assert_eq!(find(name.as_bytes()).map(Protocol::name), Some(name));
-        }
-        assert!(
-            find(b"tcp").is_none() && find(b"TCP_LUA").is_none() && find(b"").is_none()
-        );
-    }
-}
