@@ -306,14 +306,14 @@ process_by_lua_block {
     local reader = ngx.thread.spawn(function()
         local n = 0
         while true do
-            local data = ngx.receive(100000, 1)
+            local data = ngx.receive(20000, 1)
             if not data then
                 return n
             end
             n = n + #data
         end
     end)
-    ngx.print(("y"):rep(2000000))
+    ngx.print(("y"):rep(300000))
     local _, n = ngx.thread.wait(reader)
     ngx.say("and ", n)
 }
@@ -321,11 +321,11 @@ process_by_lua_block {
 A: connect rcvbuf=16384
 A: start_tls
 A: stop_reading
-A: send "x" x 2000000
+A: send "x" x 300000
 A: start_reading
 A: half_close
-A: expect_bytes 2000000
-A: expect "and 2000000\n"
+A: expect_bytes 300000
+A: expect "and 300000\n"
 A: expect_eof
 --- no_error_log
 [error]
@@ -546,7 +546,6 @@ B: expect_alert TLSv1.2 /protocol version/
 B: wait_log /\[info\] .*SSL_do_handshake\(\) failed \(SSL: error:.*unsupported protocol\) while SSL handshaking, client: 127.0.0.1, server: 127.0.0.1:$TEST_PORT/
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_ciphers, ssl_prefer_server_ciphers
@@ -570,7 +569,6 @@ C: expect_alert TLSv1.2 ciphers=ECDHE-RSA-CHACHA20-POLY1305 /handshake failure/
 C: wait_log /\[info\] .*SSL_do_handshake\(\) failed .*no shared cipher/
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_ciphers: a lower security level, for old versions and short keys
@@ -625,7 +623,6 @@ D: expect_alert alpn=three /no application protocol/
 D: wait_log /\[info\] .*SSL_do_handshake\(\) failed/
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_buffer_size: records are not longer

@@ -47,7 +47,6 @@ B: expect_alert TLSv1.2 /handshake failure/
 B: wait_log /\[info\] .*client sent no required SSL certificate while SSL handshaking, client: 127.0.0.1/ 2
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_verify_client on: of somebody unknown, expired
@@ -63,7 +62,6 @@ B: expect_alert TLSv1.2 cert=client-expired /certificate expired/
 B: wait_log /\[info\] .*client SSL certificate verify error: \(10:certificate has expired\)/
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_verify_client optional: none, a good one, a bad one
@@ -84,7 +82,6 @@ C: expect_alert cert=client-other /unknown ca/
 C: wait_log "client SSL certificate verify error: (20:"
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_verify_client optional_no_ca: of somebody unknown, but not expired
@@ -112,7 +109,6 @@ D: connect $TEST_PORT2
 D: expect_alert cert=client-expired /certificate expired/
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_verify_client off: nobody is asked
@@ -185,7 +181,6 @@ C: start_tls cert=client-chain
 C: expect "x\n"
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ssl_crl: revoked
@@ -202,7 +197,6 @@ B: expect_alert cert=client-revoked /certificate revoked/
 B: wait_log "client SSL certificate verify error: (23:certificate revoked)"
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert
 
 
 === ngx.ssl: all of a certificate
@@ -296,4 +290,3 @@ D: connect $TEST_PORT2
 D: expect_alert TLSv1.3 session=way-in-3 /certificate required/
 --- no_error_log
 [error]
---- skip_mode: slow: there is no room for an alert

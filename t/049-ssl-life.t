@@ -49,7 +49,44 @@ F: wait_log /\[info\] .*SSL_do_handshake\(\) failed \(SSL: error:.*(length misma
 F: read_all
 --- no_error_log
 [error]
---- skip_mode: slow: what is left unread resets the connection
+
+
+=== handshake: why it failed is read by who goes on to send
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+process_by_lua_block { ngx.say("x") }
+--- request_parts
+A: connect
+A: send "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
+A: wait_log /\[info\] .*SSL_do_handshake\(\) failed/
+A: send "x" x 5000
+A: sync
+A: send "x" x 5000
+A: sync
+A: send "x"
+A: expect_like /^\x15\x03.\x00\x02\x02\x32/s
+A: expect_eof
+--- no_error_log
+[error]
+
+
+=== handshake: who stays when it has failed is closed in time
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_handshake_timeout 300ms;
+process_by_lua_block { ngx.say("x") }
+--- request_parts
+A: connect
+A: send "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
+A: wait_log /\[info\] .*SSL_do_handshake\(\) failed/
+signal QUIT
+wait_exit
+A: expect_like /^\x15\x03.\x00\x02\x02\x32/s
+A: expect_eof
+--- no_error_log
+[error]
 
 
 === handshake: ssl_handshake_timeout

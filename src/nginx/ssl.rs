@@ -27,7 +27,7 @@ pub use self::identity::Identity;
 pub use self::server::{Cache, ServerSettings, VerifyClient};
 pub use self::session::{Session, SessionSlot};
 pub use self::sessions::{SessionStore, TicketKey};
-pub use self::stream::{Handshake, HandshakeError, Peer, Stream};
+pub use self::stream::{Handshake, HandshakeError, Peer, Refusal, Stream};
 pub use self::variables::{Get, variable};
 
 /// Whether this nginx has OpenSSL.

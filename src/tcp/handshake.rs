@@ -17,12 +17,18 @@ use crate::nginx::log::Level;
 use crate::nginx::ssl::{Handshake, HandshakeError};
 use crate::nginx::time::{current_msec, left_until};
 
+/// How long a client whose handshake has failed may take to read why and to go.
+const REFUSAL_TIME: Msec = 5_000;
+
 /// A client that shakes hands.
 struct Handshaking {
     /// None when it is over.
     connection: RefCell<Option<Connection>>,
     conf: &'static ServerConf,
     deadline: Cell<Msec>,
+    /// It has failed, and the client is to see the alert that says why: closing before
+    /// the client does could make the kernel answer with RST, which overtakes that.
+    refused: Cell<bool>,
 }
 
 /// Begins with a connection that nginx has just accepted.
@@ -42,6 +48,7 @@ pub fn begin(c: Accepted, conf: &'static ServerConf) {
         connection: RefCell::new(Some(connection)),
         conf,
         deadline: Cell::new(current_msec().wrapping_add(timeout)),
+        refused: Cell::new(false),
     });
     let posted = handshaking.with(|c| {
         c.set_handler(&handshaking);
@@ -74,23 +81,51 @@ impl Handshaking {
     }
 
     fn go_on(&self, timedout: bool) {
+        if self.refused.get() {
+            return self.refuse(timedout);
+        }
         match self.with(Connection::handshake) {
             None => {}
-            Some(Handshake::Waits) if timedout => match left_until(self.deadline.get()) {
-                Some(left) => {
-                    self.with(|c| c.arm_read_timer(left));
-                }
-                None => {
-                    self.log(Level::Info, libc::ETIMEDOUT, "client timed out");
-                    self.close();
-                }
-            },
-            Some(Handshake::Waits) => {}
-            Some(Handshake::Failed(error)) => {
-                self.log_failure(error);
+            Some(Handshake::Waits) if timedout && !self.has_time() => {
+                self.log(Level::Info, libc::ETIMEDOUT, "client timed out");
                 self.close();
             }
+            Some(Handshake::Waits) => {}
+            Some(Handshake::Failed(error)) => {
+                let answers =
+                    !matches!(error, HandshakeError::Closed | HandshakeError::System(_));
+                self.log_failure(error);
+                if answers {
+                    self.begin_to_refuse();
+                } else {
+                    self.close();
+                }
+            }
             Some(Handshake::Done) => self.finish(),
+        }
+    }
+
+    /// The timer has fired: whether that was too early.
+    fn has_time(&self) -> bool {
+        let left = left_until(self.deadline.get());
+        if let Some(left) = left {
+            self.with(|c| c.arm_read_timer(left));
+        }
+        left.is_some()
+    }
+
+    fn begin_to_refuse(&self) {
+        self.refused.set(true);
+        let time = left_until(self.deadline.get()).unwrap_or(0).min(REFUSAL_TIME);
+        self.deadline.set(current_msec().wrapping_add(time));
+        self.with(|c| c.arm_read_timer(time));
+        self.refuse(false);
+    }
+
+    fn refuse(&self, timedout: bool) {
+        let waits = self.with(Connection::refuse_tls) == Some(true);
+        if !waits || timedout && !self.has_time() {
+            self.close();
         }
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Connection;
 use crate::nginx::io::Io;
-use crate::nginx::ssl::{Context, Handshake, Peer, Stream};
+use crate::nginx::ssl::{Context, Handshake, Peer, Refusal, Stream};
 
 impl Connection {
     /// Prepares a handshake; the error is for `nil, err`. One connection has one.
@@ -51,6 +51,18 @@ impl Connection {
             }
         }
         handshake
+    }
+
+    /// Goes on with the end of a client's handshake that has failed, and asks for the
+    /// event that it waits for. False: the connection can be closed.
+    pub fn refuse_tls(&self) -> bool {
+        match self.tls.get().map(|tls| tls.refuse()) {
+            None | Some(Refusal::Done) => false,
+            Some(Refusal::Waits { to_write: true }) => self.watch_write(),
+            Some(Refusal::Waits { to_write: false }) => {
+                self.ignore_write() && self.watch_read()
+            }
+        }
     }
 
     /// A read event: whether a write has waited for it.

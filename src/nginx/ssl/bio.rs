@@ -2,7 +2,7 @@
 //! nginx's idea of whether the socket is ready: one that an edge-triggered method
 //! has told of once is asked until it has nothing. And BIOs that are memory or a file.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::ptr;
 use std::rc::Rc;
@@ -30,6 +30,10 @@ pub(super) struct Transport {
     pub session: Rc<SessionSlot>,
     /// A client's: what OpenSSL's callbacks ask.
     pub server: Option<Rc<Context>>,
+    /// While a client shakes hands: what the kernel had no room for. OpenSSL repeats
+    /// it, but for an alert that ends the handshake.
+    unsent: RefCell<Vec<u8>>,
+    keeps_unsent: Cell<bool>,
 }
 
 /// The BIO's functions, made when first needed.
@@ -96,7 +100,11 @@ unsafe extern "C" fn bio_write(bio: *mut Bio, data: *const c_char, len: c_int) -
     unsafe {
         (api.BIO_clear_flags)(bio, BIO_FLAGS_RETRY_ALL);
         let transport = transport(api, bio);
-        match transport.send(data, len) {
+        let sent = transport.send(data, len);
+        if transport.keeps_unsent.get() {
+            transport.keep_unsent(data, len, sent);
+        }
+        match sent {
             Io::Done(n) => n as c_int,
             Io::Again => {
                 (api.BIO_set_flags)(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY);
@@ -151,7 +159,9 @@ impl Transport {
             thorough: Cell::new(false),
             end: Cell::new(None),
             session: Rc::default(),
+            keeps_unsent: Cell::new(server.is_some()),
             server,
+            unsent: RefCell::default(),
         })
     }
 
@@ -202,19 +212,53 @@ impl Transport {
     /// Takes what has come and nobody wants, as a session that a server sends
     /// unasked: with that unread the kernel would answer by RST, and the other
     /// side might lose what it was sent last.
-    pub fn discard(&self) {
+    ///
+    /// True: more may come.
+    pub fn discard(&self) -> bool {
         let mut buffer = [0u8; 4096];
         let mut left = MAX_DISCARDED;
         while left > 0 {
-            let (data, len) = (buffer.as_mut_ptr().cast(), buffer.len());
             // SAFETY: the fd is open until the connection is closed, which comes
             // after close(); the buffer is written.
-            let n = unsafe { libc::recv((*self.c).fd, data, len, 0) };
-            if n <= 0 {
-                break;
+            match unsafe { self.recv(buffer.as_mut_ptr().cast(), buffer.len() as c_int) }
+            {
+                Io::Done(n) => left = left.saturating_sub(n),
+                io => return io == Io::Again,
             }
-            left = left.saturating_sub(n as usize);
         }
+        false
+    }
+
+    /// # Safety
+    /// - `len` bytes at `data` may be read.
+    unsafe fn keep_unsent(&self, data: *const c_char, len: c_int, sent: Io) {
+        let mut unsent = self.unsent.borrow_mut();
+        unsent.clear();
+        if sent == Io::Again {
+            // SAFETY: the caller's duty.
+            let data = unsafe { std::slice::from_raw_parts(data.cast(), len as usize) };
+            unsent.extend_from_slice(data);
+        }
+    }
+
+    /// The handshake is complete: OpenSSL repeats all that it could not send.
+    pub fn forget_unsent(&self) {
+        self.keeps_unsent.set(false);
+        drop(self.unsent.take());
+    }
+
+    /// Sends what a handshake that has failed could not; false: there is no room yet.
+    pub fn send_unsent(&self) -> bool {
+        let mut unsent = self.unsent.borrow_mut();
+        while !unsent.is_empty() {
+            // SAFETY: the fd is open until the connection is closed.
+            match unsafe { self.send(unsent.as_ptr().cast(), unsent.len() as c_int) } {
+                Io::Done(n) => drop(unsent.drain(..n)),
+                Io::Again => return false,
+                _ => unsent.clear(),
+            }
+        }
+        true
     }
 
     /// # Safety

@@ -65,6 +65,14 @@ pub enum HandshakeError {
     Protocol(String),
 }
 
+/// How far the end of a failed handshake is.
+pub enum Refusal {
+    /// The other side is gone.
+    Done,
+    /// An event has to come, of room to write or of something to read.
+    Waits { to_write: bool },
+}
+
 /// Where the close_notify is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Notify {
@@ -313,7 +321,7 @@ impl Stream {
         // A client whose handshake has failed is to see the alert that says why.
         let refused = self.transport.server.is_some() && !self.established.get();
         if refused || self.notify.get() == Notify::Sent {
-            self.transport.discard();
+            let _ = self.transport.discard();
         }
         // To a client whose connection has just gone the session is still of use.
         let good = match self.failed.get() {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ptr;
 use std::rc::Rc;
 
-use super::{Handshake, HandshakeError, Stream};
+use super::{Handshake, HandshakeError, Refusal, Stream};
 use crate::nginx::io::Io;
 use crate::nginx::ssl::error::{is_peers_fault, last_reason, take_errors};
 use crate::nginx::ssl::openssl::*;
@@ -40,8 +40,26 @@ impl Stream {
         }
     }
 
+    /// Goes on with the end of a client's handshake that has failed: the alert that
+    /// says why, and then nothing.
+    pub fn refuse(&self) -> Refusal {
+        if !self.transport.send_unsent() {
+            self.set_write_ready(false);
+            return Refusal::Waits { to_write: true };
+        }
+        // SAFETY: the fd is open until the connection is closed. It does not matter
+        // whether it was shut down before.
+        unsafe { libc::shutdown((*self.transport.c).fd, libc::SHUT_WR) };
+        if !self.transport.discard() {
+            return Refusal::Done;
+        }
+        self.set_read_ready(false);
+        Refusal::Waits { to_write: false }
+    }
+
     fn established(&self) -> Handshake {
         self.established.set(true);
+        self.transport.forget_unsent();
         // Something may have come with the last of it.
         self.set_read_ready(true);
         if let Some(verify) = self.verify_client() {
