@@ -256,7 +256,7 @@ $
 --- peer eval: main::peer_steps(drip => @main::DRIPPED)
 --- tcp_server_config eval: main::script(@main::DRIPPED)
 --- response eval: main::expected(@main::DRIPPED)
---- timeout: 15
+--- timeout: 60
 --- skip_mode: slow: it is, in the block above
 
 
