@@ -32,10 +32,13 @@ MODULE = pathlib.Path(os.environ.get(
     HERE.parent / "target" / "release" / "libngx_tcp_lua_module.so")).resolve()
 
 SERVICES = ["echo-10", "echo-1k", "echo-64k", "line", "connect", "sleep",
-            "parked", "bulk", "upstream", "upstream-tls"]
+            "parked", "bulk", "upstream", "upstream-tls",
+            "tls-echo-10", "tls-echo-1k", "tls-connect", "tls-parked"]
 
-# Services that a server without messages of its own gives on its echo port.
+# Services that a server without messages of its own gives on its echo port, and on
+# that with TLS.
 ECHOES = ["echo-10", "echo-1k", "echo-64k", "line", "parked"]
+TLS_ECHOES = ["tls-echo-10", "tls-echo-1k", "tls-parked"]
 
 # Below the ports that the kernel gives to clients, and those of the tests.
 FIRST_PORT, LAST_PORT = 10000, 19500
@@ -92,6 +95,19 @@ class Server:
     def prepare(self):
         """Chooses ports, writes files; gives the command."""
         raise NotImplementedError
+
+    def certificate(self):
+        """Makes a key and a certificate; gives the words for a configuration."""
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+             "-days", "2", "-keyout", "key.pem", "-out", "cert.pem"],
+            cwd=self.scratch, stderr=subprocess.DEVNULL, check=True)
+        both = self.scratch / "both.pem"
+        both.write_bytes(b"".join((self.scratch / name).read_bytes()
+                                  for name in ("cert.pem", "key.pem")))
+        return {"CERT": self.scratch / "cert.pem", "KEY": self.scratch / "key.pem",
+                "CERT_AND_KEY": both}
 
     def load_options(self, row):
         """Options of tcp-load for this server alone."""
@@ -192,14 +208,14 @@ class HAProxy(Server):
     connects = True
 
     def unavailable(self):
-        return None if shutil.which(HAPROXY) else f"no {HAPROXY}"
+        return missing(HAPROXY, "openssl")
 
     def prepare(self):
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
         folder = HERE / "peers" / "haproxy"
         conf = self.scratch / "haproxy.cfg"
         fill(folder / "haproxy.cfg.in", conf, self.ports, SCRIPTS=folder,
-             **self.upstreams)
+             **self.certificate(), **self.upstreams)
         return [HAPROXY, "-db", "-f", str(conf)]
 
 
@@ -209,7 +225,7 @@ class Nginx(Server):
     template = None
 
     def unavailable(self):
-        return None if shutil.which(NGINX) else f"no {NGINX}"
+        return missing(NGINX)
 
     def words(self):
         return {}
@@ -241,7 +257,7 @@ class Ours(Nginx):
     def unavailable(self):
         if not MODULE.exists():
             return "NGINX_TCP_LUA_MODULE or target/release has no module"
-        return super().unavailable()
+        return super().unavailable() or missing("openssl")
 
     def prepare(self):
         services = [*SERVICES, "resp"]
@@ -252,7 +268,7 @@ class Ours(Nginx):
 
     def words(self):
         return {"MODULE": MODULE, "SCRIPTS": HERE / "ours", "BENCH": HERE,
-                "CONF": HERE.parent / "conf", **self.upstreams}
+                "CONF": HERE.parent / "conf", **self.certificate(), **self.upstreams}
 
 
 class HttpLua(Nginx):
@@ -302,18 +318,19 @@ class StreamProxy(Nginx):
     template = "peers/stream-proxy.conf.in"
 
     def unavailable(self):
-        return super().unavailable() or stream_module()[1]
+        return super().unavailable() or stream_module()[1] or missing("openssl")
 
     def prepare(self):
-        echo, tls, connect, bulk = free_ports(4)
-        self.ports = {"echo": echo, "upstream-tls": tls, "connect": connect,
-                      "bulk": bulk}
+        services = ["echo", "upstream-tls", "connect", "bulk", "tls-echo", "tls-connect"]
+        self.ports = dict(zip(services, free_ports(len(services))))
         command = super().prepare()
-        self.ports.update(dict.fromkeys([*ECHOES, "upstream"], echo))
+        self.ports.update(dict.fromkeys([*ECHOES, "upstream"], self.ports["echo"]))
+        self.ports.update(dict.fromkeys(TLS_ECHOES, self.ports["tls-echo"]))
         return command
 
     def words(self):
-        return {"LOAD_STREAM": stream_module()[0], **self.upstreams}
+        return {"LOAD_STREAM": stream_module()[0], **self.certificate(),
+                **self.upstreams}
 
 
 class Njs(Nginx):
@@ -347,19 +364,14 @@ class TlsEcho(Nginx):
 
     def unavailable(self):
         reason = super().unavailable() or stream_module()[1]
-        return reason or (None if shutil.which("openssl") else "no openssl")
+        return reason or missing("openssl")
 
     def prepare(self):
         self.ports = {"tls": free_ports(1)[0]}
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-             "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
-             "-days", "2", "-keyout", "key.pem", "-out", "cert.pem"],
-            cwd=self.scratch, stderr=subprocess.DEVNULL, check=True)
         return super().prepare()
 
     def words(self):
-        return {"LOAD_STREAM": stream_module()[0],
+        return {"LOAD_STREAM": stream_module()[0], **self.certificate(),
                 "UPSTREAM_ECHO": self.echo.ports["echo-10"]}
 
 
@@ -378,7 +390,7 @@ class Redis(Server):
     name = "redis"
 
     def unavailable(self):
-        return None if shutil.which(REDIS) else f"no {REDIS}"
+        return missing(REDIS)
 
     def prepare(self):
         self.ports = {"resp": free_ports(1)[0]}
@@ -388,6 +400,11 @@ class Redis(Server):
 
 PEERS = {cls.name: cls for cls in
          (Ours, HttpLua, HAProxy, Njs, StreamReturn, StreamProxy, Redis, EpollEcho)}
+
+
+def missing(*programs):
+    """Which of the programs is not there; None: all are."""
+    return next((f"no {name}" for name in programs if not shutil.which(name)), None)
 
 
 def setup(build=True):

@@ -36,6 +36,8 @@ options
   --http          for job: asked for by HTTP, as GET /?NAME:CLIENTS:BEFORE:BATCH
   --pace MS       for fair: from one message of the paced client to the next (5)
   --expect TEXT   for connect: nothing is sent, this is what comes
+  --tls HOW       for echo, line, connect, idle: by TLS, HOW is full (each handshake
+                  is a whole one) or resumed (it goes on with a session)
   --pid PID       server process whose CPU and memory to measure; repeatable
   --json          one JSON object instead of text
   --label TEXT    copied into the JSON object
@@ -64,6 +66,16 @@ pub enum Window {
     Sliding,
 }
 
+/// Whether connections have TLS.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    No,
+    /// Each handshake is a whole one.
+    Full,
+    /// A handshake goes on with a session of one before.
+    Resumed,
+}
+
 pub struct Options {
     pub mode: Mode,
     pub target: SocketAddr,
@@ -80,6 +92,7 @@ pub struct Options {
     pub http: bool,
     pub pace: Duration,
     pub expect: Option<String>,
+    pub tls: Tls,
     pub pids: Vec<u32>,
     pub json: bool,
     pub label: String,
@@ -110,6 +123,16 @@ impl Mode {
     }
 }
 
+impl Tls {
+    fn parse(text: &str) -> Result<Tls> {
+        match text {
+            "full" => Ok(Tls::Full),
+            "resumed" => Ok(Tls::Resumed),
+            _ => Err(format!("--tls {text}: neither full nor resumed").into()),
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {
@@ -128,6 +151,7 @@ impl Default for Options {
             http: false,
             pace: Duration::from_millis(5),
             expect: None,
+            tls: Tls::No,
             pids: Vec::new(),
             json: false,
             label: String::new(),
@@ -161,6 +185,7 @@ impl Options {
                     options.pace = Duration::from_millis(parser.value()?.parse()?);
                 }
                 Long("expect") => options.expect = Some(parser.value()?.string()?),
+                Long("tls") => options.tls = Tls::parse(&parser.value()?.string()?)?,
                 Long("pid") => options.pids.push(parser.value()?.parse()?),
                 Long("json") => options.json = true,
                 Long("label") => options.label = parser.value()?.string()?,
@@ -198,6 +223,10 @@ impl Options {
         }
         if (self.mode == Mode::Job) == self.job.is_empty() {
             return Err("--job goes with the mode job, and with no other".into());
+        }
+        let by_tls = [Mode::Echo, Mode::Line, Mode::Connect, Mode::Idle];
+        if self.tls != Tls::No && !by_tls.contains(&self.mode) {
+            return Err("--tls goes with echo, line, connect and idle".into());
         }
         Ok(())
     }

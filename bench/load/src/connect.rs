@@ -13,11 +13,12 @@ use crate::Result;
 use crate::args::Options;
 use crate::pattern::Pattern;
 use crate::report::{self, Latencies, Meter, Outcome};
+use crate::socket::{Connector, Socket};
 
 const GRACE: Duration = Duration::from_secs(20);
 
 struct Client {
-    stream: TcpStream,
+    stream: Socket,
     start: Instant,
     request_sent: bool,
     answer: Vec<u8>,
@@ -25,6 +26,7 @@ struct Client {
 
 struct Load<'a> {
     options: &'a Options,
+    connector: Connector,
     poll: Poll,
     clients: Vec<Option<Client>>,
     request: Vec<u8>,
@@ -45,6 +47,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     };
     let mut load = Load {
         options,
+        connector: Connector::new(options)?,
         poll: Poll::new()?,
         clients: (0..options.clients).map(|_| None).collect(),
         request,
@@ -104,9 +107,10 @@ impl Load<'_> {
 
         self.left -= 1;
         let start = Instant::now();
-        let mut stream = TcpStream::connect(self.options.target)?;
+        let stream = TcpStream::connect(self.options.target)?;
+        let mut stream = self.connector.begin(stream)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, Token(number), interest)?;
+        stream.register(self.poll.registry(), Token(number), interest)?;
         let answer = Vec::with_capacity(self.answer.len());
         self.clients[number] =
             Some(Client { stream, start, request_sent: false, answer });
@@ -119,7 +123,7 @@ impl Load<'_> {
             return Ok(());
         };
         if client.request_sent || self.request.is_empty() {
-            return Ok(());
+            return Ok(client.stream.flush()?);
         }
 
         if let Some(err) = client.stream.take_error()? {

@@ -13,6 +13,7 @@ use crate::args::Options;
 use crate::pattern::Pattern;
 use crate::process;
 use crate::report::{self, Latencies, Memory, Meter, Outcome};
+use crate::socket::{Blocking, Connector};
 
 /// The answer is here before the server has gone back to waiting.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -21,6 +22,7 @@ const STALLED: Duration = Duration::from_secs(10);
 
 struct Load<'a> {
     options: &'a Options,
+    connector: Connector,
     pattern: Pattern,
     end: Instant,
     latencies: Latencies,
@@ -29,7 +31,9 @@ struct Load<'a> {
 pub fn run(options: &Options) -> Result<Outcome> {
     let pattern = Pattern::new(options);
     let end = Instant::now() + options.time;
-    let mut load = Load { options, pattern, end, latencies: report::latencies() };
+    let connector = Connector::new(options)?;
+    let latencies = report::latencies();
+    let mut load = Load { options, connector, pattern, end, latencies };
 
     for _ in 0..options.warmup {
         load.echo(&mut load.connect()?)?;
@@ -64,17 +68,17 @@ pub fn run(options: &Options) -> Result<Outcome> {
 }
 
 impl Load<'_> {
-    fn connect(&self) -> Result<TcpStream> {
+    fn connect(&self) -> Result<Blocking> {
         if Instant::now() > self.end {
             return Err("not all connections could be opened in time".into());
         }
         let stream = TcpStream::connect(self.options.target)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(STALLED))?;
-        Ok(stream)
+        self.connector.blocking(stream)
     }
 
-    fn echo(&mut self, stream: &mut TcpStream) -> Result<()> {
+    fn echo(&mut self, stream: &mut Blocking) -> Result<()> {
         let start = Instant::now();
         let mut answer = vec![0; self.options.size];
         stream.write_all(self.pattern.at(0, self.options.size as u64))?;

@@ -8,13 +8,13 @@ use std::io::{self, Read, Write};
 use std::net;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::Result;
 use crate::args::{Options, Window};
 use crate::pattern::Pattern;
 use crate::report::{self, Latencies, Meter, Outcome};
+use crate::socket::{Connector, Socket};
 
 const READ_SIZE: usize = 256 * 1024;
 
@@ -22,7 +22,7 @@ const READ_SIZE: usize = 256 * 1024;
 const GRACE: Duration = Duration::from_secs(20);
 
 struct Client {
-    stream: TcpStream,
+    stream: Socket,
     issued: u64,
     sent: u64,
     received: u64,
@@ -63,15 +63,15 @@ impl<'a> Load<'a> {
     fn new(options: &'a Options) -> Result<Load<'a>> {
         let pattern = Pattern::new(options);
         let poll = Poll::new()?;
+        let connector = Connector::new(options)?;
         let mut clients = Vec::with_capacity(options.clients);
 
         for number in 0..options.clients {
             let stream = net::TcpStream::connect(options.target)?;
-            stream.set_nonblocking(true)?;
             stream.set_nodelay(true)?;
-            let mut stream = TcpStream::from_std(stream);
+            let mut stream = connector.shake_hands(stream)?;
             let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut stream, Token(number), interest)?;
+            stream.register(poll.registry(), Token(number), interest)?;
             let start = pattern.start(number);
             clients.push(Client {
                 stream,
@@ -144,9 +144,10 @@ impl<'a> Load<'a> {
             self.pattern.verify(client.received, &self.buffer[..n])?;
             client.received += n as u64;
             client.partial += n;
+            let last = n < self.buffer.len() && client.stream.short_read_is_last();
             completed += self.complete(number)?;
             // A short read emptied the socket; the next byte is a new edge.
-            if n < self.buffer.len() {
+            if last {
                 break;
             }
         }
@@ -205,6 +206,7 @@ impl<'a> Load<'a> {
                 Err(err) => return Err(err.into()),
             }
         }
+        client.stream.flush()?;
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ mod kept;
 mod pattern;
 mod process;
 mod report;
+mod socket;
 
 use std::process::ExitCode;
 
