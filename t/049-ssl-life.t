@@ -89,6 +89,37 @@ A: expect_eof
 [error]
 
 
+=== handshake: what OpenSSL said of one that failed is not left to nginx's own TLS
+--- skip_if: my $nginx = $ENV{TEST_NGINX_BINARY} || "nginx"; `$nginx -V 2>&1` =~ /with-http_ssl_module/ ? "" : "nginx has no http_ssl_module"
+--- http_config
+http {
+    access_log off;
+    server {
+        listen 127.0.0.1:$TEST_PORT2 ssl;
+        ssl_certificate $TEST_CERT_DIR/ecdsa.pem;
+        ssl_certificate_key $TEST_CERT_DIR/ecdsa.key;
+        location / { return 200 "http"; }
+    }
+}
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_verify_client on;
+ssl_client_certificate $TEST_CERT_DIR/ca.pem;
+process_by_lua_block { ngx.say(1) }
+--- request_parts
+A: start_tls TLSv1.3 cert=client-other
+A: wait_log "client SSL certificate verify error"
+B: connect $TEST_PORT2
+B: start_tls
+B: send "GET / HTTP/1.0\r\n\r\n"
+B: expect_like /\r\n\r\nhttp/
+A: close
+--- no_error_log
+[error]
+[alert]
+
+
 === handshake: ssl_handshake_timeout
 --- tcp_config eval: main::conf()
 --- tcp_server_config

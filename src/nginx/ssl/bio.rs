@@ -10,6 +10,7 @@ use std::rc::Rc;
 use ngx::ffi::ngx_connection_t;
 
 use super::context::Context;
+use super::error::clear_errors;
 use super::openssl::*;
 use super::session::{Session, SessionSlot};
 use crate::nginx::io::Io;
@@ -317,6 +318,7 @@ impl OwnBio {
             }
             let bio = OwnBio(bio, api);
             if !write(bio.0) {
+                clear_errors(api);
                 return None;
             }
             let mut data: *const u8 = ptr::null();

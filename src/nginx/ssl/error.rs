@@ -8,6 +8,13 @@ use super::openssl::{ERR_LIB_SSL, Functions, SSL_REASONS};
 /// ERR_TXT_STRING of err.h: an error's data is text.
 const ERR_TXT_STRING: c_int = 0x02;
 
+/// Empties OpenSSL's queue: what one connection leaves there the next one takes for its
+/// own, and nginx's TLS writes to its log, as an alert.
+pub fn clear_errors(api: &Functions) {
+    // SAFETY: the queue is this thread's.
+    unsafe { (api.ERR_clear_error)() };
+}
+
 /// Takes all errors out of OpenSSL's queue, as nginx writes them to its log:
 /// ` (SSL: error:0A000086:SSL routines::certificate verify failed ...)`.
 pub fn take_errors(api: &Functions) -> String {

@@ -18,7 +18,7 @@ use ngx::ffi::ngx_connection_t;
 use self::handshake::is_address;
 use super::bio::Transport;
 use super::context::Context;
-use super::error::{is_peers_fault, take_errors};
+use super::error::{clear_errors, is_peers_fault, take_errors};
 use super::identity::Identity;
 use super::openssl::*;
 use super::server::{VerifyClient, verify_without_ca};
@@ -343,8 +343,7 @@ impl Stream {
     /// To be called before OpenSSL is: errors that are still there are others'.
     fn begin(&self) {
         self.transport.drained.set(false);
-        // SAFETY: the queue is this thread's.
-        unsafe { (self.api.ERR_clear_error)() };
+        clear_errors(self.api);
     }
 
     /// Nothing goes any more; why, as an errno.
@@ -362,6 +361,7 @@ impl Stream {
                 libc::EPROTO
             }
         };
+        clear_errors(self.api);
         self.failed.set(Some(errno));
         errno
     }

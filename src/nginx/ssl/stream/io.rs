@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use super::{Notify, Stream};
 use crate::nginx::io::{Io, TRUNCATED};
+use crate::nginx::ssl::error::clear_errors;
 use crate::nginx::ssl::openssl::*;
 
 impl Stream {
@@ -127,6 +128,7 @@ impl Stream {
             let n = (self.api.SSL_shutdown)(ssl);
             n < 0 && (self.api.SSL_get_error)(ssl, n) == SSL_ERROR_WANT_WRITE
         };
+        clear_errors(self.api);
         self.notify.set(if again { Notify::Pending } else { Notify::Sent });
         !again
     }
