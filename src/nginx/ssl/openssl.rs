@@ -124,6 +124,7 @@ required {
     SSL_CTX_set_timeout(*mut SslCtx, c_long) -> c_long;
     SSL_CTX_use_certificate(*mut SslCtx, *mut X509) -> c_int;
     SSL_CTX_use_PrivateKey(*mut SslCtx, *mut EvpPkey) -> c_int;
+    SSL_CTX_get0_certificate(*const SslCtx) -> *mut X509;
     SSL_CTX_set_client_CA_list(*mut SslCtx, *mut X509Names);
     SSL_load_client_CA_file(*const c_char) -> *mut X509Names;
     SSL_CTX_set_alpn_select_cb(*mut SslCtx, Option<SelectAlpn>, *mut c_void);

@@ -208,8 +208,8 @@ impl Context {
             };
             let data = next.map_or(ptr::null(), ptr::from_ref).cast_mut().cast();
             // SAFETY: the BIO is live; password() gets the address of a Vec that
-            // outlives the call, or null. The key is freed when the context has
-            // taken a reference.
+            // outlives the call, or null. The context has the certificate; the key is
+            // freed when it has taken a reference.
             unsafe {
                 let key = (api.PEM_read_bio_PrivateKey)(
                     bio.0,
@@ -218,9 +218,12 @@ impl Context {
                     data,
                 );
                 if !key.is_null() {
-                    let used = (api.SSL_CTX_use_PrivateKey)(self.as_ptr(), key);
+                    // One of another kind would be taken, for no certificate.
+                    let certificate = (api.SSL_CTX_get0_certificate)(self.as_ptr());
+                    let used = (api.X509_check_private_key)(certificate, key) == 1
+                        && (api.SSL_CTX_use_PrivateKey)(self.as_ptr(), key) == 1;
                     (api.EVP_PKEY_free)(key);
-                    return check(used == 1, "SSL_CTX_use_PrivateKey(", path);
+                    return check(used, "SSL_CTX_use_PrivateKey(", path);
                 }
             }
             next = passwords.next();
