@@ -147,6 +147,19 @@ B: expect "x\n"
 [error]
 
 
+=== ssl_trusted_certificate: it does not get into the server's chain
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_certificate $TEST_CERT_DIR/good.pem;
+ssl_certificate_key $TEST_CERT_DIR/good.key;
+ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
+process_by_lua_block { ngx.say("chain") }
+--- request_parts
+s_client "-showcerts" => "" => /Certificate chain(?!.*BEGIN.*BEGIN).*\nchain/s
+--- no_error_log
+[error]
+
+
 === ssl_client_certificate: clients are told of it
 --- tcp_config eval: main::conf()
 --- tcp_server_config

@@ -279,6 +279,7 @@ pub const TLS1_3_VERSION: c_int = 0x0304;
 pub const SSL_MODE_ENABLE_PARTIAL_WRITE: c_long = 0x01;
 pub const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER: c_long = 0x02;
 pub const SSL_MODE_AUTO_RETRY: c_long = 0x04;
+pub const SSL_MODE_NO_AUTO_CHAIN: c_long = 0x08;
 pub const SSL_MODE_RELEASE_BUFFERS: c_long = 0x10;
 
 pub const SSL_OP_NO_TICKET: c_ulong = 0x4000;

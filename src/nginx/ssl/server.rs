@@ -104,6 +104,8 @@ impl Context {
     fn set_up_server(&self, settings: &ServerSettings) -> Result<(), String> {
         let (api, ctx) = (self.api, self.as_ptr());
         self.set_versions_and_modes(settings.protocols.unwrap_or(Protocols::MODERN));
+        // Whom clients have their certificates from is nothing of the server's own.
+        self.control(SSL_CTRL_MODE, SSL_MODE_NO_AUTO_CHAIN, ptr::null_mut());
         if settings.prefer_server_ciphers {
             // SAFETY: the context is live.
             unsafe { (api.SSL_CTX_set_options)(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE) };
