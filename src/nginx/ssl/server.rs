@@ -173,6 +173,8 @@ impl Context {
             let used = (api.SSL_CTX_use_certificate)(ctx, first);
             (api.X509_free)(first);
             check(used == 1, "SSL_CTX_use_certificate(", path)?;
+            // Of one before it with the same kind of key, which it replaces.
+            self.control(SSL_CTRL_CHAIN, 0, ptr::null_mut());
             loop {
                 let next = read(api.PEM_read_bio_X509);
                 if next.is_null() {
