@@ -298,6 +298,7 @@ pub const SSL_SESS_CACHE_EXTERNAL: c_long = 0x0301;
 
 pub const SSL_SESS_CACHE_OFF: c_long = 0;
 pub const SSL_SESS_CACHE_SERVER: c_long = 2;
+pub const SSL_SESS_CACHE_NO_INTERNAL_STORE: c_long = 0x0200;
 /// SSL_SESS_CACHE_NO_INTERNAL
 pub const SSL_SESS_CACHE_NO_INTERNAL: c_long = 0x0300;
 

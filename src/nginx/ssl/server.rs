@@ -300,9 +300,7 @@ impl Context {
         let mut mode = SSL_SESS_CACHE_SERVER;
         match &settings.cache {
             Cache::Off => mode = SSL_SESS_CACHE_OFF,
-            Cache::None => {
-                control(SSL_CTRL_SET_SESS_CACHE_SIZE, 1);
-            }
+            Cache::None => mode |= SSL_SESS_CACHE_NO_INTERNAL_STORE,
             Cache::Kept { builtin: Some(n), .. } if *n > 0 => {
                 control(SSL_CTRL_SET_SESS_CACHE_SIZE, *n);
             }
