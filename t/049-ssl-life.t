@@ -637,6 +637,42 @@ s_client "-tls1_3" => "K\n" => /KEYUPDATE.*niltimeout\nstill here/s
 lua tcp socket read timed out
 
 
+=== TLS 1.3: new keys again and again do not keep the others waiting
+--- tcp_config eval
+main::conf() . 'lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";'
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl rcvbuf=4m;
+process_by_lua_block {
+    ngx.say("hello")
+    require("new_keys").sent():wait(10)
+    local turns, line = 0
+    ngx.thread.spawn(function()
+        while not line do
+            turns = turns + 1
+            ngx.sleep(0.001)
+        end
+    end)
+    line = ngx.receive()
+    ngx.log(ngx.INFO, line, turns > 2 and " in many turns" or " in few turns " .. turns)
+}
+--- tcp_server_config2
+process_by_lua_block {
+    local new_keys = require "new_keys"
+    local sock = ngx.socket.tcp()
+    assert(sock:connect("127.0.0.1", $TEST_PORT))
+    new_keys.send(sock, 10000, "the line\n")
+    new_keys.sent():post()
+    ngx.say(sock:receive("*a") and "end")
+}
+--- connect: $TEST_PORT2
+--- response
+end
+--- error_log
+the line in many turns
+--- no_error_log
+[error]
+
+
 === no busy loop: a half-closed client, a parked one, one in a handshake
 --- tcp_config eval
 main::conf() . 'lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";'

@@ -306,6 +306,11 @@ impl Stream {
         self.read_wants_write.get()
     }
 
+    /// Whether a read, or the handshake, has to be repeated though no event may come.
+    pub fn is_paused(&self) -> bool {
+        self.transport.is_paused()
+    }
+
     /// Takes the mark that a write waits until something can be read.
     pub fn take_write_wants_read(&self) -> bool {
         self.write_wants_read.replace(false)
@@ -342,7 +347,7 @@ impl Stream {
 
     /// To be called before OpenSSL is: errors that are still there are others'.
     fn begin(&self) {
-        self.transport.drained.set(false);
+        self.transport.begin();
         clear_errors(self.api);
     }
 

@@ -29,7 +29,7 @@ impl Stream {
         let handshake = match error {
             _ if n == 1 => self.established(),
             SSL_ERROR_WANT_READ => {
-                self.set_read_ready(false);
+                self.set_read_ready(self.is_paused());
                 Handshake::Waits
             }
             SSL_ERROR_WANT_WRITE => {

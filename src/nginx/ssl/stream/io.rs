@@ -63,7 +63,10 @@ impl Stream {
         self.set_read_ready(false);
         // SAFETY: as above; no other call of this thread has come between.
         match unsafe { (self.api.SSL_get_error)(ssl, n) } {
-            SSL_ERROR_WANT_READ => Io::Again,
+            SSL_ERROR_WANT_READ => {
+                self.set_read_ready(self.is_paused());
+                Io::Again
+            }
             SSL_ERROR_WANT_WRITE => {
                 self.read_wants_write.set(true);
                 Io::Again
