@@ -552,6 +552,31 @@ B: expect_notify
 [error]
 
 
+=== the end: close_notify is the first that the kernel has no room for
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl sndbuf=4k;
+process_by_lua_block {
+    for _ = 1, ngx.receive() do
+        ngx.print(("x"):rep(1000))
+        ngx.flush()
+    end
+    ngx.eof()
+    ngx.receive("*a")
+}
+--- request_parts eval
+[
+    map {
+        (['A:', 'connect', '$TEST_PORT', 'rcvbuf=4096'], ['A:', 'start_tls'],
+         ['A:', 'stop_reading'], ['A:', send => "$_\n"], ['sync'],
+         ['A:', 'start_reading'], ['A:', expect_bytes => $_ * 1000],
+         ['A:', 'expect_notify'], ['A:', 'close'])
+    } 1 .. 10
+]
+--- no_error_log
+[error]
+
+
 === the end: ngx.exit, an error, a light thread that waits
 --- tcp_config eval: main::conf()
 --- tcp_server_config

@@ -305,7 +305,12 @@ impl Transport {
             }
             match errno() {
                 libc::EINTR => {}
-                libc::EAGAIN => return Io::Again,
+                libc::EAGAIN => {
+                    // Or nginx would not ask for the event.
+                    // SAFETY: c and its events are live.
+                    unsafe { (*(*self.c).write).set_ready(0) };
+                    return Io::Again;
+                }
                 error => return Io::Error(error),
             }
         }

@@ -375,11 +375,6 @@ impl Stream {
         // SAFETY: c is live until close(), after which nothing gets here.
         unsafe { (*(*self.transport.c).read).set_ready(ready as _) };
     }
-
-    fn set_write_ready(&self, ready: bool) {
-        // SAFETY: as in set_read_ready().
-        unsafe { (*(*self.transport.c).write).set_ready(ready as _) };
-    }
 }
 
 impl Drop for Stream {

@@ -32,10 +32,7 @@ impl Stream {
                 self.set_read_ready(self.is_paused());
                 Handshake::Waits
             }
-            SSL_ERROR_WANT_WRITE => {
-                self.set_write_ready(false);
-                Handshake::Waits
-            }
+            SSL_ERROR_WANT_WRITE => Handshake::Waits,
             _ => Handshake::Failed(self.handshake_error()),
         };
         clear_errors(self.api);
@@ -46,7 +43,6 @@ impl Stream {
     /// says why, and then nothing.
     pub fn refuse(&self) -> Refusal {
         if !self.transport.send_unsent() {
-            self.set_write_ready(false);
             return Refusal::Waits { to_write: true };
         }
         // SAFETY: the fd is open until the connection is closed. It does not matter

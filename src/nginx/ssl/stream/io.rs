@@ -100,7 +100,6 @@ impl Stream {
             unsafe { (*self.transport.c).sent += libc::off_t::from(n) };
             return Io::Done(n as usize);
         }
-        self.set_write_ready(false);
         match error {
             SSL_ERROR_WANT_WRITE => Io::Again,
             SSL_ERROR_WANT_READ => {
