@@ -178,6 +178,35 @@ A: expect "x\n"
 [error]
 
 
+=== handshake: who says nothing takes no memory
+--- tcp_config eval
+main::conf() . 'lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";'
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+process_by_lua_block { ngx.say("x") }
+--- tcp_server_config2
+process_by_lua_block {
+    local worker = require "worker"
+    local before = worker.resident()
+    ngx.say("now")
+    ngx.receive()
+    local used = worker.resident() - before
+    ngx.say(used < 2000000 and "little" or used)
+}
+--- repeat: 1
+--- request_parts eval
+[
+    ['A:', 'start_tls'], ['A:', expect => "x\n"],
+    ['M:', 'connect', '$TEST_PORT2'], ['M:', expect => "now\n"],
+    (map { ["C$_:", 'connect'] } 1 .. 200), ['sync'],
+    ['M:', send => "\n"], ['M:', expect => "little\n"],
+    ['C200:', 'start_tls'], ['C200:', expect => "x\n"],
+]
+--- no_error_log
+[error]
+--- skip_mode: valgrind: has memory of its own
+
+
 === handshake: a reload meanwhile
 --- tcp_config eval: main::conf()
 --- tcp_server_config
