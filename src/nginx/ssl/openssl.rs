@@ -333,6 +333,9 @@ pub const SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: c_ulong = 199;
 /// The SSL library's own reasons: those outside are common to all libraries, as no
 /// memory and internal errors. In 1.1.1 they are below, in 3.0 they have flags.
 pub const SSL_REASONS: std::ops::Range<c_ulong> = 100..0x4_0000;
+/// What is left of a reason without those flags.
+pub const REASON_MASK: c_ulong = 0x3_ffff;
+pub const ERR_R_ASN1_LIB: c_ulong = 13;
 
 /// XN_FLAG_RFC2253 of x509.h.
 pub const XN_FLAG_RFC2253: c_ulong = 0x0111_0317;
