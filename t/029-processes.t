@@ -188,3 +188,20 @@ wait_exit
 --- no_error_log
 [error]
 [alert]
+
+
+=== no master: the configuration is read anew, and a client is served on
+--- master_process: off
+--- tcp_server_config
+process_by_lua_block {
+    ngx.say("hello")
+    ngx.say(ngx.receive())
+}
+--- request_parts
+A: expect "hello\n"
+signal HUP
+A: send "x\n"
+A: expect "x\n"
+--- repeat: 1
+--- no_error_log
+[error]
