@@ -357,6 +357,11 @@ pub fn each<H: Handler>(f: impl Fn(Rc<H>)) {
     // that does not move; a free one has no socket, and handler_of() takes a
     // reference before `f` may close this or another one.
     unsafe {
+        if (*ngx_cycle).connections.is_null() {
+            // A process without master has read its configuration anew: nginx makes
+            // the array when a process starts, and does not serve any more.
+            return;
+        }
         for i in 0..(*ngx_cycle).connection_n {
             let c = (*ngx_cycle).connections.add(i);
             let open = (*c).fd != -1 && !(*c).read.is_null();
