@@ -798,6 +798,14 @@ process_by_lua ' ';
 invalid flush time "soon" in $TEST_DIR/conf/nginx.conf:
 
 
+=== access_log: a buffer that no memory is large enough for
+--- tcp_server_config
+access_log logs/x.log combined buffer=100000000m;
+process_by_lua ' ';
+--- conf_error
+malloc(104857600000000) failed in $TEST_DIR/conf/nginx.conf:
+
+
 === access_log: a time of flushing without a buffer
 --- tcp_server_config
 access_log logs/x.log combined flush=1s;

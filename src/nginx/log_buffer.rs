@@ -63,12 +63,17 @@ impl Conf {
                     false => Err(conflict(&file)),
                 };
             }
+            // Now: where it cannot be had a worker would end with its first line.
+            let mut lines = Vec::new();
+            if lines.try_reserve_exact(size).is_err() {
+                return Err(ConfError::Text(format!("malloc({size}) failed")));
+            }
             let buffer = self.alloc(LogBuffer {
                 _http: [0; 8],
                 file,
                 size,
                 flush,
-                lines: RefCell::default(),
+                lines: RefCell::new(lines),
                 // All fields of ngx_event_t are valid when zero.
                 timer: UnsafeCell::new(mem::zeroed()),
                 ident: UnsafeCell::new(Ident {
@@ -111,7 +116,6 @@ impl LogBuffer {
             return write(line);
         }
         if lines.is_empty() {
-            lines.reserve_exact(self.size);
             self.arm();
         }
         lines.extend_from_slice(line);
