@@ -87,10 +87,11 @@ impl Format {
                 Part::Variable(variable) => {
                     let start = line.len();
                     variable.append(session, line);
-                    if line.len() == start {
-                        line.push(b'-');
-                    } else {
+                    if line.len() > start {
                         self.escape.apply(line, start);
+                    } else if self.escape == Escape::Default {
+                        // As in nginx; with the others it is nothing.
+                        line.push(b'-');
                     }
                 }
             }
