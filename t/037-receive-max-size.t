@@ -194,6 +194,47 @@ process_by_lua_block {
 [error]
 
 
+=== receive_max_size: nothing is lost or doubled
+--- peer eval
+srand 5;
+my @words = map { CORE::join('', map { (qw(- x))[rand 2] } 1 .. rand 24) } 1 .. 300;
+['accept'], [send => CORE::join '', map { ("$_\n", "$_--\n") } @words],
+['half_close'], ['expect_eof']
+--- tcp_server_config
+receive_max_size 8;
+process_by_lua_block {
+    local function copy(how, delimiter)
+        local out = {}
+        while true do
+            local data, err, partial = how()
+            if data then
+                out[#out + 1] = data .. delimiter
+            else
+                out[#out + 1] = partial
+                if err ~= "too long" then
+                    return table.concat(out)
+                end
+            end
+        end
+    end
+    ngx.print(copy(ngx.receive, "\n"))
+    local sock = ngx.socket.tcp()
+    assert(sock:connect("127.0.0.1", $TEST_PEER_PORT))
+    ngx.print(copy(sock:receiveuntil("--\n"), "--\n"))
+}
+--- request eval
+srand 5;
+my @words = map { CORE::join('', map { (qw(- x))[rand 2] } 1 .. rand 24) } 1 .. 300;
+CORE::join '', map { ("$_\n", "$_--\n") } @words
+--- shutdown
+--- response eval
+srand 5;
+my @words = map { CORE::join('', map { (qw(- x))[rand 2] } 1 .. rand 24) } 1 .. 300;
+CORE::join '', (map { ("$_\n", "$_--\n") } @words) x 2
+--- no_error_log
+[error]
+
+
 === receive_max_size: 0 is no limit
 --- tcp_config
 receive_max_size 4;
