@@ -722,6 +722,29 @@ sync
 ~ \[alert\] \d+#\d+: write\(\) to "/dev/full" failed \(28: No space left on device\)
 
 
+=== access_log: a buffer that is written often, and a full disk
+--- tcp_server_config
+access_log /dev/full combined buffer=64k flush=1ms;
+process_by_lua_block {
+    while true do
+        ngx.say(ngx.receive())
+        ngx.wait_next_request()
+        ngx.sleep(0.05)
+    end
+}
+--- repeat: 1
+--- request_parts
+send "a\nb\nc\n"
+expect "a\nb\nc\n"
+sync
+--- grep_error_log
+~ write\(\) to "/dev/full" failed \(.*?\)
+--- grep_error_log_out
+write() to "/dev/full" failed (28: No space left on device)
+--- error_log
+~ \[alert\] \d+#\d+: write\(\) to "/dev/full" failed
+
+
 === access_log: a buffer of another size for the same file
 --- tcp_config
 access_log logs/x.log combined buffer=1k;
