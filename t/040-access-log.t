@@ -113,6 +113,11 @@ log_format x "$bytes_received $bytes_sent";
 access_log logs/x.log x;
 --- tcp_server_config
 process_by_lua_block { if ngx.receive(1) then ngx.print("x") end }
+--- tcp_server_config2
+process_by_lua_block {
+    ngx.wait_next_request()
+    ngx.print(ngx.receive(1))
+}
 --- request_parts
 A: connect
 A: close
@@ -122,9 +127,37 @@ B: expect_eof
 C: connect
 C: half_close
 C: expect_eof
+D: connect $TEST_PORT2
+D: sync
+D: close
+E: connect $TEST_PORT2
+E: send "ab"
+E: expect "a"
+E: expect_eof
 --- file_is
 >>> logs/x.log
 1 1
+2 1
+
+
+=== access_log: a greeting that still waits to be sent is something said
+--- tcp_config
+log_format x "$connection_requests $bytes_received $bytes_sent";
+--- tcp_server_config
+access_log logs/x.log x;
+process_by_lua_block {
+    ngx.print("hello")
+    ngx.wait_next_request()
+}
+--- request_parts
+expect "hello"
+half_close
+expect_eof
+--- file_is
+>>> logs/x.log
+1 0 5
+--- no_error_log
+[error]
 
 
 === access_log: no line for a parked connection that closes
