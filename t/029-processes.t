@@ -155,6 +155,23 @@ expect_eof
 [error]
 
 
+=== no master: told to exit after a reload, when nginx has no connections
+--- master_process: off
+--- tcp_server_config
+process_by_lua_block { ngx.print(ngx.receive(1)) }
+--- repeat: 1
+--- request_parts
+send "a"
+expect "a"
+expect_eof
+signal HUP
+wait_log "using the \"epoll\" event method" 1
+signal TERM
+wait_exit
+--- no_error_log
+[error]
+
+
 === no master: many clients, sleeps and errors
 --- master_process: off
 --- clients: 10
