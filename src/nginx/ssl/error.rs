@@ -9,7 +9,7 @@ use super::openssl::{ERR_LIB_SSL, ERR_R_ASN1_LIB, Functions, REASON_MASK, SSL_RE
 const ERR_TXT_STRING: c_int = 0x02;
 
 /// Empties OpenSSL's queue: what one connection leaves there the next one takes for its
-/// own, and nginx's TLS writes to its log, as an alert. To look first costs a tenth, and
+/// own, and nginx's TLS writes to its log, as an alert. To look first costs a quarter, and
 /// nearly always there is nothing.
 #[inline]
 pub fn clear_errors(api: &Functions) {
