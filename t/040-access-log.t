@@ -116,7 +116,7 @@ process_by_lua_block { if ngx.receive(1) then ngx.print("x") end }
 --- tcp_server_config2
 process_by_lua_block {
     ngx.wait_next_request()
-    ngx.print(ngx.receive(1))
+    ngx.print(ngx.receive(2))
 }
 --- request_parts
 A: connect
@@ -131,13 +131,13 @@ D: connect $TEST_PORT2
 D: sync
 D: close
 E: connect $TEST_PORT2
-E: send "ab"
-E: expect "a"
+E: send "bc"
+E: expect "bc"
 E: expect_eof
 --- file_is
 >>> logs/x.log
 1 1
-2 1
+2 2
 
 
 === access_log: a greeting that still waits to be sent is something said
