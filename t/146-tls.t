@@ -468,7 +468,7 @@ process_by_lua_block {
     local sock = ngx.socket.tcp()
     assert(sock:connect("127.0.0.1", $TEST_PEER_PORT))
     assert(sock:sslhandshake())
-    sock:settimeouts(nil, nil, 100)
+    sock:settimeouts(nil, nil, 500)
     ngx.say(sock:receive(7))
     sock:send("go on")
     sock:settimeouts(nil, nil, 5000)

@@ -59,7 +59,10 @@ impl Connection {
     pub fn refuse_tls(&self) -> bool {
         match self.tls.get().map(|tls| tls.refuse()) {
             None | Some(Refusal::Done) => false,
-            Some(Refusal::Waits { to_write: true }) => self.watch_write(),
+            // A level-triggered method is told not to ask for what is not read now.
+            Some(Refusal::Waits { to_write: true }) => {
+                self.watch_read() && self.watch_write()
+            }
             Some(Refusal::Waits { to_write: false }) => {
                 self.ignore_write() && self.watch_read()
             }
