@@ -155,6 +155,23 @@ expect_eof
 [error]
 
 
+=== no master: told to exit after a reload, when nginx has no connections
+--- master_process: off
+--- tcp_server_config
+process_by_lua_block { ngx.print(ngx.receive(1)) }
+--- repeat: 1
+--- request_parts
+send "a"
+expect "a"
+expect_eof
+signal HUP
+wait_log "using the \"epoll\" event method" 1
+signal TERM
+wait_exit
+--- no_error_log
+[error]
+
+
 === no master: many clients, sleeps and errors
 --- master_process: off
 --- clients: 10
@@ -188,3 +205,20 @@ wait_exit
 --- no_error_log
 [error]
 [alert]
+
+
+=== no master: the configuration is read anew, and a client is served on
+--- master_process: off
+--- tcp_server_config
+process_by_lua_block {
+    ngx.say("hello")
+    ngx.say(ngx.receive())
+}
+--- request_parts
+A: expect "hello\n"
+signal HUP
+A: send "x\n"
+A: expect "x\n"
+--- repeat: 1
+--- no_error_log
+[error]

@@ -179,6 +179,50 @@ process_by_lua_block { package.loaded.turn.stop = true ngx.print("ok") }
 --- skip_mode: slow valgrind: large
 
 
+=== large lines that are too long: a turn takes a few megabytes and no more
+--- tcp_config
+init_by_lua_block { package.loaded.turn = {n = 0} }
+--- tcp_server_config
+receive_max_size 1000000;
+process_by_lua_block {
+    local turn = package.loaded.turn
+    ngx.print(ngx.receive(1))
+    local most, now, taken = 0, -1, 0
+    for i = 1, 60 do
+        local data, err = ngx.receive("*l")
+        assert(err == "too long", err)
+        if turn.n ~= now then now, taken = turn.n, 0 end
+        taken = taken + 1
+        most = math.max(most, taken)
+    end
+    ngx.print(most <= 10 and "fair" or most)
+}
+--- tcp_server_config2
+process_by_lua_block {
+    local turn = package.loaded.turn
+    turn.stop = false
+    ngx.print(ngx.receive(1))
+    while not turn.stop do
+        turn.n = turn.n + 1
+        coroutine.yield()
+    end
+}
+--- tcp_server_config3
+process_by_lua_block { package.loaded.turn.stop = true ngx.print("ok") }
+--- request_parts eval
+[
+    ['Turn:', connect => '$TEST_PORT2'], ['Turn:', send => 't'],
+    ['Turn:', expect => 't'],
+    [send => 'a'], [expect => 'a'], [send => 'x' x 60_000_001],
+    [expect => 'fair'], ['expect_eof'],
+    ['Stop:', connect => '$TEST_PORT3'], ['Stop:', expect => 'ok'],
+    ['Turn:', 'expect_eof'],
+]
+--- no_error_log
+[error]
+--- skip_mode: slow valgrind: large
+
+
 === one receive of everything: others have their turns meanwhile
 --- tcp_config
 init_by_lua_block { package.loaded.turn = {n = 0} }

@@ -90,16 +90,47 @@ process_by_lua_block {
     ngx.say(reader())
     ngx.say(reader())
     ngx.say(reader())
+    ngx.say(reader())
+    ngx.say(reader(8))
     ngx.say(reader(8))
     ngx.say(reader(8))
 }
---- request: abcd--abcde--0123456789--
+--- request: abcd--abcde--0123456789--012345678--
 --- response
 abcd
-niltoo longabcde-
-niltoo long-01234
-56789
+niltoo longabcde
+
+niltoo long012345
+6789
 nilnilnil
+01234567
+--- no_error_log
+[error]
+
+
+=== receive_max_size: who skips what is too long finds the next delimiter
+--- tcp_server_config
+receive_max_size 8;
+process_by_lua_block {
+    local reader = ngx.req.socket():receiveuntil("\r\n.\r\n")
+    while true do
+        local data, err = reader()
+        while err == "too long" do
+            data, err = reader()
+            if data then
+                ngx.say("skipped")
+                data, err = reader()
+            end
+        end
+        if not data then break end
+        ngx.say(data)
+    end
+}
+--- request eval
+CORE::join "", map { ("x" x $_) . "\r\n.\r\n$_\r\n.\r\n" } 4 .. 20
+--- response eval
+CORE::join "", map { "skipped\n$_\n" } 4 .. 20
+--- shutdown
 --- no_error_log
 [error]
 
@@ -159,6 +190,47 @@ process_by_lua_block {
 1: 
 3: niltoo longabcde
 1: fgh
+--- no_error_log
+[error]
+
+
+=== receive_max_size: nothing is lost or doubled
+--- peer eval
+srand 5;
+my @words = map { CORE::join('', map { (qw(- x))[rand 2] } 1 .. rand 24) } 1 .. 300;
+['accept'], [send => CORE::join '', map { ("$_\n", "$_--\n") } @words],
+['half_close'], ['expect_eof']
+--- tcp_server_config
+receive_max_size 8;
+process_by_lua_block {
+    local function copy(how, delimiter)
+        local out = {}
+        while true do
+            local data, err, partial = how()
+            if data then
+                out[#out + 1] = data .. delimiter
+            else
+                out[#out + 1] = partial
+                if err ~= "too long" then
+                    return table.concat(out)
+                end
+            end
+        end
+    end
+    ngx.print(copy(ngx.receive, "\n"))
+    local sock = ngx.socket.tcp()
+    assert(sock:connect("127.0.0.1", $TEST_PEER_PORT))
+    ngx.print(copy(sock:receiveuntil("--\n"), "--\n"))
+}
+--- request eval
+srand 5;
+my @words = map { CORE::join('', map { (qw(- x))[rand 2] } 1 .. rand 24) } 1 .. 300;
+CORE::join '', map { ("$_\n", "$_--\n") } @words
+--- shutdown
+--- response eval
+srand 5;
+my @words = map { CORE::join('', map { (qw(- x))[rand 2] } 1 .. rand 24) } 1 .. 300;
+CORE::join '', (map { ("$_\n", "$_--\n") } @words) x 2
 --- no_error_log
 [error]
 

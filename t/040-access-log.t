@@ -113,6 +113,11 @@ log_format x "$bytes_received $bytes_sent";
 access_log logs/x.log x;
 --- tcp_server_config
 process_by_lua_block { if ngx.receive(1) then ngx.print("x") end }
+--- tcp_server_config2
+process_by_lua_block {
+    ngx.wait_next_request()
+    ngx.print(ngx.receive(2))
+}
 --- request_parts
 A: connect
 A: close
@@ -122,9 +127,37 @@ B: expect_eof
 C: connect
 C: half_close
 C: expect_eof
+D: connect $TEST_PORT2
+D: sync
+D: close
+E: connect $TEST_PORT2
+E: send "bc"
+E: expect "bc"
+E: expect_eof
 --- file_is
 >>> logs/x.log
 1 1
+2 2
+
+
+=== access_log: a greeting that still waits to be sent is something said
+--- tcp_config
+log_format x "$connection_requests $bytes_received $bytes_sent";
+--- tcp_server_config
+access_log logs/x.log x;
+process_by_lua_block {
+    ngx.print("hello")
+    ngx.wait_next_request()
+}
+--- request_parts
+expect "hello"
+half_close
+expect_eof
+--- file_is
+>>> logs/x.log
+1 0 5
+--- no_error_log
+[error]
 
 
 === access_log: no line for a parked connection that closes
@@ -722,6 +755,29 @@ sync
 ~ \[alert\] \d+#\d+: write\(\) to "/dev/full" failed \(28: No space left on device\)
 
 
+=== access_log: a buffer that is written often, and a full disk
+--- tcp_server_config
+access_log /dev/full combined buffer=64k flush=1ms;
+process_by_lua_block {
+    while true do
+        ngx.say(ngx.receive())
+        ngx.wait_next_request()
+        ngx.sleep(0.05)
+    end
+}
+--- repeat: 1
+--- request_parts
+send "a\nb\nc\n"
+expect "a\nb\nc\n"
+sync
+--- grep_error_log
+~ write\(\) to "/dev/full" failed \(.*?\)
+--- grep_error_log_out
+write() to "/dev/full" failed (28: No space left on device)
+--- error_log
+~ \[alert\] \d+#\d+: write\(\) to "/dev/full" failed
+
+
 === access_log: a buffer of another size for the same file
 --- tcp_config
 access_log logs/x.log combined buffer=1k;
@@ -796,6 +852,14 @@ access_log logs/x.log combined buffer=1k flush=soon;
 process_by_lua ' ';
 --- conf_error
 invalid flush time "soon" in $TEST_DIR/conf/nginx.conf:
+
+
+=== access_log: a buffer that no memory is large enough for
+--- tcp_server_config
+access_log logs/x.log combined buffer=100000000m;
+process_by_lua ' ';
+--- conf_error
+malloc(104857600000000) failed in $TEST_DIR/conf/nginx.conf:
 
 
 === access_log: a time of flushing without a buffer

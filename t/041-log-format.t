@@ -232,6 +232,31 @@ my $addr = "\x7f\0\0\x01";
 [error]
 
 
+=== log_format: what has no value is nothing with json and none, as in nginx
+--- tcp_config
+log_format d "$protocol,$ssl_protocol";
+log_format j escape=json '{"a":"$protocol","b":"$ssl_protocol"}';
+log_format n escape=none "$protocol,$ssl_protocol";
+--- tcp_server_config
+access_log logs/d.log d;
+access_log logs/j.log j;
+access_log logs/n.log n;
+process_by_lua_block { ngx.say(ngx.receive()) }
+--- request
+x
+--- response
+x
+--- file_is
+>>> logs/d.log
+tcp_lua,-
+>>> logs/j.log
+{"a":"tcp_lua","b":""}
+>>> logs/n.log
+tcp_lua,
+--- no_error_log
+[error]
+
+
 === log_format: an escape of another name
 --- tcp_config
 log_format x escape=html "$protocol";

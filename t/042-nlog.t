@@ -86,6 +86,54 @@ expect "a\nb\nc\n"
 [error]
 
 
+=== access_nlog: who begins to listen later gets the next line
+--- tcp_config
+log_format x "$connection_requests";
+--- tcp_server_config
+access_log logs/x.log x;
+access_nlog 127.0.0.1:$TEST_PORT5 127.0.0.1:$TEST_CLOSED_PORT;
+error_log logs/server.log notice;
+nlog 127.0.0.1:$TEST_PORT6 127.0.0.1:$TEST_CLOSED_PORT;
+process_by_lua_block {
+    local ffi = require "ffi"
+    ffi.cdef [[
+        int socket(int, int, int);
+        int bind(int, const void *, unsigned);
+        long recv(int, void *, size_t, int);
+        int close(int);
+    ]]
+    local C, port = ffi.C, $TEST_CLOSED_PORT
+    local address = string.char(2, 0, port / 256, port % 256, 127, 0, 0, 1)
+    local fd = C.socket(2, 2 + 2048, 0) -- IPv4, UDP, non-blocking
+
+    local function received()
+        local buf = ffi.new("char[2048]")
+        local n = tonumber(C.recv(fd, buf, 2048, 0))
+        return n > 0 and ffi.string(buf, n) or "nothing\n"
+    end
+
+    ngx.log(ngx.NOTICE, "first")
+    ngx.receive()
+    ngx.wait_next_request()
+    assert(C.bind(fd, address .. ("\0"):rep(8), 16) == 0)
+    ngx.log(ngx.NOTICE, "second")
+    ngx.receive()
+    ngx.wait_next_request()
+    ngx.say(received():match("second") or "nothing")
+    ngx.print(received())
+    C.close(fd)
+}
+--- request
+a
+b
+c
+--- response
+second
+2
+--- no_error_log
+[error]
+
+
 === access_nlog: over a reload
 --- tcp_config
 log_format x "$connection_requests";

@@ -121,6 +121,16 @@ process_by_lua_block { ngx.say(1) }
 ~ SSL_CTX_use_PrivateKey\("/.*/client\.key"\) failed \(SSL: error:.*key values mismatch\)
 
 
+=== ssl_certificate_key: of another kind
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_certificate $TEST_CERT_DIR/good.pem;
+ssl_certificate_key $TEST_CERT_DIR/ecdsa.key;
+process_by_lua_block { ngx.say(1) }
+--- conf_error
+~ SSL_CTX_use_PrivateKey\("/.*/ecdsa\.key"\) failed \(SSL: error:.*key type mismatch\)
+
+
 === ssl_certificate_key: a password, and no file of them
 --- tcp_server_config
 listen 127.0.0.1:$TEST_PORT ssl;

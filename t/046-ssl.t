@@ -184,6 +184,20 @@ s_client "-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256 -CAfile $TEST_CERT_DIR/c
 [error]
 
 
+=== two certificates of a kind: the last counts, with its chain alone
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_certificate $TEST_CERT_DIR/chain.pem;
+ssl_certificate_key $TEST_CERT_DIR/chain.key;
+ssl_certificate $TEST_CERT_DIR/ecdsa.pem;
+ssl_certificate_key $TEST_CERT_DIR/ecdsa.key;
+process_by_lua_block { ngx.say("chain") }
+--- request_parts
+s_client "-showcerts" => "" => /Certificate chain(?!.*BEGIN.*BEGIN).*\nchain/s
+--- no_error_log
+[error]
+
+
 === the first request comes with the end of the handshake, several in one record
 --- tcp_config eval: main::conf()
 --- tcp_server_config

@@ -12,6 +12,26 @@ ssl_client_certificate $TEST_CERT_DIR/ca.pem;
 CONF
 }
 
+# A record of the handshake.
+sub record {
+    my ($type, $body) = @_;
+    my $message = pack('C C n', $type, 0, length $body) . $body;
+    return pack('C n n', 22, 0x0303, length $message) . $message;
+}
+
+# A client's first words by TLS 1.2.
+sub hello {
+    my $extensions = pack('n*', 10, 4, 2, 23, 13, 4, 2, 0x0401);
+    return record(1, pack('n a32 C n n C C n/a*', 0x0303, '', 0, 2, 0xc02f, 1, 0,
+                          $extensions));
+}
+
+# Its certificate, whatever that is.
+sub certificate {
+    my $list = pack('C n', 0, length $_[0]) . $_[0];
+    return record(11, pack('C n', 0, length $list) . $list);
+}
+
 run_tests();
 
 __DATA__
@@ -62,6 +82,25 @@ B: expect_alert TLSv1.2 cert=client-expired /certificate expired/
 B: wait_log /\[info\] .*client SSL certificate verify error: \(10:certificate has expired\)/
 --- no_error_log
 [error]
+
+
+=== ssl_verify_client: what is no certificate at all
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_verify_client on;
+process_by_lua_block { ngx.say("x") }
+--- request_parts eval
+[
+    ['A:', 'connect'],
+    ['A:', send => main::hello()],
+    ['A:', send => main::certificate("no certificate")],
+    [wait_log => qr/\[info\] .*SSL_do_handshake\(\) failed .*asn1 lib/i],
+    ['A:', 'read_all'],
+]
+--- no_error_log
+[error]
+[crit]
 
 
 === ssl_verify_client optional: none, a good one, a bad one
@@ -143,6 +182,19 @@ s_client "-tls1_2 -cert $TEST_CERT_DIR/client.pem -key $TEST_CERT_DIR/client.key
 B: connect $TEST_PORT2
 B: start_tls
 B: expect "x\n"
+--- no_error_log
+[error]
+
+
+=== ssl_trusted_certificate: it does not get into the server's chain
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_certificate $TEST_CERT_DIR/good.pem;
+ssl_certificate_key $TEST_CERT_DIR/good.key;
+ssl_trusted_certificate $TEST_CERT_DIR/ca.pem;
+process_by_lua_block { ngx.say("chain") }
+--- request_parts
+s_client "-showcerts" => "" => /Certificate chain(?!.*BEGIN.*BEGIN).*\nchain/s
 --- no_error_log
 [error]
 

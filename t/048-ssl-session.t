@@ -60,6 +60,32 @@ ssl_session_cache off;
 [error]
 
 
+=== ssl_session_cache none: a client comes back to a whole handshake
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_session_tickets off;
+process_by_lua_block { ngx.say((require("ngx.ssl").var("ssl_session_reused"))) }
+--- request_parts
+A: start_tls TLSv1.2 session=none-$TEST_CLIENT
+A: expect ".\n"
+A: read_all
+A: connect
+A: start_tls TLSv1.2 session=none-$TEST_CLIENT
+A: expect ".\n"
+A: read_all
+A: connect
+A: start_tls TLSv1.3 session=none3-$TEST_CLIENT
+A: expect ".\n"
+A: read_all
+A: connect
+A: start_tls TLSv1.3 session=none3-$TEST_CLIENT
+A: expect ".\n"
+A: read_all
+--- no_error_log
+[error]
+
+
 === ssl_session_cache builtin
 --- tcp_config eval: main::conf()
 --- tcp_server_config

@@ -89,6 +89,37 @@ A: expect_eof
 [error]
 
 
+=== handshake: what OpenSSL said of one that failed is not left to nginx's own TLS
+--- skip_if: my $nginx = $ENV{TEST_NGINX_BINARY} || "nginx"; `$nginx -V 2>&1` =~ /with-http_ssl_module/ ? "" : "nginx has no http_ssl_module"
+--- http_config
+http {
+    access_log off;
+    server {
+        listen 127.0.0.1:$TEST_PORT2 ssl;
+        ssl_certificate $TEST_CERT_DIR/ecdsa.pem;
+        ssl_certificate_key $TEST_CERT_DIR/ecdsa.key;
+        location / { return 200 "http"; }
+    }
+}
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+ssl_verify_client on;
+ssl_client_certificate $TEST_CERT_DIR/ca.pem;
+process_by_lua_block { ngx.say(1) }
+--- request_parts
+A: start_tls TLSv1.3 cert=client-other
+A: wait_log "client SSL certificate verify error"
+B: connect $TEST_PORT2
+B: start_tls
+B: send "GET / HTTP/1.0\r\n\r\n"
+B: expect_like /\r\n\r\nhttp/
+A: close
+--- no_error_log
+[error]
+[alert]
+
+
 === handshake: ssl_handshake_timeout
 --- tcp_config eval: main::conf()
 --- tcp_server_config
@@ -145,6 +176,35 @@ A: start_tls
 A: expect "x\n"
 --- no_error_log
 [error]
+
+
+=== handshake: who says nothing takes no memory
+--- tcp_config eval
+main::conf() . 'lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";'
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl;
+process_by_lua_block { ngx.say("x") }
+--- tcp_server_config2
+process_by_lua_block {
+    local worker = require "worker"
+    local before = worker.resident()
+    ngx.say("now")
+    ngx.receive()
+    local used = worker.resident() - before
+    ngx.say(used < 2000000 and "little" or used)
+}
+--- repeat: 1
+--- request_parts eval
+[
+    ['A:', 'start_tls'], ['A:', expect => "x\n"],
+    ['M:', 'connect', '$TEST_PORT2'], ['M:', expect => "now\n"],
+    (map { ["C$_:", 'connect'] } 1 .. 200), ['sync'],
+    ['M:', send => "\n"], ['M:', expect => "little\n"],
+    ['C200:', 'start_tls'], ['C200:', expect => "x\n"],
+]
+--- no_error_log
+[error]
+--- skip_mode: valgrind: has memory of its own
 
 
 === handshake: a reload meanwhile
@@ -521,6 +581,31 @@ B: expect_notify
 [error]
 
 
+=== the end: close_notify is the first that the kernel has no room for
+--- tcp_config eval: main::conf()
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl sndbuf=4k;
+process_by_lua_block {
+    for _ = 1, ngx.receive() do
+        ngx.print(("x"):rep(1000))
+        ngx.flush()
+    end
+    ngx.eof()
+    ngx.receive("*a")
+}
+--- request_parts eval
+[
+    map {
+        (['A:', 'connect', '$TEST_PORT', 'rcvbuf=4096'], ['A:', 'start_tls'],
+         ['A:', 'stop_reading'], ['A:', send => "$_\n"], ['sync'],
+         ['A:', 'start_reading'], ['A:', expect_bytes => $_ * 1000],
+         ['A:', 'expect_notify'], ['A:', 'close'])
+    } 1 .. 10
+]
+--- no_error_log
+[error]
+
+
 === the end: ngx.exit, an error, a light thread that waits
 --- tcp_config eval: main::conf()
 --- tcp_server_config
@@ -604,6 +689,42 @@ process_by_lua_block {
 s_client "-tls1_3" => "K\n" => /KEYUPDATE.*niltimeout\nstill here/s
 --- error_log
 lua tcp socket read timed out
+
+
+=== TLS 1.3: new keys again and again do not keep the others waiting
+--- tcp_config eval
+main::conf() . 'lua_package_path "$TEST_ROOT/t/lib/lua/?.lua;;";'
+--- tcp_server_config
+listen 127.0.0.1:$TEST_PORT ssl rcvbuf=4m;
+process_by_lua_block {
+    ngx.say("hello")
+    require("new_keys").sent():wait(10)
+    local turns, line = 0
+    ngx.thread.spawn(function()
+        while not line do
+            turns = turns + 1
+            ngx.sleep(0.001)
+        end
+    end)
+    line = ngx.receive()
+    ngx.log(ngx.INFO, line, turns > 2 and " in many turns" or " in few turns " .. turns)
+}
+--- tcp_server_config2
+process_by_lua_block {
+    local new_keys = require "new_keys"
+    local sock = ngx.socket.tcp()
+    assert(sock:connect("127.0.0.1", $TEST_PORT))
+    new_keys.send(sock, 10000, "the line\n")
+    new_keys.sent():post()
+    ngx.say(sock:receive("*a") and "end")
+}
+--- connect: $TEST_PORT2
+--- response
+end
+--- error_log
+the line in many turns
+--- no_error_log
+[error]
 
 
 === no busy loop: a half-closed client, a parked one, one in a handshake

@@ -368,6 +368,40 @@ done
 [error]
 
 
+=== close: the other side is told, by TLS, too, at close() and at the end
+--- peer
+A: accept
+A: tls good TLSv1.2
+A: expect "one"
+A: expect_notify
+B: accept
+B: tls good TLSv1.3
+B: expect "two"
+B: expect_notify
+C: accept
+C: tls good
+C: expect "three"
+C: expect_notify
+--- tcp_server_config
+process_by_lua_block {
+    local function send(text)
+        local sock = ngx.socket.tcp()
+        assert(sock:connect("127.0.0.1", $TEST_PEER_PORT))
+        assert(sock:sslhandshake())
+        sock:send(text)
+        return sock
+    end
+    ngx.say(send("one"):close())
+    ngx.say(send("two"):close())
+    send("three")
+}
+--- response
+1
+1
+--- no_error_log
+[error]
+
+
 === send and receive at once, by two threads
 --- peers: redis
 --- tcp_server_config
@@ -434,7 +468,7 @@ process_by_lua_block {
     local sock = ngx.socket.tcp()
     assert(sock:connect("127.0.0.1", $TEST_PEER_PORT))
     assert(sock:sslhandshake())
-    sock:settimeouts(nil, nil, 100)
+    sock:settimeouts(nil, nil, 500)
     ngx.say(sock:receive(7))
     sock:send("go on")
     sock:settimeouts(nil, nil, 5000)

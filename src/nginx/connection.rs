@@ -354,9 +354,13 @@ unsafe fn handler_of<H: Handler>(event: *mut ngx_event_t) -> Rc<H> {
 pub fn each<H: Handler>(f: impl Fn(Rc<H>)) {
     let ours = on_read::<H> as *const ();
     // SAFETY: the running cycle's connections, which nginx keeps in one array
-    // that does not move; a free one has no socket, and handler_of() takes a
+    // that does not move, and has none of when a single process has read its
+    // configuration anew; a free one has no socket, and handler_of() takes a
     // reference before `f` may close this or another one.
     unsafe {
+        if (*ngx_cycle).connections.is_null() {
+            return;
+        }
         for i in 0..(*ngx_cycle).connection_n {
             let c = (*ngx_cycle).connections.add(i);
             let open = (*c).fd != -1 && !(*c).read.is_null();

@@ -65,8 +65,25 @@ impl Datagram {
 
     /// Sends a datagram: how many bytes, or -1.
     pub fn send(&self, bytes: &[u8]) -> isize {
-        // SAFETY: the fd is open until drop; send() reads `bytes` only.
-        unsafe { libc::send(self.fd, bytes.as_ptr().cast(), bytes.len(), 0) }
+        // SAFETY: the fd is open until drop.
+        unsafe { send(self.fd, bytes.as_ptr(), bytes.len()) }
+    }
+}
+
+/// Sends a datagram by a socket: how many bytes, or -1. When nobody has listened to
+/// one before it, the kernel tells so in place of sending this one: hence again. No
+/// more than system calls, so that handlers of signals may do it.
+///
+/// # Safety
+/// - `fd` is an open socket, and `bytes` are `len`.
+pub(super) unsafe fn send(fd: c_int, bytes: *const u8, len: usize) -> isize {
+    // SAFETY: by the caller's duty; the kernel reads the bytes only.
+    unsafe {
+        let sent = libc::send(fd, bytes.cast(), len, libc::MSG_NOSIGNAL);
+        if sent == -1 && *libc::__errno_location() == libc::ECONNREFUSED {
+            return libc::send(fd, bytes.cast(), len, libc::MSG_NOSIGNAL);
+        }
+        sent
     }
 }
 

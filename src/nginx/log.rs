@@ -1,9 +1,15 @@
 //! Writing to nginx's logs.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ptr::NonNull;
 
 use ngx::ffi::{ngx_cycle, ngx_err_t, ngx_log_error_core, ngx_log_t, ngx_uint_t};
+
+use super::time;
+
+/// How often, in seconds, a log is told what goes wrong time and again.
+const COMPLAIN_EVERY: i64 = 60;
 
 /// nginx's levels; ngx.ERR and its like have the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +39,28 @@ impl Level {
 /// A log that nginx or one of its connections owns.
 #[derive(Clone, Copy)]
 pub struct Log(NonNull<ngx_log_t>);
+
+/// When something was complained about last.
+pub struct Complaint(Cell<i64>);
+
+impl Complaint {
+    /// Whether it is time to complain; if so, it is noted.
+    pub fn is_due(&self) -> bool {
+        let now = time::now().0;
+        let due = now - self.0.get() >= COMPLAIN_EVERY;
+        if due {
+            self.0.set(now);
+        }
+        due
+    }
+}
+
+impl Default for Complaint {
+    /// Never.
+    fn default() -> Complaint {
+        Complaint(Cell::new(-COMPLAIN_EVERY))
+    }
+}
 
 impl Log {
     /// The log of the running cycle.

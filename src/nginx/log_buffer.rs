@@ -12,7 +12,7 @@ use ngx::ffi::{
 use super::Msec;
 use super::conf::{Conf, ConfError, lossy};
 use super::guard::guard;
-use super::log::{Level, Log};
+use super::log::{Complaint, Level, Log};
 use super::open_file::OpenFile;
 
 /// A file's buffer. nginx has its address.
@@ -26,6 +26,7 @@ pub struct LogBuffer {
     /// How old a line gets at most.
     flush: Option<Msec>,
     lines: RefCell<Vec<u8>>,
+    complaint: Complaint,
     timer: UnsafeCell<ngx_event_t>,
     /// nginx's debug log reads a connection's fd here.
     ident: UnsafeCell<Ident>,
@@ -63,12 +64,18 @@ impl Conf {
                     false => Err(conflict(&file)),
                 };
             }
+            // Now: where it cannot be had a worker would end with its first line.
+            let mut lines = Vec::new();
+            if lines.try_reserve_exact(size).is_err() {
+                return Err(ConfError::Text(format!("malloc({size}) failed")));
+            }
             let buffer = self.alloc(LogBuffer {
                 _http: [0; 8],
                 file,
                 size,
                 flush,
-                lines: RefCell::default(),
+                lines: RefCell::new(lines),
+                complaint: Complaint::default(),
                 // All fields of ngx_event_t are valid when zero.
                 timer: UnsafeCell::new(mem::zeroed()),
                 ident: UnsafeCell::new(Ident {
@@ -111,7 +118,6 @@ impl LogBuffer {
             return write(line);
         }
         if lines.is_empty() {
-            lines.reserve_exact(self.size);
             self.arm();
         }
         lines.extend_from_slice(line);
@@ -124,23 +130,17 @@ impl LogBuffer {
         if lines.is_empty() {
             return;
         }
-        let name = || lossy(self.file.name());
-        match self.file.write(&lines) {
-            Ok(n) if n == lines.len() => {}
-            Ok(n) => Log::cycle().write(
-                Level::Alert,
-                0,
-                format_args!(
-                    "write() to \"{}\" was incomplete: {n} of {}",
-                    name(),
-                    lines.len()
-                ),
-            ),
-            Err(errno) => Log::cycle().write(
-                Level::Alert,
-                errno,
-                format_args!("write() to \"{}\" failed", name()),
-            ),
+        let (errno, text) = match self.file.write(&lines) {
+            Ok(n) if n == lines.len() => (0, None),
+            Ok(n) => (0, Some(format!("was incomplete: {n} of {}", lines.len()))),
+            Err(errno) => (errno, Some("failed".to_owned())),
+        };
+        if let Some(text) = text
+            && self.complaint.is_due()
+        {
+            let name = lossy(self.file.name());
+            let text = format_args!("write() to \"{name}\" {text}");
+            Log::cycle().write(Level::Alert, errno, text);
         }
         lines.clear();
     }

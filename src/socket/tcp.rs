@@ -312,7 +312,9 @@ impl TcpSocket {
                 break;
             }
             let io = self.connection.recv(&mut buffer::scratch());
-            self.note_read(io);
+            if !self.note_read(io) {
+                break;
+            }
         }
         self.read_end.get().is_none()
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::nginx::datagram::Datagram;
-use crate::nginx::log::{Level, Log};
+use crate::nginx::log::{Complaint, Level, Log};
 use crate::nginx::log_buffer::LogBuffer;
 use crate::nginx::open_file::OpenFile;
 use crate::nginx::syslog::Syslog;
@@ -19,9 +19,6 @@ pub const COMBINED: &[u8] = b"combined";
 /// Its text.
 pub const COMBINED_TEXT: &[u8] = b"$remote_addr $time_iso8601 $msec $request_time \
     $connection $connection_requests $protocol";
-
-/// How often, in seconds, the error log is told that a line is lost.
-const COMPLAIN_EVERY: i64 = 60;
 
 /// A `log_format`.
 pub struct Format {
@@ -40,9 +37,8 @@ pub struct AccessLog {
     target: Target,
     format: Rc<Format>,
     /// The second in which its disk was found full.
-    disk_full: Cell<i64>,
-    /// When the error log was told last.
-    complained: Cell<i64>,
+    disk_full: Cell<Option<i64>>,
+    complaint: Complaint,
 }
 
 /// Where lines go.
@@ -87,10 +83,11 @@ impl Format {
                 Part::Variable(variable) => {
                     let start = line.len();
                     variable.append(session, line);
-                    if line.len() == start {
-                        line.push(b'-');
-                    } else {
+                    if line.len() > start {
                         self.escape.apply(line, start);
+                    } else if self.escape == Escape::Default {
+                        // As in nginx; with the others it is nothing.
+                        line.push(b'-');
                     }
                 }
             }
@@ -121,9 +118,8 @@ fn write_lines(logs: &[AccessLog], session: &dyn Seen) {
 
 impl AccessLog {
     pub fn new(target: Target, format: Rc<Format>) -> AccessLog {
-        let never = -COMPLAIN_EVERY;
-        let (disk_full, complained) = (Cell::new(never), Cell::new(never));
-        AccessLog { target, format, disk_full, complained }
+        let (disk_full, complaint) = (Cell::new(None), Complaint::default());
+        AccessLog { target, format, disk_full, complaint }
     }
 
     /// Sends the lines elsewhere.
@@ -142,7 +138,7 @@ impl AccessLog {
         match &self.target {
             // As in nginx: to write to a full disk may take long.
             Target::File(_) | Target::Buffered(_)
-                if self.disk_full.get() == time::now().0 => {}
+                if self.disk_full.get() == Some(time::now().0) => {}
             Target::File(file) => {
                 self.format.append(session, line);
                 self.write_file(*file, session, line);
@@ -176,7 +172,7 @@ impl AccessLog {
             Err(errno) => (errno, "failed".to_owned()),
         };
         if errno == libc::ENOSPC {
-            self.disk_full.set(time::now().0);
+            self.disk_full.set(Some(time::now().0));
         }
         let name = String::from_utf8_lossy(file.name());
         self.complain(
@@ -189,9 +185,7 @@ impl AccessLog {
 
     #[cold]
     fn complain(&self, session: &dyn Seen, level: Level, errno: i32, text: &str) {
-        let now = time::now().0;
-        if now - self.complained.get() >= COMPLAIN_EVERY {
-            self.complained.set(now);
+        if self.complaint.is_due() {
             let log: Log = session.socket().connection.log();
             log.write_bytes(level, errno, text.as_bytes());
         }

@@ -38,10 +38,6 @@ pub fn begin(c: Accepted, conf: &'static ServerConf) {
         return; // which closes it
     }
     connection.set_action(c"SSL handshaking");
-    let Some(context) = conf.client_ssl() else { return };
-    if let Err(text) = connection.accept_tls(context) {
-        return connection.write_log(Level::Alert, 0, format_args!("{text}"));
-    }
     let timeout = conf.handshake_timeout();
     connection.arm_read_timer(timeout);
     let handshaking = Rc::new(Handshaking {
@@ -84,7 +80,12 @@ impl Handshaking {
         if self.refused.get() {
             return self.refuse(timedout);
         }
-        match self.with(Connection::handshake) {
+        let handshake = match self.has_begun() {
+            Some(true) => self.with(Connection::handshake),
+            Some(false) => Some(Handshake::Waits),
+            None => return self.close(),
+        };
+        match handshake {
             None => {}
             Some(Handshake::Waits) if timedout && !self.has_time() => {
                 self.log(Level::Info, libc::ETIMEDOUT, "client timed out");
@@ -103,6 +104,26 @@ impl Handshaking {
             }
             Some(Handshake::Done) => self.finish(),
         }
+    }
+
+    /// Begins with TLS when the client does: a client that is silent shall not take the
+    /// 40 KiB that OpenSSL needs for a handshake. None: it cannot begin.
+    fn has_begun(&self) -> Option<bool> {
+        self.with(|c| {
+            if c.tls().is_some() {
+                return Some(true);
+            }
+            if !c.read_ready() {
+                return c.watch_read().then_some(false);
+            }
+            match c.accept_tls(self.conf.client_ssl()?) {
+                Ok(()) => Some(true),
+                Err(text) => {
+                    c.write_log(Level::Alert, 0, format_args!("{text}"));
+                    None
+                }
+            }
+        })?
     }
 
     /// The timer has fired: whether that was too early.

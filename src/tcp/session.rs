@@ -314,10 +314,15 @@ impl Session {
 
     /// The light session has ended: its line is written, unless nothing was said in
     /// it at all.
-    fn log_last(&self) {
+    #[inline]
+    fn log_ended(&self) {
         if self.light.take_ended() {
             let c = self.connection();
-            if c.requests() > 1 || c.bytes_received() > 0 || c.bytes_sent() > 0 {
+            if c.requests() > 1
+                || c.bytes_received() > 0
+                || c.bytes_sent() > 0
+                || self.socket.queued() > 0
+            {
                 access_log::log(self);
             }
         }

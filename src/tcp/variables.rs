@@ -1,8 +1,9 @@
 //! Variables: what a line of an access log and `ngx.var` can say of a session.
 //!
 //! A row is a name and a function that appends the value. One that appends
-//! nothing says that there is none: `-` in a log, nil in Lua. What is to be known of
-//! a client's TLS has a table of its own, `nginx/ssl/variables.rs`.
+//! nothing says that there is none: nil in Lua, and in a log `-` or nothing, as the
+//! format's escape has it. What is to be known of a client's TLS has a table of its
+//! own, `nginx/ssl/variables.rs`.
 
 use std::io::Write;
 

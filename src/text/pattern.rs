@@ -222,10 +222,19 @@ impl Scanner {
     #[inline(never)]
     fn scan_until(&mut self, buffered: &[u8], max: usize) -> Option<Found> {
         match self.look_for_delimiter(buffered) {
-            Some(found) if found.consumed() > max => Some(Found::too_long(max)),
-            None if buffered.len() > max => Some(Found::too_long(max)),
+            Some(found) if found.consumed() > max => self.too_long_until(buffered, max),
+            None if buffered.len() > max => self.too_long_until(buffered, max),
             found => found,
         }
+    }
+
+    /// Leaves what may be the begin of the delimiter: cut in two, it would not be found
+    /// by who reads on for it.
+    #[cold]
+    fn too_long_until(&self, buffered: &[u8], max: usize) -> Option<Found> {
+        let begun = begun(&buffered[..max], &self.until.as_ref()?.delimiter);
+        // With a limit below the delimiter's length it would never go on.
+        Some(Found::too_long(if begun == max { max } else { max - begun }))
     }
 
     fn look_for_delimiter(&mut self, buffered: &[u8]) -> Option<Found> {

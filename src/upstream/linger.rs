@@ -1,5 +1,6 @@
 //! The end of a connection to which something was pushed: what the other side has
-//! not got yet still goes there, with nobody waiting for it.
+//! not got yet still goes there, with nobody waiting for it. So does TLS's word for the
+//! end, without which the other side would take all for cut off.
 //!
 //! Closing a socket with unread bytes in it makes the kernel drop what it has not
 //! delivered, and a server such as that of NATS says something every now and then.
@@ -17,16 +18,16 @@ use crate::socket::output::Sent;
 const GOODBYE: Msec = 5_000;
 
 impl Upstream {
-    /// Ends it for scripts, as close(); what was pushed still goes out, for as long
-    /// as a call that sends may take.
+    /// Ends it for scripts, as close(); what was pushed, and a close_notify for which
+    /// there is no room now, still goes out, for as long as a call that sends may take.
     pub fn finish(self: &Rc<Self>) {
         let open = matches!(self.stage.get(), Stage::Open | Stage::Idle);
         let c = self.connection();
         if !open
-            || !self.has_pushed.get()
             || !c.is_open()
             || self.socket.writable().is_err()
             || self.is_shaking_hands()
+            || !self.has_pushed.get() && c.end_tls()
         {
             return self.close();
         }
@@ -59,7 +60,7 @@ impl Upstream {
 
     fn say_goodbye(self: &Rc<Self>) {
         let c = self.connection();
-        if !c.has_unacknowledged(0)
+        if !c.has_unacknowledged(0) && c.end_tls()
             || self.socket.read_end().is_some()
             || c.shutdown_write().is_err()
         {

@@ -136,6 +136,7 @@ impl Upstream {
                 Values::one(Value::bytes(bytes))
             }
             Received::Failed(error, partial) => {
+                budget::spend_bytes(partial.len());
                 failed = Some(error);
                 values_of(error, partial)
             }

@@ -9,7 +9,7 @@ use ngx::ffi::{
 };
 
 use super::{CONF_OK, Conf, ConfError, ConfResult};
-use crate::nginx::datagram::Datagram;
+use crate::nginx::datagram::{self, Datagram};
 use crate::nginx::log::Log;
 
 /// A log that is sent, until the cycle of both ends.
@@ -137,7 +137,7 @@ fn is_sent(log: *mut ngx_log_t) -> bool {
     }
 }
 
-/// `ngx_log_t.writer`. It runs in signal handlers, too: no more than a system call.
+/// `ngx_log_t.writer`. It runs in signal handlers, too: no more than system calls.
 unsafe extern "C" fn write(
     log: *mut ngx_log_t,
     _level: ngx_uint_t,
@@ -148,7 +148,7 @@ unsafe extern "C" fn write(
     // errno is kept, as the handlers of signals want it.
     unsafe {
         let errno = *libc::__errno_location();
-        libc::send((*log).wdata.addr() as c_int, line.cast(), len, libc::MSG_NOSIGNAL);
+        datagram::send((*log).wdata.addr() as c_int, line, len);
         *libc::__errno_location() = errno;
     }
 }

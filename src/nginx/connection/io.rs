@@ -107,7 +107,7 @@ impl Connection {
     pub fn peek(&self) -> Io {
         let Some(c) = self.get() else { return Io::Eof };
         if let Some(tls) = self.tls.get() {
-            return tls.peek();
+            return self.peek_tls(tls);
         }
         let mut byte = 0u8;
         // SAFETY: the fd is open until close(); one byte is written to `byte`.

@@ -44,6 +44,7 @@ impl Connection {
         let handshake = tls.handshake();
         if let Handshake::Waits = handshake {
             self.watch_read();
+            self.go_on_later(tls);
             if tls.read_wants_write() {
                 self.watch_write();
             } else {
@@ -58,7 +59,10 @@ impl Connection {
     pub fn refuse_tls(&self) -> bool {
         match self.tls.get().map(|tls| tls.refuse()) {
             None | Some(Refusal::Done) => false,
-            Some(Refusal::Waits { to_write: true }) => self.watch_write(),
+            // A level-triggered method is told not to ask for what is not read now.
+            Some(Refusal::Waits { to_write: true }) => {
+                self.watch_read() && self.watch_write()
+            }
             Some(Refusal::Waits { to_write: false }) => {
                 self.ignore_write() && self.watch_read()
             }
@@ -122,10 +126,30 @@ impl Connection {
     pub(super) unsafe fn recv_tls(&self, tls: &Stream, data: *mut u8, len: usize) -> Io {
         // SAFETY: the caller's duty.
         let io = unsafe { tls.recv(data, len) };
-        if io == Io::Again && tls.read_wants_write() {
-            self.watch_write();
+        if io == Io::Again {
+            self.go_on_later(tls);
+            if tls.read_wants_write() {
+                self.watch_write();
+            }
         }
         io
+    }
+
+    /// As Connection::peek().
+    pub(super) fn peek_tls(&self, tls: &Stream) -> Io {
+        let io = tls.peek();
+        if io == Io::Again {
+            self.go_on_later(tls);
+        }
+        io
+    }
+
+    /// What OpenSSL has left for the next turn is read then, though no event tells of it.
+    #[inline]
+    fn go_on_later(&self, tls: &Stream) {
+        if tls.is_paused() {
+            self.post_read();
+        }
     }
 
     /// Whether close_notify has had no room yet.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use ngx::ffi::ngx_connection_t;
 
 use super::context::Context;
+use super::error::clear_errors;
 use super::openssl::*;
 use super::session::{Session, SessionSlot};
 use crate::nginx::io::Io;
@@ -18,6 +19,11 @@ use crate::nginx::local::Local;
 /// No more bytes than about so many are read that nobody wants.
 const MAX_DISCARDED: usize = 4 * 1024 * 1024;
 
+/// After about so many bytes in one call OpenSSL has to let others have a turn. What is
+/// of use comes after two reads; with what is for OpenSSL alone, as new keys again and
+/// again, the other side could keep it for as long as it likes.
+const TURN_READ: usize = 32 * 1024;
+
 /// What the BIO works on. Its address is the BIO's data.
 pub(super) struct Transport {
     pub c: *mut ngx_connection_t,
@@ -25,6 +31,10 @@ pub(super) struct Transport {
     pub drained: Cell<bool>,
     /// A short read is not enough to tell so.
     pub thorough: Cell<bool>,
+    /// How much may still be read in this call.
+    left: Cell<usize>,
+    /// It was not enough: OpenSSL has to be called again.
+    paused: Cell<bool>,
     /// What ended the socket.
     pub end: Cell<Option<Io>>,
     pub session: Rc<SessionSlot>,
@@ -79,9 +89,15 @@ unsafe extern "C" fn bio_read(bio: *mut Bio, data: *mut c_char, len: c_int) -> c
     unsafe {
         (api.BIO_clear_flags)(bio, BIO_FLAGS_RETRY_ALL);
         let transport = transport(api, bio);
-        if !transport.drained.get() {
+        if transport.left.get() == 0 {
+            transport.paused.set(true);
+        } else if !transport.drained.get() {
             match transport.recv(data, len) {
-                Io::Done(n) => return n as c_int,
+                Io::Done(n) => {
+                    let left = transport.left.get().saturating_sub(n);
+                    transport.left.set(left);
+                    return n as c_int;
+                }
                 Io::Again => transport.drained.set(true),
                 end => {
                     transport.end.set(Some(end));
@@ -157,12 +173,27 @@ impl Transport {
             c,
             drained: Cell::new(false),
             thorough: Cell::new(false),
+            left: Cell::new(0),
+            paused: Cell::new(false),
             end: Cell::new(None),
             session: Rc::default(),
             keeps_unsent: Cell::new(server.is_some()),
             server,
             unsent: RefCell::default(),
         })
+    }
+
+    /// OpenSSL is about to be called.
+    #[inline]
+    pub fn begin(&self) {
+        self.drained.set(false);
+        self.left.set(TURN_READ);
+        self.paused.set(false);
+    }
+
+    /// Whether it has read enough for one call: more may be there.
+    pub fn is_paused(&self) -> bool {
+        self.paused.get()
     }
 
     /// A BIO over it; None if there is no memory.
@@ -274,7 +305,12 @@ impl Transport {
             }
             match errno() {
                 libc::EINTR => {}
-                libc::EAGAIN => return Io::Again,
+                libc::EAGAIN => {
+                    // Or nginx would not ask for the event.
+                    // SAFETY: c and its events are live.
+                    unsafe { (*(*self.c).write).set_ready(0) };
+                    return Io::Again;
+                }
                 error => return Io::Error(error),
             }
         }
@@ -317,6 +353,7 @@ impl OwnBio {
             }
             let bio = OwnBio(bio, api);
             if !write(bio.0) {
+                clear_errors(api);
                 return None;
             }
             let mut data: *const u8 = ptr::null();

@@ -3,10 +3,23 @@
 use std::ffi::{CStr, c_char, c_int, c_ulong};
 use std::ptr;
 
-use super::openssl::{ERR_LIB_SSL, Functions, SSL_REASONS};
+use super::openssl::{ERR_LIB_SSL, ERR_R_ASN1_LIB, Functions, REASON_MASK, SSL_REASONS};
 
 /// ERR_TXT_STRING of err.h: an error's data is text.
 const ERR_TXT_STRING: c_int = 0x02;
+
+/// Empties OpenSSL's queue: what one connection leaves there the next one takes for its
+/// own, and nginx's TLS writes to its log, as an alert. To look first costs a quarter, and
+/// nearly always there is nothing.
+#[inline]
+pub fn clear_errors(api: &Functions) {
+    // SAFETY: the queue is this thread's.
+    unsafe {
+        if (api.ERR_peek_error)() != 0 {
+            (api.ERR_clear_error)();
+        }
+    }
+}
 
 /// Takes all errors out of OpenSSL's queue, as nginx writes them to its log:
 /// ` (SSL: error:0A000086:SSL routines::certificate verify failed ...)`.
@@ -42,9 +55,12 @@ pub fn take_errors(api: &Functions) -> String {
 }
 
 /// Whether what the queue ends with is the other side's doing: it speaks no TLS, or
-/// not as agreed. All else is ours, as memory that is missing.
+/// not as agreed, or what it has shown is no certificate. All else is ours, as memory
+/// that is missing.
 pub fn is_peers_fault(api: &Functions) -> bool {
-    last_reason(api).is_some_and(|reason| SSL_REASONS.contains(&reason))
+    last_reason(api).is_some_and(|reason| {
+        SSL_REASONS.contains(&reason) || reason & REASON_MASK == ERR_R_ASN1_LIB
+    })
 }
 
 /// Why the SSL library has given up, if that is the last in the queue.

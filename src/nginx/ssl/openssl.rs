@@ -124,6 +124,7 @@ required {
     SSL_CTX_set_timeout(*mut SslCtx, c_long) -> c_long;
     SSL_CTX_use_certificate(*mut SslCtx, *mut X509) -> c_int;
     SSL_CTX_use_PrivateKey(*mut SslCtx, *mut EvpPkey) -> c_int;
+    SSL_CTX_get0_certificate(*const SslCtx) -> *mut X509;
     SSL_CTX_set_client_CA_list(*mut SslCtx, *mut X509Names);
     SSL_load_client_CA_file(*const c_char) -> *mut X509Names;
     SSL_CTX_set_alpn_select_cb(*mut SslCtx, Option<SelectAlpn>, *mut c_void);
@@ -264,6 +265,7 @@ pub const SSL_CTRL_SET_MAX_SEND_FRAGMENT: c_int = 52;
 pub const SSL_CTRL_SET_TLSEXT_HOSTNAME: c_int = 55;
 pub const SSL_CTRL_SET_TLSEXT_STATUS_REQ_TYPE: c_int = 65;
 pub const SSL_CTRL_SET_TLSEXT_TICKET_KEY_CB: c_int = 72;
+pub const SSL_CTRL_CHAIN: c_int = 88;
 pub const SSL_CTRL_CHAIN_CERT: c_int = 89;
 pub const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
 pub const SSL_CTRL_SET_MIN_PROTO_VERSION: c_int = 123;
@@ -278,6 +280,7 @@ pub const TLS1_3_VERSION: c_int = 0x0304;
 pub const SSL_MODE_ENABLE_PARTIAL_WRITE: c_long = 0x01;
 pub const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER: c_long = 0x02;
 pub const SSL_MODE_AUTO_RETRY: c_long = 0x04;
+pub const SSL_MODE_NO_AUTO_CHAIN: c_long = 0x08;
 pub const SSL_MODE_RELEASE_BUFFERS: c_long = 0x10;
 
 pub const SSL_OP_NO_TICKET: c_ulong = 0x4000;
@@ -295,6 +298,7 @@ pub const SSL_SESS_CACHE_EXTERNAL: c_long = 0x0301;
 
 pub const SSL_SESS_CACHE_OFF: c_long = 0;
 pub const SSL_SESS_CACHE_SERVER: c_long = 2;
+pub const SSL_SESS_CACHE_NO_INTERNAL_STORE: c_long = 0x0200;
 /// SSL_SESS_CACHE_NO_INTERNAL
 pub const SSL_SESS_CACHE_NO_INTERNAL: c_long = 0x0300;
 
@@ -329,6 +333,9 @@ pub const SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: c_ulong = 199;
 /// The SSL library's own reasons: those outside are common to all libraries, as no
 /// memory and internal errors. In 1.1.1 they are below, in 3.0 they have flags.
 pub const SSL_REASONS: std::ops::Range<c_ulong> = 100..0x4_0000;
+/// What is left of a reason without those flags.
+pub const REASON_MASK: c_ulong = 0x3_ffff;
+pub const ERR_R_ASN1_LIB: c_ulong = 13;
 
 /// XN_FLAG_RFC2253 of x509.h.
 pub const XN_FLAG_RFC2253: c_ulong = 0x0111_0317;

@@ -104,6 +104,8 @@ impl Context {
     fn set_up_server(&self, settings: &ServerSettings) -> Result<(), String> {
         let (api, ctx) = (self.api, self.as_ptr());
         self.set_versions_and_modes(settings.protocols.unwrap_or(Protocols::MODERN));
+        // Whom clients have their certificates from is nothing of the server's own.
+        self.control(SSL_CTRL_MODE, SSL_MODE_NO_AUTO_CHAIN, ptr::null_mut());
         if settings.prefer_server_ciphers {
             // SAFETY: the context is live.
             unsafe { (api.SSL_CTX_set_options)(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE) };
@@ -171,6 +173,8 @@ impl Context {
             let used = (api.SSL_CTX_use_certificate)(ctx, first);
             (api.X509_free)(first);
             check(used == 1, "SSL_CTX_use_certificate(", path)?;
+            // Of one before it with the same kind of key, which it replaces.
+            self.control(SSL_CTRL_CHAIN, 0, ptr::null_mut());
             loop {
                 let next = read(api.PEM_read_bio_X509);
                 if next.is_null() {
@@ -208,8 +212,8 @@ impl Context {
             };
             let data = next.map_or(ptr::null(), ptr::from_ref).cast_mut().cast();
             // SAFETY: the BIO is live; password() gets the address of a Vec that
-            // outlives the call, or null. The key is freed when the context has
-            // taken a reference.
+            // outlives the call, or null. The context has the certificate; the key is
+            // freed when it has taken a reference.
             unsafe {
                 let key = (api.PEM_read_bio_PrivateKey)(
                     bio.0,
@@ -218,9 +222,12 @@ impl Context {
                     data,
                 );
                 if !key.is_null() {
-                    let used = (api.SSL_CTX_use_PrivateKey)(self.as_ptr(), key);
+                    // One of another kind would be taken, for no certificate.
+                    let certificate = (api.SSL_CTX_get0_certificate)(self.as_ptr());
+                    let used = (api.X509_check_private_key)(certificate, key) == 1
+                        && (api.SSL_CTX_use_PrivateKey)(self.as_ptr(), key) == 1;
                     (api.EVP_PKEY_free)(key);
-                    return check(used == 1, "SSL_CTX_use_PrivateKey(", path);
+                    return check(used, "SSL_CTX_use_PrivateKey(", path);
                 }
             }
             next = passwords.next();
@@ -293,9 +300,7 @@ impl Context {
         let mut mode = SSL_SESS_CACHE_SERVER;
         match &settings.cache {
             Cache::Off => mode = SSL_SESS_CACHE_OFF,
-            Cache::None => {
-                control(SSL_CTRL_SET_SESS_CACHE_SIZE, 1);
-            }
+            Cache::None => mode |= SSL_SESS_CACHE_NO_INTERNAL_STORE,
             Cache::Kept { builtin: Some(n), .. } if *n > 0 => {
                 control(SSL_CTRL_SET_SESS_CACHE_SIZE, *n);
             }

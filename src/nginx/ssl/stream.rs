@@ -18,7 +18,7 @@ use ngx::ffi::ngx_connection_t;
 use self::handshake::is_address;
 use super::bio::Transport;
 use super::context::Context;
-use super::error::{is_peers_fault, take_errors};
+use super::error::{clear_errors, is_peers_fault, take_errors};
 use super::identity::Identity;
 use super::openssl::*;
 use super::server::{VerifyClient, verify_without_ca};
@@ -306,6 +306,11 @@ impl Stream {
         self.read_wants_write.get()
     }
 
+    /// Whether a read, or the handshake, has to be repeated though no event may come.
+    pub fn is_paused(&self) -> bool {
+        self.transport.is_paused()
+    }
+
     /// Takes the mark that a write waits until something can be read.
     pub fn take_write_wants_read(&self) -> bool {
         self.write_wants_read.replace(false)
@@ -342,14 +347,8 @@ impl Stream {
 
     /// To be called before OpenSSL is: errors that are still there are others'.
     fn begin(&self) {
-        self.transport.drained.set(false);
-        // SAFETY: the queue is this thread's. Asking is a quarter of what it costs to
-        // clear a queue that is empty, as it is nearly always.
-        unsafe {
-            if (self.api.ERR_peek_error)() != 0 {
-                (self.api.ERR_clear_error)();
-            }
-        }
+        self.transport.begin();
+        clear_errors(self.api);
     }
 
     /// Nothing goes any more; why, as an errno.
@@ -367,6 +366,7 @@ impl Stream {
                 libc::EPROTO
             }
         };
+        clear_errors(self.api);
         self.failed.set(Some(errno));
         errno
     }
@@ -374,11 +374,6 @@ impl Stream {
     fn set_read_ready(&self, ready: bool) {
         // SAFETY: c is live until close(), after which nothing gets here.
         unsafe { (*(*self.transport.c).read).set_ready(ready as _) };
-    }
-
-    fn set_write_ready(&self, ready: bool) {
-        // SAFETY: as in set_read_ready().
-        unsafe { (*(*self.transport.c).write).set_ready(ready as _) };
     }
 }
 

@@ -29,7 +29,7 @@ impl Session {
 
     /// All is sent.
     pub(super) fn linger_or_close(self: &Rc<Self>) {
-        self.log_last();
+        self.log_ended();
         if !linger::begin(&self.socket, &self.lingering()) {
             return self.close();
         }
@@ -60,7 +60,7 @@ impl Session {
         if self.stage.replace(Stage::Closed) != Stage::Closed {
             self.drop_script();
             self.socket.discard_buffers();
-            self.log_last();
+            self.log_ended();
             self.connection().close();
         }
     }

@@ -9,7 +9,6 @@ use crate::nginx::log::Level;
 use crate::nginx::time::{current_msec, left_until};
 use crate::sched::{DEADLINE, Thread, budget};
 use crate::socket::SocketError;
-use crate::tcp::access_log;
 
 /// What wait_next_request() comes to.
 pub enum NextRequest {
@@ -28,9 +27,7 @@ impl Session {
             return NextRequest::Failed("socket busy reading");
         }
         self.light.end();
-        if self.light.take_ended() {
-            access_log::log(self);
-        }
+        self.log_ended();
         if cycle::exiting() && self.is_single() {
             // The worker leaves: this client was served, others wait elsewhere.
             thread.exit();

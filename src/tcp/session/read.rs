@@ -103,6 +103,8 @@ impl Session {
                 Values::one(Value::bytes(bytes))
             }
             Received::Failed(error, partial) => {
+                // What is too long is more than enough, time and again.
+                budget::spend_bytes(partial.len());
                 failed = true;
                 failure(error, partial)
             }

@@ -278,7 +278,7 @@ fn what_the_peer_ends_is_limited_however_it_comes() {
     let (line, all) = (Scanner::new(Pattern::LINE), Scanner::new(Pattern::ALL));
     let until = Scanner::until(b"--", false, usize::MAX);
     let inclusive = Scanner::until(b"--", true, usize::MAX);
-    let cases: [(&Scanner, usize, &str, &str); 16] = [
+    let cases: [(&Scanner, usize, &str, &str); 19] = [
         (&line, 4, "abc\nx", "done abc + 1"),
         (&line, 4, "abcd\nx", "too long abcd + 2"),
         (&line, 4, "a\r\r\r\n", "too long a + 1"),
@@ -291,9 +291,12 @@ fn what_the_peer_ends_is_limited_however_it_comes() {
         (&all, 4, "abcde", "too long abcd + 1"),
         (&all, 0, "abcde", "done abcde + 0"),
         (&until, 4, "ab--x", "done ab + 1"),
-        (&until, 4, "abc--x", "too long abc- + 2"),
+        (&until, 4, "abc--x", "too long abc + 3"),
+        (&until, 4, "abc-x--", "too long abc + 4"),
+        (&until, 4, "abcd--", "too long abcd + 2"),
+        (&until, 1, "--x", "too long - + 2"),
         (&inclusive, 4, "ab--x", "done ab-- + 1"),
-        (&inclusive, 4, "abc--", "too long abc- + 1"),
+        (&inclusive, 4, "abc--", "too long abc + 2"),
         (&until, 4, "abcd", "eof abcd + 0"),
     ];
     for (scanner, limit, src, want) in cases {

@@ -28,6 +28,15 @@ function _M.busy(seconds)
 end
 
 
+-- How many bytes of it are in memory.
+function _M.resident()
+    local f = assert(io.open("/proc/self/statm"))
+    local pages = f:read("*a"):match("^%d+ (%d+)")
+    f:close()
+    return pages * 4096
+end
+
+
 -- How many file descriptors are open.
 function _M.fds()
     local n = 0

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::{Handshake, HandshakeError, Refusal, Stream};
 use crate::nginx::io::Io;
-use crate::nginx::ssl::error::{is_peers_fault, last_reason, take_errors};
+use crate::nginx::ssl::error::{clear_errors, is_peers_fault, last_reason, take_errors};
 use crate::nginx::ssl::openssl::*;
 use crate::nginx::ssl::server::{VerifyClient, verify_text};
 use crate::nginx::ssl::session::Session;
@@ -26,25 +26,23 @@ impl Stream {
             (n, (self.api.SSL_get_error)(ssl, n))
         };
         self.read_wants_write.set(n != 1 && error == SSL_ERROR_WANT_WRITE);
-        match error {
+        let handshake = match error {
             _ if n == 1 => self.established(),
             SSL_ERROR_WANT_READ => {
-                self.set_read_ready(false);
+                self.set_read_ready(self.is_paused());
                 Handshake::Waits
             }
-            SSL_ERROR_WANT_WRITE => {
-                self.set_write_ready(false);
-                Handshake::Waits
-            }
+            SSL_ERROR_WANT_WRITE => Handshake::Waits,
             _ => Handshake::Failed(self.handshake_error()),
-        }
+        };
+        clear_errors(self.api);
+        handshake
     }
 
     /// Goes on with the end of a client's handshake that has failed: the alert that
     /// says why, and then nothing.
     pub fn refuse(&self) -> Refusal {
         if !self.transport.send_unsent() {
-            self.set_write_ready(false);
             return Refusal::Waits { to_write: true };
         }
         // SAFETY: the fd is open until the connection is closed. It does not matter

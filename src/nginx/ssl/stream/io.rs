@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use super::{Notify, Stream};
 use crate::nginx::io::{Io, TRUNCATED};
+use crate::nginx::ssl::error::clear_errors;
 use crate::nginx::ssl::openssl::*;
 
 impl Stream {
@@ -62,7 +63,10 @@ impl Stream {
         self.set_read_ready(false);
         // SAFETY: as above; no other call of this thread has come between.
         match unsafe { (self.api.SSL_get_error)(ssl, n) } {
-            SSL_ERROR_WANT_READ => Io::Again,
+            SSL_ERROR_WANT_READ => {
+                self.set_read_ready(self.is_paused());
+                Io::Again
+            }
             SSL_ERROR_WANT_WRITE => {
                 self.read_wants_write.set(true);
                 Io::Again
@@ -96,7 +100,6 @@ impl Stream {
             unsafe { (*self.transport.c).sent += libc::off_t::from(n) };
             return Io::Done(n as usize);
         }
-        self.set_write_ready(false);
         match error {
             SSL_ERROR_WANT_WRITE => Io::Again,
             SSL_ERROR_WANT_READ => {
@@ -127,6 +130,7 @@ impl Stream {
             let n = (self.api.SSL_shutdown)(ssl);
             n < 0 && (self.api.SSL_get_error)(ssl, n) == SSL_ERROR_WANT_WRITE
         };
+        clear_errors(self.api);
         self.notify.set(if again { Notify::Pending } else { Notify::Sent });
         !again
     }
